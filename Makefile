@@ -1,0 +1,46 @@
+# Tandem on one machine: `make demo` shows it, `make up` runs it. Needs Python 3.11+ and nothing else.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+VENV_PYTHON := .venv/bin/python
+# How many of each process `make up` runs.
+RELAYS ?= 1
+PROJECTORS ?= 1
+COMMAND_SERVICES ?= 1
+QUERY_SERVICES ?= 1
+export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES
+ARGS ?=
+
+.PHONY: help .venv demo up down ps reset token test check
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
+
+.venv: ## the virtual environment, completed when a lock file changed
+	@sh deploy/local/bootstrap.sh
+
+demo: .venv ## sets up, starts everything, shows one order from POST to view, leaves nothing running
+	@$(VENV_PYTHON) -m deploy.local demo
+
+up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2)
+	@$(VENV_PYTHON) -m deploy.local up
+
+down: .venv ## stops it; the data stays
+	@$(VENV_PYTHON) -m deploy.local down
+
+ps: .venv ## one line per process: name, pid, state, address
+	@$(VENV_PYTHON) -m deploy.local ps
+
+reset: .venv ## stops it and deletes the data
+	@$(VENV_PYTHON) -m deploy.local reset
+
+token: .venv ## prints a token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=seconds] [AUDIENCE=..] [ISSUER=..]
+	@$(VENV_PYTHON) -m deploy.local token
+
+test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them)
+	@$(VENV_PYTHON) -m pytest tests $(ARGS)
+
+check: .venv ## lint, format, types, import rules
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy tests
+	.venv/bin/lint-imports

@@ -1,0 +1,79 @@
+"""`python -m command_service {serve,relay,migrate}`. Settings come from the environment."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+import asyncpg
+
+from command_service.installation import WrongPartitions
+from command_service.migrate import CannotMigrate, migrate
+from command_service.settings import MigrateSettings, ServeSettings
+from shared.http.jwks import JwksUnreadable
+from shared.http.server import CannotListen, run, stop_on_signals
+from shared.http.worker import run_worker
+from shared.logs import configure_logs
+from shared.settings import ProcessSettings, load_settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m command_service", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    COMMANDS[parser.parse_args().command]()
+
+
+def serve() -> None:
+    from command_service.main import run as run_service
+
+    _run("command-service", load_settings(ServeSettings), run_service)
+
+
+def relay() -> None:
+    from command_service.relay.main import run as run_relay
+    from command_service.relay.settings import RelaySettings
+
+    settings = load_settings(RelaySettings)
+
+    async def run_process(settings: RelaySettings, stop: asyncio.Event) -> None:
+        await run_worker(settings, stop, partial(run_relay, settings))
+
+    _run("relay", settings, run_process)
+
+
+def migrate_database() -> None:
+    settings = load_settings(MigrateSettings)
+    try:
+        applied = asyncio.run(migrate(settings.database_url, settings.partitions))
+    except (CannotMigrate, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.exit(f"migrate: {error}")
+    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+
+
+COMMANDS = {"serve": serve, "relay": relay, "migrate": migrate_database}
+
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+def _run(
+    name: str,
+    settings: S,
+    process: Callable[[S, asyncio.Event], Awaitable[None]],
+) -> None:
+    """Run until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
+    configure_logs(name, settings.log_level, settings.log_format)
+
+    async def until_stopped() -> None:
+        await process(settings, stop_on_signals())
+
+    try:
+        run(until_stopped())
+    except* (CannotListen, JwksUnreadable, WrongPartitions) as group:
+        sys.exit(f"{name}: {group.exceptions[0]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""PlaceOrder: prices and names are taken at this moment; stock is never oversold."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.fields import Address, Quantity
+from command_service.domain.products import Product
+from command_service.domain.rejection import Rejection
+from command_service.domain.shop import Shop
+from command_service.domain.users import User
+from shared.contracts.events import Event, OrderPlaced, PlacedItem, ProductReserved
+from shared.contracts.ids import Id
+from shared.contracts.money import Money
+
+
+class OrderLine(Message):
+    product_id: Id
+    quantity: Quantity
+
+
+def _each_product_once(lines: list[OrderLine]) -> list[OrderLine]:
+    if len({line.product_id for line in lines}) < len(lines):
+        raise ValueError("must name a product at most once")
+    return lines
+
+
+class PlaceOrder(Message):
+    customer_id: Id
+    items: Annotated[
+        list[OrderLine], Field(min_length=1, max_length=100), AfterValidator(_each_product_once)
+    ]
+    shipping_address: Address
+
+
+def touches(message: PlaceOrder, context: Context) -> Touched:
+    products = tuple(line.product_id for line in message.items)
+    return Touched(users=(message.customer_id,), products=products)
+
+
+def place_order(message: PlaceOrder, context: Context, shop: Shop) -> list[Event]:
+    customer = _customer(message, shop)
+    lines = [(_known_product(line, shop), line.quantity) for line in message.items]
+    currency = lines[0][0].price.currency
+    for product, quantity in lines:
+        _check_sellable(product, quantity, currency)
+    placed = OrderPlaced(
+        id=context.id,
+        version=1,
+        customer_id=customer.id,
+        customer_name=customer.name,
+        items=[_item(product, quantity) for product, quantity in lines],
+        total=Money(amount=sum(p.price.amount * q for p, q in lines), currency=currency),
+        shipping_address=message.shipping_address,
+    )
+    return [placed, *(_reserve(product, quantity, context.id) for product, quantity in lines)]
+
+
+def _customer(message: PlaceOrder, shop: Shop) -> User:
+    customer = shop.users.get(message.customer_id)
+    if customer is None or customer.erased:
+        raise Rejection("unknown-reference", "the customer does not exist")
+    return customer
+
+
+def _known_product(line: OrderLine, shop: Shop) -> Product:
+    product = shop.products.get(line.product_id)
+    if product is None:
+        raise Rejection("unknown-reference", f"the product {line.product_id} does not exist")
+    return product
+
+
+def _check_sellable(product: Product, quantity: int, currency: str) -> None:
+    if product.retired:
+        raise Rejection("product-retired", f"the product {product.id} is retired")
+    if product.price.currency != currency:
+        raise Rejection("currency-mismatch", "the products are priced in different currencies")
+    if product.stock < quantity:
+        raise Rejection("insufficient-stock", f"the product {product.id} has {product.stock} left")
+
+
+def _item(product: Product, quantity: int) -> PlacedItem:
+    return PlacedItem(
+        product_id=product.id, name=product.name, quantity=quantity, unit_price=product.price
+    )
+
+
+def _reserve(product: Product, quantity: int, order_id: str) -> ProductReserved:
+    return ProductReserved(
+        id=product.id,
+        version=product.version + 1,
+        order_id=order_id,
+        quantity=quantity,
+        stock=product.stock - quantity,
+    )
+
+
+COMMAND = Command(
+    name="PlaceOrder",
+    message=PlaceOrder,
+    method="POST",
+    path="/v1/orders",
+    topic="orders",
+    scopes=("orders:write", "orders:write:all"),
+    touches=touches,
+    decide=place_order,
+    problems=("unknown-reference", "product-retired", "currency-mismatch", "insufficient-stock"),
+    creates=True,
+    owner=lambda message: message.customer_id,
+)

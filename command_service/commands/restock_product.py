@@ -1,0 +1,42 @@
+"""RestockProduct: more stock, up to a bound."""
+
+from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.fields import RestockQuantity
+from command_service.commands.targets import target_product
+from command_service.domain.products import MOST_STOCK
+from command_service.domain.rejection import Rejection
+from command_service.domain.shop import Shop
+from shared.contracts.events import Event, ProductRestocked
+
+
+class RestockProduct(Message):
+    quantity: RestockQuantity
+
+
+def touches(message: RestockProduct, context: Context) -> Touched:
+    return Touched(products=(context.id,))
+
+
+def restock_product(message: RestockProduct, context: Context, shop: Shop) -> list[Event]:
+    product = target_product(shop, context)
+    stock = product.stock + message.quantity
+    if stock > MOST_STOCK:
+        raise Rejection("stock-limit", f"the stock would exceed {MOST_STOCK}")
+    return [
+        ProductRestocked(
+            id=product.id, version=product.version + 1, quantity=message.quantity, stock=stock
+        )
+    ]
+
+
+COMMAND = Command(
+    name="RestockProduct",
+    message=RestockProduct,
+    method="POST",
+    path="/v1/products/{id}/restock",
+    topic="products",
+    scopes=("products:write",),
+    touches=touches,
+    decide=restock_product,
+    problems=("product-retired", "stock-limit"),
+)

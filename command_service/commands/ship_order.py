@@ -1,0 +1,44 @@
+"""ShipOrder: from placed."""
+
+from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.fields import Label
+from command_service.commands.targets import target_order
+from command_service.domain.rejection import Rejection
+from command_service.domain.shop import Shop
+from shared.contracts.events import Event, OrderShipped
+
+
+class ShipOrder(Message):
+    carrier: Label
+    tracking_number: Label
+
+
+def touches(message: ShipOrder, context: Context) -> Touched:
+    return Touched(orders=(context.id,))
+
+
+def ship_order(message: ShipOrder, context: Context, shop: Shop) -> list[Event]:
+    order = target_order(shop, context)
+    if order.status != "placed":
+        raise Rejection("order-state", f"the order is {order.status}")
+    return [
+        OrderShipped(
+            id=order.id,
+            version=order.version + 1,
+            carrier=message.carrier,
+            tracking_number=message.tracking_number,
+        )
+    ]
+
+
+COMMAND = Command(
+    name="ShipOrder",
+    message=ShipOrder,
+    method="POST",
+    path="/v1/orders/{id}/ship",
+    topic="orders",
+    scopes=("orders:write:all",),
+    touches=touches,
+    decide=ship_order,
+    problems=("order-state",),
+)

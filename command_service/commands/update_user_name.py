@@ -1,0 +1,34 @@
+"""UpdateUserName."""
+
+from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.fields import Name
+from command_service.commands.targets import target_user
+from command_service.domain.shop import Shop
+from shared.contracts.events import Event, UserRenamed
+
+
+class UpdateUserName(Message):
+    name: Name
+
+
+def touches(message: UpdateUserName, context: Context) -> Touched:
+    return Touched(users=(context.id,))
+
+
+def update_user_name(message: UpdateUserName, context: Context, shop: Shop) -> list[Event]:
+    user = target_user(shop, context)
+    if user.name == message.name:
+        return []
+    return [UserRenamed(id=user.id, version=user.version + 1, name=message.name)]
+
+
+COMMAND = Command(
+    name="UpdateUserName",
+    message=UpdateUserName,
+    method="PUT",
+    path="/v1/users/{id}/name",
+    topic="users",
+    scopes=("users:write", "users:write:all"),
+    touches=touches,
+    decide=update_user_name,
+)

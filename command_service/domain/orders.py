@@ -1,0 +1,51 @@
+"""An order: whose it is, what it holds, and how far it has come."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from shared.contracts.documents import OrderStatus
+from shared.contracts.events import (
+    OrderAnonymized,
+    OrderCancelled,
+    OrderDelivered,
+    OrderEvent,
+    OrderPlaced,
+    OrderShipped,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    product_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`lines` never change; they are empty where a decision did not ask for them."""
+
+    id: str
+    customer_id: str
+    status: OrderStatus
+    lines: tuple[Line, ...]
+    version: int
+    anonymized: bool = False
+
+
+def evolve_order(order: Order | None, event: OrderEvent) -> Order:
+    """The order after the event."""
+    if isinstance(event, OrderPlaced):
+        lines = tuple(Line(item.product_id, item.quantity) for item in event.items)
+        return Order(event.id, event.customer_id, "placed", lines, event.version)
+    assert order is not None
+    match event:
+        case OrderShipped():
+            return replace(order, status="shipped", version=event.version)
+        case OrderDelivered():
+            return replace(order, status="delivered", version=event.version)
+        case OrderCancelled():
+            return replace(order, status="cancelled", version=event.version)
+        case OrderAnonymized():
+            return replace(order, anonymized=True, version=event.version)
+        case _:
+            assert_never(event)

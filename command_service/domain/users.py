@@ -1,0 +1,45 @@
+"""A user: who they are until they are erased."""
+
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from shared.contracts.events import (
+    UserCreated,
+    UserEmailChanged,
+    UserErased,
+    UserEvent,
+    UserRenamed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """`name` and `email` are None once the user is erased."""
+
+    id: str
+    name: str | None
+    email: str | None
+    version: int
+    erased: bool = False
+
+
+def email_key(email: str) -> str:
+    """Two emails are the same if their keys are."""
+    return unicodedata.normalize("NFC", email).casefold()
+
+
+def evolve_user(user: User | None, event: UserEvent) -> User:
+    """The user after the event."""
+    if isinstance(event, UserCreated):
+        return User(event.id, event.name, event.email, event.version)
+    assert user is not None
+    match event:
+        case UserRenamed():
+            return replace(user, name=event.name, version=event.version)
+        case UserEmailChanged():
+            return replace(user, email=event.email, version=event.version)
+        case UserErased():
+            return User(user.id, None, None, event.version, erased=True)
+        case _:
+            assert_never(event)

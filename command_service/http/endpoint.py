@@ -1,0 +1,136 @@
+"""Turns a request into a command, and its answer into a reply."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from command_service.commands.command import AnyCommand, Context, Message
+from command_service.executor import Executor, Overloaded, Unavailable
+from command_service.http.headers import idempotency_key, if_match, traceparent
+from command_service.metrics import Metrics
+from command_service.write_store.answers import Accepted, Answer, Rejected
+from command_service.write_store.pending import Pending
+from shared.contracts.ids import parse_id
+from shared.contracts.times import whole_milliseconds
+from shared.http.invalid_fields import read_json
+from shared.http.messages import Reply, Request, json_reply
+from shared.http.problems import Problem, forbidden, unavailable
+
+_DEADLINE_S: Final = 9.0
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
+
+
+@dataclass(frozen=True, slots=True)
+class NewIds:
+    """Where ids come from: for a placement of their own, or another's."""
+
+    random: Callable[[], str]
+    beside: Callable[[str], str]
+
+
+class CommandEndpoint:
+    """Answers one kind of command. `request_key` keys the hashes of requests."""
+
+    def __init__(
+        self,
+        command: AnyCommand,
+        executor: Executor,
+        new_ids: NewIds,
+        request_key: Callable[[], bytes],
+        metrics: Metrics,
+    ) -> None:
+        self._command = command
+        self._executor = executor
+        self._new_ids = new_ids
+        self._request_key = request_key
+        self._outcomes = {
+            outcome: metrics.commands.labels(command.name, outcome)
+            for outcome in ("accepted", "rejected", "unavailable")
+        }
+
+    async def __call__(self, request: Request) -> Reply:
+        pending = self._pending(request)
+        try:
+            answer = await self._executor.execute(pending)
+        except (Overloaded, Unavailable) as error:
+            self._outcomes["unavailable"].inc()
+            detail = str(error) or "too many commands wait; try again"
+            raise unavailable(detail) from error
+        return self._reply(answer)
+
+    def _pending(self, request: Request) -> Pending:
+        key, version = idempotency_key(request), if_match(request)
+        message: Message = read_json(self._command.message, self._body(request))
+        loop = asyncio.get_running_loop()
+        return Pending(
+            command=self._command,
+            message=message,
+            context=self._context(request, message, version),
+            key=key,
+            request=b"" if key is None else self._hash(request, message, version),
+            traceparent=traceparent(request),
+            deadline=loop.time() + _DEADLINE_S,
+            answer=loop.create_future(),
+        )
+
+    def _body(self, request: Request) -> bytes:
+        """Commands without fields may come without a body."""
+        return request.body or (b"" if self._command.message.model_fields else b"{}")
+
+    def _context(self, request: Request, message: Message, version: int | None) -> Context:
+        caller = request.caller
+        assert caller is not None
+        everybodys = self._command.scopes[-1]
+        reaches_all = everybodys in caller.scopes
+        if self._command.owner and not reaches_all and self._command.owner(message) != caller.sub:
+            raise forbidden(everybodys)
+        return Context(
+            id=self._target(request, message),
+            caller=caller.sub,
+            reaches_all=reaches_all,
+            at=whole_milliseconds(datetime.now(UTC)),
+            if_match=version,
+        )
+
+    def _target(self, request: Request, message: Message) -> str:
+        if self._command.owner is not None:
+            return self._new_ids.beside(self._command.owner(message))
+        if self._command.creates:
+            return self._new_ids.random()
+        id = parse_id(request.path_params["id"])
+        if id is None:
+            raise Problem("not-found", "the id in the path is no UUID")
+        return id
+
+    def _hash(self, request: Request, message: Message, version: int | None) -> bytes:
+        """Equal for equal requests. Keyed, so that what is stored says nothing of what was sent."""
+        digest = hashlib.blake2b(key=self._request_key(), digest_size=32)
+        path = request.path if self._command.creates else request.path.lower()
+        for part in (request.method, path, str(version), message.model_dump_json()):
+            digest.update(part.encode())
+            digest.update(b"\0")
+        return digest.digest()
+
+    def _reply(self, answer: Answer) -> Reply:
+        match answer:
+            case Accepted():
+                self._outcomes["accepted"].inc()
+                return self._accepted(answer)
+            case Rejected():
+                self._outcomes["rejected"].inc()
+                headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
+                raise Problem(answer.reason, answer.detail, headers=headers)
+
+    def _accepted(self, answer: Accepted) -> Reply:
+        headers = [(b"consistency-token", answer.token.encode())]
+        if self._command.method != "PUT":
+            headers.append((b"etag", b'"%d"' % answer.version))
+        if self._command.creates:
+            headers.append((b"location", f"{self._command.path}/{answer.id}".encode()))
+        if answer.replayed:
+            headers.append(_REPLAYED)
+        body = f'{{"id":"{answer.id}","version":{answer.version}}}'.encode()
+        return json_reply(201 if self._command.creates else 200, body, *headers)

@@ -1,0 +1,53 @@
+"""What the command service must learn from its database before it can answer."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from command_service.write_store.failures import PASSES
+from command_service.write_store.pool import Pool
+from shared.contracts.shards import TOPICS
+from shared.http.problems import unavailable
+
+_READ: Final = "SELECT request_key, (SELECT count(*) FROM shards) AS shards FROM installation"
+_PAUSE_S: Final = 0.5
+logger = structlog.get_logger(__name__)
+
+
+class WrongPartitions(Exception):
+    """The setting PARTITIONS differs from what the database was made with."""
+
+
+class Installation:
+    """Learnt once, by trying until the database answers: it may start later than the service."""
+
+    def __init__(self, pool: Pool, partitions: int) -> None:
+        self._pool = pool
+        self._partitions = partitions
+        self._request_key: bytes | None = None
+
+    async def learn(self) -> None:
+        """Returns when it is learnt. Raises WrongPartitions."""
+        while self._request_key is None:
+            try:
+                row = await self._pool.fetchrow(_READ)
+            except PASSES as error:
+                logger.warning("database_not_ready", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            if row is None or row["shards"] != self._partitions * len(TOPICS):
+                found = 0 if row is None else row["shards"] // len(TOPICS)
+                raise WrongPartitions(
+                    f"PARTITIONS: is {self._partitions}, but the database has {found}"
+                )
+            self._request_key = row["request_key"]
+
+    def request_key(self) -> bytes:
+        """Raises 503 until it is learnt."""
+        if self._request_key is None:
+            raise unavailable("the service is starting")
+        return self._request_key
+
+    def not_ready(self) -> str | None:
+        return "the database has not answered yet" if self._request_key is None else None

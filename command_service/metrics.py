@@ -1,0 +1,27 @@
+"""What the command service measures of itself: all names in one place."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """Counts since the start of the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.commands = Counter(
+            "tandem_commands", "Commands by outcome", ["command", "outcome"], registry=registry
+        )
+        self.batch_size = Histogram(
+            "tandem_batch_commands",
+            "Commands decided in one transaction",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=registry,
+        )
+        self.batches_retried = Counter(
+            "tandem_batches_retried", "Transactions that were tried again", registry=registry
+        )
+        self.waiting = Gauge(
+            "tandem_commands_waiting", "Commands that wait for a transaction", registry=registry
+        )
+        self.anonymizing_steps = Counter(
+            "tandem_anonymizing_steps", "Transactions that anonymized orders", registry=registry
+        )

@@ -1,0 +1,1 @@
+"""PostgreSQL as the command service uses it: one transaction for each batch of commands."""

@@ -1,0 +1,114 @@
+"""Runs batches against PostgreSQL until each has an outcome, through lost connections too."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+
+from command_service.write_store.batch import Outcome, decide_batch
+from command_service.write_store.failures import ANY, CONNECTION_LOST, PASSES
+from command_service.write_store.pending import Pending
+from command_service.write_store.pool import Pool
+
+_WAS_COMMITTED: Final = """
+INSERT INTO batches (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id
+"""
+_PAUSE_S: Final = 0.1
+logger = structlog.get_logger(__name__)
+
+
+class Passing(Exception):
+    """The batch has no effect, and may go through when it is tried again."""
+
+
+class Unknown(Exception):
+    """It could not be told in time whether the batch was committed."""
+
+
+class Transactions:
+    """Each call of `run` is one transaction."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        partitions: int,
+        new_event_id: Callable[[], str],
+        committed: Callable[[], None],
+    ) -> None:
+        self._pool = pool
+        self._partitions = partitions
+        self._new_event_id = new_event_id
+        self._committed = committed
+
+    async def run(self, pendings: Sequence[Pending]) -> list[Outcome]:
+        """The outcomes of a committed batch.
+
+        Raises Passing or Unknown; any other exception is about what the batch holds, and had no
+        effect.
+        """
+        batch_id = uuid4()
+        try:
+            async with self._pool.acquire() as acquired:
+                connection = cast(asyncpg.Connection, acquired)
+                return await self._run(connection, batch_id, pendings)
+        except PASSES as error:
+            raise Passing(type(error).__name__) from error
+        except _CommitUnknown as unknown:
+            deadline = max(pending.deadline for pending in pendings)
+            if await self._was_committed(batch_id, deadline):
+                return unknown.outcomes
+            raise Passing("the connection was lost during COMMIT") from unknown
+
+    async def _run(
+        self, connection: asyncpg.Connection, batch_id: UUID, pendings: Sequence[Pending]
+    ) -> list[Outcome]:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            outcomes = await decide_batch(
+                connection,
+                batch_id,
+                pendings,
+                partitions=self._partitions,
+                new_event_id=self._new_event_id,
+            )
+        except BaseException:
+            await _roll_back(connection)
+            raise
+        try:
+            await transaction.commit()
+        except CONNECTION_LOST as error:
+            connection.terminate()
+            raise _CommitUnknown(outcomes) from error
+        self._committed()
+        return outcomes
+
+    async def _was_committed(self, batch_id: UUID, deadline: float) -> bool:
+        """Insert the batch's row again: a conflict says committed, a new row that it never will be.
+
+        The insert waits for a server process that still holds the first row.
+        """
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                return await self._pool.fetchval(_WAS_COMMITTED, batch_id) is None
+            except PASSES as error:
+                logger.warning("commit_unknown", batch=str(batch_id), error=type(error).__name__)
+                await asyncio.sleep(_PAUSE_S)
+        raise Unknown
+
+
+class _CommitUnknown(Exception):
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        super().__init__("the connection was lost during COMMIT")
+        self.outcomes = outcomes
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """A connection that cannot roll back is closed, which rolls back as well."""
+    try:
+        await connection.execute("ROLLBACK", timeout=1)
+    except ANY:
+        connection.terminate()

@@ -1,0 +1,132 @@
+"""Loads the aggregates that a batch touches, and writes back those that it changed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import asyncpg
+
+from command_service.commands.command import Touched
+from command_service.domain.orders import Line, Order
+from command_service.domain.products import Product
+from command_service.domain.shop import Shop
+from command_service.domain.users import User, email_key
+from shared.contracts.money import Money
+
+_LINES = """
+SELECT order_id::text, product_id::text, quantity FROM order_lines
+WHERE order_id = ANY ($1::uuid[]) ORDER BY order_lines.order_id, order_lines.product_id
+"""
+_EMAILS = "SELECT email_key, id::text FROM users WHERE email_key = ANY ($1::text[])"
+_USERS = """
+SELECT id::text, name, email, version, erased FROM users
+WHERE id = ANY ($1::uuid[]) ORDER BY users.id FOR UPDATE
+"""
+_PRODUCTS = """
+SELECT id::text, name, amount, currency, stock, retired, version FROM products
+WHERE id = ANY ($1::uuid[]) ORDER BY products.id FOR UPDATE
+"""
+_ORDERS = """
+SELECT id::text, customer_id::text, status, anonymized, version FROM orders
+WHERE id = ANY ($1::uuid[]) ORDER BY orders.id FOR UPDATE
+"""
+_SAVE = """
+WITH saved_users AS (
+    INSERT INTO users (id, name, email, email_key, version, erased)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bool[])
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
+        email_key = excluded.email_key, version = excluded.version, erased = excluded.erased
+), saved_products AS (
+    INSERT INTO products (id, name, amount, currency, stock, retired, version)
+    SELECT * FROM unnest(
+        $7::uuid[], $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bool[], $13::int[]
+    )
+    ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, currency = excluded.currency,
+        stock = excluded.stock, retired = excluded.retired, version = excluded.version
+), saved_orders AS (
+    INSERT INTO orders (id, customer_id, status, anonymized, version)
+    SELECT * FROM unnest($14::uuid[], $15::uuid[], $16::text[], $17::bool[], $18::int[])
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, anonymized = excluded.anonymized,
+        version = excluded.version
+)
+INSERT INTO order_lines (order_id, product_id, quantity)
+SELECT * FROM unnest($19::uuid[], $20::uuid[], $21::int[])
+"""
+
+
+async def load(connection: asyncpg.Connection, touched: Iterable[Touched]) -> Shop:
+    """The touched part of the shop, locked until the transaction ends.
+
+    What never changes (an order's lines) is read first, without a lock; then rows are locked in
+    one order over all tables, so that no two batches wait for each other.
+    """
+    touched = list(touched)
+    lines = await _lines(connection, _distinct(t.orders_with_products for t in touched))
+    of_lines = [tuple(line.product_id for line in of_order) for of_order in lines.values()]
+    users = _distinct(t.users for t in touched)
+    products = _distinct([*(t.products for t in touched), *of_lines])
+    orders = _distinct(t.orders for t in touched)
+    emails = _distinct(t.emails for t in touched)
+    shop = Shop()
+    for row in await connection.fetch(_USERS, users) if users else ():
+        shop.users[row["id"]] = User(**dict(row))
+    for row in await connection.fetch(_PRODUCTS, products) if products else ():
+        shop.products[row["id"]] = _product(row)
+    for row in await connection.fetch(_ORDERS, orders) if orders else ():
+        shop.orders[row["id"]] = Order(**dict(row), lines=lines.get(row["id"], ()))
+    for row in await connection.fetch(_EMAILS, emails) if emails else ():
+        shop.emails[row["email_key"]] = row["id"]
+    return shop
+
+
+async def _lines(connection: asyncpg.Connection, orders: list[str]) -> dict[str, tuple[Line, ...]]:
+    lines: dict[str, tuple[Line, ...]] = {}
+    for row in await connection.fetch(_LINES, orders) if orders else ():
+        line = Line(row["product_id"], row["quantity"])
+        lines[row["order_id"]] = (*lines.get(row["order_id"], ()), line)
+    return lines
+
+
+def _product(row: asyncpg.Record) -> Product:
+    price = Money(amount=row["amount"], currency=row["currency"])
+    return Product(row["id"], row["name"], price, row["stock"], row["retired"], row["version"])
+
+
+def _distinct(groups: Iterable[tuple[str, ...]]) -> list[str]:
+    return sorted({id for group in groups for id in group})
+
+
+async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) -> None:
+    """Write the changed aggregates, each one's last state once, in one statement."""
+    users = [user for id, user in shop.users.items() if id in changed]
+    products = [product for id, product in shop.products.items() if id in changed]
+    orders = [order for id, order in shop.orders.items() if id in changed]
+    lines = [
+        (order.id, line.product_id, line.quantity)
+        for order in orders
+        if order.version == 1
+        for line in order.lines
+    ]
+    await connection.execute(
+        _SAVE,
+        *_columns(6, (_user_row(user) for user in users)),
+        *_columns(7, (_product_row(product) for product in products)),
+        *_columns(5, ((o.id, o.customer_id, o.status, o.anonymized, o.version) for o in orders)),
+        *_columns(3, lines),
+    )
+
+
+def _user_row(user: User) -> tuple[Any, ...]:
+    key = None if user.email is None else email_key(user.email)
+    return (user.id, user.name, user.email, key, user.version, user.erased)
+
+
+def _product_row(p: Product) -> tuple[Any, ...]:
+    return (p.id, p.name, p.price.amount, p.price.currency, p.stock, p.retired, p.version)
+
+
+def _columns(width: int, rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    columns: list[list[Any]] = [[] for _ in range(width)]
+    for row in rows:
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    return columns

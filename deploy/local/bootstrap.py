@@ -1,0 +1,161 @@
+"""Makes .venv and installs the locked requirements, only when a lock file changed.
+
+Uses the standard library alone, since nothing else is there yet. A crash leaves .venv without its
+stamp, and the next run completes it.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "tandem-requirements"
+LOCKS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+NEEDED_BYTES = 1_500_000_000
+
+NO_NETWORK = re.compile(
+    r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolutionError|Connection(Reset)?Error"
+    r"|ProxyError|SSLError|Network is unreachable"
+)
+
+
+def main() -> None:
+    wanted = fingerprint()
+    if is_complete(wanted):
+        return
+    with (ROOT / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_complete(wanted):
+            check_disk()
+            make_venv()
+            install()
+            STAMP.write_text(wanted)
+
+
+def fingerprint() -> str:
+    digest = hashlib.sha256()
+    for lock in LOCKS:
+        digest.update(lock.read_bytes())
+    return digest.hexdigest()
+
+
+def is_complete(wanted: str) -> bool:
+    # os.access follows the link, so a Python that was removed since makes .venv anew.
+    return (
+        os.access(VENV_PYTHON, os.X_OK) and STAMP.is_file() and STAMP.read_text().strip() == wanted
+    )
+
+
+def check_disk() -> None:
+    free = shutil.disk_usage(ROOT).free
+    if free < NEEDED_BYTES:
+        fail(
+            f"{free // 1_000_000} MB are free at {ROOT}, setting up needs "
+            f"{NEEDED_BYTES // 1_000_000} MB; free some space and run it again"
+        )
+
+
+def make_venv() -> None:
+    if os.access(VENV / "bin" / "pip", os.X_OK) and os.access(VENV_PYTHON, os.X_OK):
+        return
+    if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
+        fail_without_venv()
+    say(f"making .venv with Python {sys.version.split()[0]}")
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True
+    )
+    if made.returncode == 0:
+        return
+    if "ensurepip" in made.stdout + made.stderr:
+        fail_without_venv()
+    fail(f"cannot make .venv: {last_line(made.stderr or made.stdout)}")
+
+
+def fail_without_venv() -> NoReturn:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    fail(
+        f"{sys.executable} cannot make virtual environments (venv or ensurepip is missing); "
+        f"install it (Debian and Ubuntu: apt install python{version}-venv), or name another "
+        "Python: make PYTHON=/path/to/python3"
+    )
+
+
+def install() -> None:
+    STAMP.unlink(missing_ok=True)
+    total = len(re.findall(r"^[\w.-]+==", LOCKS[-1].read_text(), re.MULTILINE))
+    command = [VENV_PYTHON, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]
+    command += ["--no-compile", "--disable-pip-version-check", "--progress-bar", "off"]
+    command += ["--retries", "2", "-r", LOCKS[-1]]
+    output = ""
+    progress = Progress(total)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as pip:
+        assert pip.stdout
+        for line in pip.stdout:
+            output += line
+            progress.show(line)
+    if pip.returncode:
+        fail(reason(output))
+
+
+class Progress:
+    """Turns pip's output into a line now and then: every tenth package, every large file."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.seen = 0
+
+    def show(self, line: str) -> None:
+        if line.startswith("Collecting "):
+            self.seen += 1
+            if self.seen % 10 == 1:
+                say(f"packages: {self.seen} of about {self.total}")
+        elif fetched := re.search(r"Downloading (\S+) \((\d{2,}\.?\d* MB)\)", line):
+            say(f"packages: fetching {fetched[1].rsplit('/', 1)[-1]}, {fetched[2]}")
+        elif line.startswith("Installing collected"):
+            say("packages: unpacking them into .venv, about half a minute")
+
+
+def reason(output: str) -> str:
+    """One line for what pip said in hundreds."""
+    if "No space left" in output:
+        return f"the disk of {VENV} or of pip's cache is full; free some space and run it again"
+    if NO_NETWORK.search(output):
+        return (
+            "cannot reach the Python package index; check the network (or HTTPS_PROXY) "
+            "and run it again, what was fetched is kept"
+        )
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    return f"pip could not install the packages: {errors[0] if errors else last_line(output)}"
+
+
+def last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no reason given"
+
+
+def say(text: str) -> None:
+    print(f"tandem: {text}", file=sys.stderr, flush=True)
+
+
+def fail(text: str) -> NoReturn:
+    raise SystemExit(f"tandem: {text}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        fail("stopped; run it again to go on")
+    except OSError as error:
+        fail(f"cannot set up .venv: {error}")

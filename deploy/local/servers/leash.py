@@ -1,0 +1,30 @@
+"""Commands that end when the process that started them does, where the system can do that (Linux)."""
+
+import functools
+import shutil
+import signal
+import subprocess
+
+
+def dying_with_parent(command: list[str], number: signal.Signals) -> list[str]:
+    """The same command; it gets the signal when its parent dies. Replaces itself by the command."""
+    if not has_parent_death_signal():
+        return command
+    if command[0].endswith("setpriv"):
+        return [command[0], "--pdeathsig", number.name.removeprefix("SIG"), *command[1:]]
+    return [*_setpriv(), "--pdeathsig", number.name.removeprefix("SIG"), "--", *command]
+
+
+@functools.cache
+def has_parent_death_signal() -> bool:
+    setpriv = _setpriv()
+    if not setpriv:
+        return False
+    # Asked, not looked up: the small setpriv of BusyBox does not know the option.
+    tried = subprocess.run([*setpriv, "--pdeathsig", "TERM", "--", "true"], capture_output=True)
+    return tried.returncode == 0
+
+
+def _setpriv() -> list[str]:
+    found = shutil.which("setpriv")
+    return [found] if found else []

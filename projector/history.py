@@ -1,0 +1,31 @@
+"""History items: what an event says, as the history of its aggregate keeps it."""
+
+from typing import Any
+
+import orjson
+from shared.contracts.documents import HistoryItem
+from shared.contracts.events import personal_fields
+from shared.contracts.records import Record
+
+from projector.views.view import View
+
+_NOT_DATA = ("id", "version")
+
+
+def history_item(record: Record, version: int, data: dict[str, Any]) -> bytes:
+    """The item of a record whose value is `data`, fields that are not known yet included."""
+    item: HistoryItem = {
+        "type": record.type,
+        "at": record.time,
+        "by": record.actor,
+        "version": version,
+        "data": {name: value for name, value in data.items() if name not in _NOT_DATA},
+    }
+    return orjson.dumps(item)
+
+
+def without_personal_data(view: View, stored: bytes) -> bytes:
+    """The item with null in place of what is personal in its event."""
+    item: HistoryItem = orjson.loads(stored)
+    item["data"] |= dict.fromkeys(personal_fields(view.events[item["type"]]))
+    return orjson.dumps(item)

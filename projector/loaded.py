@@ -1,0 +1,87 @@
+"""What is in Redis of that which a batch touches, read in one step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from shared.contracts.records import Record
+from shared.contracts.views import (
+    Checkpoint,
+    dashboard_key,
+    document_key,
+    history_key,
+    parked_key,
+    unpack_document,
+)
+
+from projector.views.view import Document, View
+
+FIRST_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The shard's state before a batch; nobody changes it.
+
+    `stored` is the checkpoint as it was read, to the byte; `part` and `parked` are JSON.
+    """
+
+    stored: bytes
+    checkpoint: Checkpoint | None
+    part: bytes | None
+    parked: bytes | None
+    documents: dict[str, Document | None]
+    first_items: dict[str, bytes | None]
+
+
+def keys_to_load(view: View, shard: str, records: Sequence[Record]) -> list[str]:
+    """The keys besides the checkpoint, in the order in which `unpack` takes their values."""
+    return [
+        dashboard_key(shard),
+        parked_key(shard),
+        *(document_key(shard, id) for id in _subjects(records)),
+        *(history_key(shard, id, FIRST_VERSION) for id in _anonymized(view, records)),
+    ]
+
+
+def unpack(
+    view: View, records: Sequence[Record], stored: bytes | None, values: Sequence[bytes | None]
+) -> Loaded:
+    """Raises ValueError or KeyError where a value is not one that a projector wrote."""
+    subjects = _subjects(records)
+    part, parked, rest = values[0], values[1], values[2:]
+    documents = rest[: len(subjects)]
+    return Loaded(
+        stored=stored or b"",
+        checkpoint=decode_checkpoint(stored),
+        part=part,
+        parked=parked,
+        documents=dict(zip(subjects, map(_body, documents), strict=True)),
+        first_items=dict(zip(_anonymized(view, records), rest[len(subjects) :], strict=True)),
+    )
+
+
+def decode_checkpoint(stored: bytes | None) -> Checkpoint | None:
+    """None where there is none, or none that can be read: both mean that nothing is known."""
+    if not stored:
+        return None
+    try:
+        return Checkpoint.decode(stored)
+    except ValueError:
+        return None
+
+
+def _subjects(records: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(record.subject for record in records))
+
+
+def _anonymized(view: View, records: Sequence[Record]) -> list[str]:
+    if view.anonymizes is None:
+        return []
+    type = view.anonymizes.type
+    return list(dict.fromkeys(record.subject for record in records if record.type == type))
+
+
+def _body(stored: bytes | None) -> Any:
+    return None if stored is None else orjson.loads(unpack_document(stored)[3])

@@ -1,0 +1,117 @@
+"""The view of orders: what was placed, how far it is, whose it is."""
+
+from typing import Final, assert_never, cast
+
+from shared.contracts.documents import MoneyDocument, OrderDocument, OrderItem
+from shared.contracts.events import (
+    OrderAnonymized,
+    OrderCancelled,
+    OrderDelivered,
+    OrderEvent,
+    OrderPlaced,
+    OrderShipped,
+    PlacedItem,
+)
+from shared.contracts.money import Money
+from shared.contracts.views import customer_key, ids_key, status_key
+
+from projector.views.order_counts import count, empty_part
+from projector.views.view import Part, View, absent, existing
+
+
+def project(document: OrderDocument | None, event: OrderEvent, at: str) -> OrderDocument | None:
+    match event:
+        case OrderPlaced():
+            absent(document)
+            return _placed(event, at)
+        case OrderShipped():
+            order = _changed(document, event, at)
+            order["status"], order["shipped_at"] = "shipped", at
+            order["carrier"], order["tracking_number"] = event.carrier, event.tracking_number
+            return order
+        case OrderDelivered():
+            order = _changed(document, event, at)
+            order["status"], order["delivered_at"] = "delivered", at
+            return order
+        case OrderCancelled():
+            order = _changed(document, event, at)
+            order["status"], order["cancelled_at"] = "cancelled", at
+            order["cancel_reason"] = event.reason
+            return order
+        case OrderAnonymized():
+            order = _changed(document, event, at)
+            order["customer_name"] = order["shipping_address"] = None
+            return order
+        case _:
+            assert_never(event)
+
+
+def owner(order: OrderDocument) -> str:
+    return order["customer_id"]
+
+
+def lists(shard: str, order: OrderDocument) -> list[str]:
+    return [
+        ids_key(shard),
+        status_key(shard, order["status"]),
+        customer_key(shard, order["customer_id"]),
+    ]
+
+
+def _placed(event: OrderPlaced, at: str) -> OrderDocument:
+    return {
+        "id": event.id,
+        "customer_id": event.customer_id,
+        "customer_name": event.customer_name,
+        "status": "placed",
+        "items": [_item(item) for item in event.items],
+        "item_count": len(event.items),
+        "total": _money(event.total),
+        "shipping_address": event.shipping_address,
+        "carrier": None,
+        "tracking_number": None,
+        "cancel_reason": None,
+        "placed_at": at,
+        "shipped_at": None,
+        "delivered_at": None,
+        "cancelled_at": None,
+        "version": event.version,
+        "updated_at": at,
+    }
+
+
+def _item(item: PlacedItem) -> OrderItem:
+    price = item.unit_price
+    return {
+        "product_id": item.product_id,
+        "name": item.name,
+        "quantity": item.quantity,
+        "unit_price": _money(price),
+        "subtotal": {"amount": price.amount * item.quantity, "currency": price.currency},
+    }
+
+
+def _changed(document: OrderDocument | None, event: OrderEvent, at: str) -> OrderDocument:
+    order: OrderDocument = existing(document).copy()
+    order["version"] = event.version
+    order["updated_at"] = at
+    return order
+
+
+def _money(money: Money) -> MoneyDocument:
+    return {"amount": money.amount, "currency": money.currency}
+
+
+ORDERS: Final = View(
+    topic="orders",
+    events={
+        e.type: e
+        for e in (OrderPlaced, OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized)
+    },
+    project=project,
+    owner=owner,
+    lists=lists,
+    empty_part=cast("type[Part]", empty_part),
+    count=count,
+    anonymizes=OrderAnonymized,
+)

@@ -1,0 +1,117 @@
+"""The view of the catalogue, and the beginnings of words under which products are found."""
+
+from typing import Final, assert_never, cast
+
+from shared.contracts.dashboard_parts import ProductsPart
+from shared.contracts.documents import MoneyDocument, ProductDocument
+from shared.contracts.events import (
+    ProductAdded,
+    ProductEvent,
+    ProductPriceChanged,
+    ProductReleased,
+    ProductReserved,
+    ProductRestocked,
+    ProductRetired,
+)
+from shared.contracts.money import Money
+from shared.contracts.views import LONGEST_PREFIX, ids_key, prefix_key
+from shared.contracts.words import words_of
+
+from projector.views.view import Part, View, absent, existing
+
+
+def project(
+    document: ProductDocument | None, event: ProductEvent, at: str
+) -> ProductDocument | None:
+    match event:
+        case ProductAdded():
+            absent(document)
+            return _added(event, at)
+        case ProductPriceChanged():
+            product = _changed(document, event, at)
+            product["price"] = _money(event.price)
+            return product
+        case ProductRestocked() | ProductReserved() | ProductReleased():
+            product = _changed(document, event, at)
+            product["stock"] = event.stock
+            return product
+        case ProductRetired():
+            product = _changed(document, event, at)
+            product["status"] = "retired"
+            return product
+        case _:
+            assert_never(event)
+
+
+def owner(product: ProductDocument) -> None:
+    """Everybody may read it."""
+
+
+def lists(shard: str, product: ProductDocument) -> list[str]:
+    if product["status"] != "active":
+        return []
+    words = words_of(f"{product['name']} {product['description']}")
+    longest = {word[:LONGEST_PREFIX] for word in words}
+    beginnings = {word[:length] for word in longest for length in range(1, len(word) + 1)}
+    return [ids_key(shard), *(prefix_key(shard, beginning) for beginning in sorted(beginnings))]
+
+
+def empty_part() -> ProductsPart:
+    return {"active": 0, "sold_out": 0}
+
+
+def count(
+    part: ProductsPart, before: ProductDocument | None, after: ProductDocument | None
+) -> None:
+    part["active"] += _active(after) - _active(before)
+    part["sold_out"] += _sold_out(after) - _sold_out(before)
+
+
+def _added(event: ProductAdded, at: str) -> ProductDocument:
+    return {
+        "id": event.id,
+        "name": event.name,
+        "description": event.description,
+        "price": _money(event.price),
+        "stock": event.stock,
+        "status": "active",
+        "version": event.version,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def _changed(document: ProductDocument | None, event: ProductEvent, at: str) -> ProductDocument:
+    product: ProductDocument = existing(document).copy()
+    product["version"] = event.version
+    product["updated_at"] = at
+    return product
+
+
+def _money(money: Money) -> MoneyDocument:
+    return {"amount": money.amount, "currency": money.currency}
+
+
+def _active(product: ProductDocument | None) -> bool:
+    return product is not None and product["status"] == "active"
+
+
+def _sold_out(product: ProductDocument | None) -> bool:
+    return product is not None and product["status"] == "active" and product["stock"] == 0
+
+
+PRODUCTS: Final = View(
+    topic="products",
+    events={
+        e.type: e
+        for e in (
+            *(ProductAdded, ProductPriceChanged, ProductRestocked),
+            *(ProductReserved, ProductReleased, ProductRetired),
+        )
+    },
+    project=project,
+    owner=owner,
+    lists=lists,
+    empty_part=cast("type[Part]", empty_part),
+    count=count,
+)

@@ -1,0 +1,86 @@
+"""The view of accounts."""
+
+from typing import Final, assert_never, cast
+
+from shared.contracts.dashboard_parts import UsersPart
+from shared.contracts.documents import UserDocument
+from shared.contracts.events import (
+    UserCreated,
+    UserEmailChanged,
+    UserErased,
+    UserEvent,
+    UserRenamed,
+)
+from shared.contracts.views import ids_key
+
+from projector.views.view import Part, View, absent, existing
+
+
+def project(document: UserDocument | None, event: UserEvent, at: str) -> UserDocument | None:
+    match event:
+        case UserCreated():
+            absent(document)
+            return _created(event, at)
+        case UserRenamed():
+            user = _changed(document, event, at)
+            user["name"] = _text(event.name)
+            return user
+        case UserEmailChanged():
+            user = _changed(document, event, at)
+            user["email"] = _text(event.email)
+            return user
+        case UserErased():
+            existing(document)
+            return None
+        case _:
+            assert_never(event)
+
+
+def owner(user: UserDocument) -> str:
+    return user["id"]
+
+
+def lists(shard: str, user: UserDocument) -> list[str]:
+    return [ids_key(shard)]
+
+
+def empty_part() -> UsersPart:
+    return {"users": 0}
+
+
+def count(part: UsersPart, before: UserDocument | None, after: UserDocument | None) -> None:
+    part["users"] += (after is not None) - (before is not None)
+
+
+def _created(event: UserCreated, at: str) -> UserDocument:
+    return {
+        "id": event.id,
+        "name": _text(event.name),
+        "email": _text(event.email),
+        "version": event.version,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def _changed(document: UserDocument | None, event: UserEvent, at: str) -> UserDocument:
+    user: UserDocument = existing(document).copy()
+    user["version"] = event.version
+    user["updated_at"] = at
+    return user
+
+
+def _text(personal: str | None) -> str:
+    """Null where the user was erased since; `user.erased` follows before anybody may read it."""
+    return cast("str", personal)
+
+
+USERS: Final = View(
+    topic="users",
+    events={e.type: e for e in (UserCreated, UserRenamed, UserEmailChanged, UserErased)},
+    project=project,
+    owner=owner,
+    lists=lists,
+    empty_part=cast("type[Part]", empty_part),
+    count=count,
+)

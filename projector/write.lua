@@ -1,0 +1,40 @@
+-- Writes a batch and the new checkpoint, if the checkpoint is still the one that was loaded.
+-- KEYS: checkpoint, then those to set, to delete, to add to, to remove from.
+-- ARGV: expected checkpoint ('' for none), new checkpoint, how many keys of each of the four kinds,
+--       the values to set; then for each key to add to: a count and that many scores and ids;
+--       then for each key to remove from: a count and that many ids.
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
+    return 0
+end
+local CHUNK = 2000 -- Lua's stack bounds what unpack can give; even, for pairs
+local key, arg = 1, 6
+local call = redis.call
+
+for _ = 1, tonumber(ARGV[3]) do
+    key, arg = key + 1, arg + 1
+    call('SET', KEYS[key], ARGV[arg])
+end
+
+local last = key + tonumber(ARGV[4])
+while key < last do
+    local to = math.min(key + CHUNK, last)
+    call('DEL', unpack(KEYS, key + 1, to))
+    key = to
+end
+
+local function members(command, keys)
+    for _ = 1, keys do
+        key, arg = key + 1, arg + 1
+        local stop = arg + tonumber(ARGV[arg])
+        while arg < stop do
+            local to = math.min(arg + CHUNK, stop)
+            call(command, KEYS[key], unpack(ARGV, arg + 1, to))
+            arg = to
+        end
+    end
+end
+members('ZADD', tonumber(ARGV[5]))
+members('ZREM', tonumber(ARGV[6]))
+
+call('SET', KEYS[1], ARGV[2])
+return 1

@@ -1,0 +1,1 @@
+"""What the services agree on: ids, shards, tokens, events, documents and where views are kept."""

@@ -1,0 +1,13 @@
+"""Times are RFC 3339 in UTC with milliseconds and a `Z`."""
+
+from datetime import UTC, datetime
+
+
+def format_time(at: datetime) -> str:
+    """`2026-03-01T09:30:00.125Z`; finer digits are cut."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def whole_milliseconds(at: datetime) -> datetime:
+    """The same time as it comes back from its text."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

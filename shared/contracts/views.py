@@ -1,0 +1,112 @@
+"""Where a shard's views are kept in Redis, and how they are written there.
+
+All keys of a shard carry the hash tag `{orders.7}`, so they stand in one slot and change in one
+step. The projector writes them, the query service reads them; nobody else may rely on them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST_PREFIX: Final = 4
+NOBODY: Final = "-"
+
+
+def checkpoint_key(shard: str) -> str:
+    return f"{{{shard}}}:checkpoint"
+
+
+def head_key(shard: str) -> str:
+    return f"{{{shard}}}:head"
+
+
+def parked_key(shard: str) -> str:
+    """A JSON object: aggregate id -> `[first parked position, number of parked events]`."""
+    return f"{{{shard}}}:parked"
+
+
+def dashboard_key(shard: str) -> str:
+    """A JSON object: the shard's part of the dashboard."""
+    return f"{{{shard}}}:dashboard"
+
+
+def document_key(shard: str, id: str) -> str:
+    return f"{{{shard}}}:document:{id}"
+
+
+def history_key(shard: str, id: str, version: int) -> str:
+    """One history item, as JSON."""
+    return f"{{{shard}}}:history:{id}:{version}"
+
+
+def ids_key(shard: str) -> str:
+    """All users, all active products or all orders of the shard: a sorted set of ids, score 0."""
+    return f"{{{shard}}}:ids"
+
+
+def status_key(shard: str, status: str) -> str:
+    """The orders of one status: a sorted set of ids, score 0."""
+    return f"{{{shard}}}:status:{status}"
+
+
+def customer_key(shard: str, customer_id: str) -> str:
+    """The orders of one customer: a sorted set of ids, score 0."""
+    return f"{{{shard}}}:customer:{customer_id}"
+
+
+def prefix_key(shard: str, prefix: str) -> str:
+    """Active products with a word that starts so: a sorted set of ids, score 0.
+
+    Kept for beginnings of 1 to LONGEST_PREFIX characters; longer ones are checked on the documents.
+    """
+    return f"{{{shard}}}:prefix:{prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a shard's views are.
+
+    `offset` is the Kafka offset of the last record taken from there (-1: none). Until `position`
+    reaches `target` the views are further back than they once were, and must not be read.
+    """
+
+    position: int
+    offset: int
+    event_id: str
+    target: int = 0
+
+    def encode(self) -> bytes:
+        return f"{self.position} {self.offset} {self.event_id or NOBODY} {self.target}".encode()
+
+    @classmethod
+    def decode(cls, stored: bytes) -> "Checkpoint":
+        position, offset, event_id, target = stored.decode().split(" ")
+        return cls(int(position), int(offset), "" if event_id == NOBODY else event_id, int(target))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The log's last position as it was seen, and when views were last level with it (Unix ms)."""
+
+    position: int
+    seen_at_ms: int
+    level_at_ms: int
+
+    def encode(self) -> bytes:
+        return f"{self.position} {self.seen_at_ms} {self.level_at_ms}".encode()
+
+    @classmethod
+    def decode(cls, stored: bytes) -> "Head":
+        position, seen_at_ms, level_at_ms = stored.split(b" ")
+        return cls(int(position), int(seen_at_ms), int(level_at_ms))
+
+
+def pack_document(version: int, position: int, owner: str | None, body: bytes) -> bytes:
+    """A document as stored: `version position owner`, a line break, the response body."""
+    return f"{version} {position} {owner or NOBODY}\n".encode() + body
+
+
+def unpack_document(stored: bytes) -> tuple[bytes, int, bytes, bytes]:
+    """Version (as its digits), position, owner and body of a stored document."""
+    front, _, body = stored.partition(b"\n")
+    version, position, owner = front.split(b" ")
+    return version, int(position), owner, body

@@ -1,0 +1,175 @@
+"""The API's own documents: OpenAPI 3.1 out of the declared operations, and a page that shows it."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import JSONResponse
+
+from shared.http.messages import Reply, Request, json_reply
+from shared.http.operations import Handler, Operation
+from shared.http.problem_documents import PROBLEM_SCHEMA, problem_answers
+from shared.http.problems import Problem
+
+Json = dict[str, Any]
+
+_SECURITY_SCHEME: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "Signed with an asymmetric key of the JWKS. `sub` is the caller, `scope` lists "
+    "what it may do, separated by blanks.",
+}
+_ASSETS: Final = {
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+    "swagger-ui.css": b"text/css; charset=utf-8",
+    "favicon.png": b"image/png",
+}
+
+
+def openapi_document(
+    operations: Iterable[Operation], *, title: str, version: str, description: str = ""
+) -> Json:
+    """The OpenAPI document of these operations, as FastAPI generates it.
+
+    The operations are only declared to FastAPI: the dispatcher answers all of them, so that there
+    is one way through the code, and FastAPI costs a request nothing.
+    """
+    app = FastAPI(title=title, version=version, description=description)
+    for operation in operations:
+        if not operation.operational:
+            _declare(app, operation)
+    document: Json = app.openapi()
+    _replace_validation_errors(document)
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["securitySchemes"] = {"bearer": _SECURITY_SCHEME}
+    return document
+
+
+def documentation_operations(document: Json) -> list[Operation]:
+    """`/openapi.json`, and `/docs` with all its files, so that it works offline."""
+    title = document["info"]["title"]
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=title,
+        swagger_js_url="docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="docs/assets/swagger-ui.css",
+        swagger_favicon_url="docs/assets/favicon.png",
+    )
+    html = (b"content-type", b"text/html; charset=utf-8")
+    return [
+        _page("/openapi.json", _always(json_reply(200, orjson.dumps(document)))),
+        _page("/docs", _always(Reply(200, bytes(page.body), [html]))),
+        _page("/docs/assets/{name}", _assets()),
+    ]
+
+
+def _declare(app: FastAPI, operation: Operation) -> None:
+    success: Json = {}
+    if operation.response_headers:
+        success["headers"] = dict(operation.response_headers)
+    app.add_api_route(
+        operation.path,
+        _endpoint(operation),
+        methods=[operation.method],
+        operation_id=operation.operation_id,
+        summary=operation.summary,
+        description=operation.description,
+        tags=list(operation.tags),
+        status_code=operation.success_status,
+        response_model=operation.response_model,
+        response_class=_response_class(operation.media_type),
+        responses={
+            operation.success_status: success,
+            **{status: {"description": text} for status, text in operation.answers.items()},
+            **problem_answers(operation),
+        },
+        openapi_extra={
+            "security": _security(operation),
+            "parameters": [dict(parameter) for parameter in operation.parameters],
+            **operation.openapi,
+        },
+    )
+
+
+def _endpoint(operation: Operation) -> Callable[..., Any]:
+    """A function that has the signature FastAPI documents, and is never called."""
+
+    async def declared() -> None:
+        raise AssertionError("the dispatcher answers")
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    names = re.findall(r"{(\w+)}", operation.path)
+    parameters = [inspect.Parameter(name, keyword, annotation=UUID) for name in names]
+    if operation.request_model is not None:
+        body = inspect.Parameter("body", keyword, annotation=operation.request_model)
+        parameters.append(body)
+    declared.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return declared
+
+
+def _response_class(media_type: str) -> type[Response]:
+    if media_type == "application/json":
+        return JSONResponse
+    return type("DeclaredResponse", (Response,), {"media_type": media_type})
+
+
+def _security(operation: Operation) -> list[Json]:
+    """Any one of the entries admits; an empty one stands for no token at all."""
+    if not operation.scopes:
+        return [{}, {"bearer": []}]
+    return [{"bearer": [scope]} for scope in operation.scopes]
+
+
+def _replace_validation_errors(document: Json) -> None:
+    """FastAPI documents its own answer to invalid requests, which nobody gives here."""
+    for methods in document.get("paths", {}).values():
+        for operation in methods.values():
+            answer = operation["responses"].get("422", {})
+            if "application/json" in answer.get("content", {}):
+                del operation["responses"]["422"]
+    schemas = document.get("components", {}).get("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+
+
+def _page(path: str, handler: Handler) -> Operation:
+    return Operation(
+        method="GET",
+        path=path,
+        handler=handler,
+        operation_id="documentation",
+        summary="The API's own documents",
+        operational=True,
+    )
+
+
+def _always(reply: Reply) -> Handler:
+    async def answer(_request: Request) -> Reply:
+        return reply
+
+    return answer
+
+
+def _assets() -> Handler:
+    folder = files("fastapi_offline") / "static"
+    cached = (b"cache-control", b"max-age=3600")
+    replies = {
+        name: Reply(200, (folder / name).read_bytes(), [(b"content-type", media_type), cached])
+        for name, media_type in _ASSETS.items()
+    }
+
+    async def answer(request: Request) -> Reply:
+        reply = replies.get(request.path_params["name"])
+        if reply is None:
+            raise Problem("not-found", "nothing stands here")
+        return reply
+
+    return answer

@@ -1,0 +1,192 @@
+"""The keys that tokens are verified with: read from a file or a URL, and kept fresh."""
+
+import asyncio
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from shared.http.keys import VerificationKey, parse_keys
+
+log = structlog.stdlib.get_logger(__name__)
+
+_MOST_BYTES: Final = 1024 * 1024
+_FETCH_SECONDS: Final = 5.0
+_FILE_LOOK_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 1.0
+_UNKNOWN_KID_SECONDS: Final = 10.0
+_UNKNOWN_KID_WAIT: Final = 2.0
+
+
+class JwksUnreadable(Exception):
+    """The key set cannot be read; the message names JWKS_URL and fits on a line."""
+
+
+class KeySet:
+    """The present keys of one source, which is a path, a `file:` URL or an http(s) URL.
+
+    A source that cannot be read keeps the last keys. `generation` grows when the keys change.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        refresh_seconds: float = 60.0,
+        fetch: Callable[[str], bytes] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._path = _path_of(source)
+        self._fetch = fetch or _fetch
+        self._refresh_seconds = refresh_seconds
+        self._clock = clock
+        self._document: bytes | None = None
+        self._stamp: tuple[int, ...] | None = None
+        self._keys: tuple[VerificationKey, ...] = ()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._asked_at = -_UNKNOWN_KID_SECONDS
+        self.generation = 0
+
+    async def start(self) -> None:
+        """Reads the keys for the first time.
+
+        Raises JwksUnreadable for a file; a URL that does not answer yet is tried again by `run`.
+        """
+        try:
+            await self._read()
+        except (OSError, ValueError) as error:
+            if self._path is not None:
+                raise JwksUnreadable(f"JWKS_URL: {_reason(error)}: {self._path}") from None
+            log.warning("the JWKS cannot be read yet", reason=_reason(error))
+            return
+        if self._path is not None and not self._keys:
+            raise JwksUnreadable(f"JWKS_URL: no usable key in {self._path}")
+
+    async def run(self) -> None:
+        """Keeps the keys fresh until it is cancelled: a URL every minute, a file as it changes."""
+        while True:
+            await asyncio.sleep(self._pause())
+            if self._path is None or await asyncio.to_thread(self._file_changed):
+                await self._refresh()
+
+    def not_ready(self) -> str | None:
+        """Why no token can be verified, or None: a readiness check."""
+        return None if self._keys else "JWKS_URL: there is no usable key yet"
+
+    def fitting(self, kid: str | None, algorithm: str) -> list[VerificationKey]:
+        """The keys of this id (of any, where it is None) that fit the algorithm."""
+        return [
+            key
+            for key in self._keys
+            if algorithm in key.algorithms and (kid is None or key.kid == kid)
+        ]
+
+    def knows(self, kid: str) -> bool:
+        """Whether a present key has this id."""
+        return any(key.kid == kid for key in self._keys)
+
+    async def look_for(self, kid: str) -> None:
+        """Refreshes once for all who wait for an unknown key, and returns within 2 s.
+
+        A URL is asked at most once in 10 s, a file only when it changed.
+        """
+        if self._refreshing is None and not await self._may_look():
+            return
+        if self.knows(kid):
+            return
+        refreshing = self._start_refresh()
+        await asyncio.wait([refreshing], timeout=_UNKNOWN_KID_WAIT)
+
+    async def _may_look(self) -> bool:
+        if self._path is not None:
+            return await asyncio.to_thread(self._file_changed)
+        now = self._clock()
+        if now - self._asked_at < _UNKNOWN_KID_SECONDS:
+            return False
+        self._asked_at = now
+        return True
+
+    def _pause(self) -> float:
+        if self._path is not None:
+            return _FILE_LOOK_SECONDS
+        return self._refresh_seconds if self._document is not None else _RETRY_SECONDS
+
+    def _start_refresh(self) -> asyncio.Task[None]:
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._try_read(), name="jwks-refresh")
+        return self._refreshing
+
+    async def _refresh(self) -> None:
+        await asyncio.shield(self._start_refresh())
+
+    async def _try_read(self) -> None:
+        try:
+            await self._read()
+        except (OSError, ValueError) as error:
+            log.warning("the JWKS cannot be read, the last keys stay", reason=_reason(error))
+        finally:
+            self._refreshing = None
+
+    async def _read(self) -> None:
+        document = await asyncio.to_thread(self._load)
+        if document != self._document:
+            self._keys = parse_keys(document)
+            self._document = document
+            self.generation += 1
+            log.info("the JWKS is read", keys=len(self._keys))
+
+    def _load(self) -> bytes:
+        if self._path is None:
+            return self._fetch(self._source)
+        self._stamp = _stamp(self._path)  # before reading: a change in between is seen next time
+        with self._path.open("rb") as file:
+            return _bounded(file.read(_MOST_BYTES + 1))
+
+    def _file_changed(self) -> bool:
+        return self._path is not None and _stamp(self._path) != self._stamp
+
+
+def _path_of(source: str) -> Path | None:
+    url = urlsplit(source)
+    if url.scheme in ("http", "https"):
+        return None
+    return Path(unquote(url.path) if url.scheme == "file" else source)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _fetch(url: str) -> bytes:
+    """Blocks for about 5 s at most, also when the server sends a byte at a time."""
+    deadline = time.monotonic() + _FETCH_SECONDS
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})
+    with urllib.request.urlopen(request, timeout=_FETCH_SECONDS) as response:
+        document = bytearray()
+        while part := response.read1(65536):
+            document += part
+            if time.monotonic() > deadline:
+                raise TimeoutError("it takes too long")
+            _bounded(document)
+    return bytes(document)
+
+
+def _bounded(document: bytes | bytearray) -> bytes:
+    if len(document) > _MOST_BYTES:
+        raise ValueError("it is larger than 1 MiB")
+    return bytes(document)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(getattr(error, "reason", "")) or type(error).__name__
+    return "it is no JSON Web Key Set" if "JSON" in type(error).__name__ else str(error)

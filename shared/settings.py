@@ -1,0 +1,54 @@
+"""Settings come from the environment, once, at the start of a process."""
+
+import sys
+from typing import Literal, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.logs import LogFormat
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+class ProcessSettings(BaseSettings):
+    """What every process has: where it listens and how it logs."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: LogFormat = "auto"
+
+
+def load_settings(settings: type[Settings]) -> Settings:
+    """The settings of the environment, or one line per bad one and exit status 2."""
+    try:
+        return settings()
+    except ValidationError as error:
+        _exit_with(complaints(settings, error))
+
+
+def complaints(settings: type[BaseSettings], error: ValidationError) -> list[str]:
+    """One line for each bad setting: its environment variable and why, never its value."""
+    prefix = settings.model_config.get("env_prefix", "")
+    return [
+        f"{_variable(prefix, detail['loc'])}: {_reason(detail['type'], detail['msg'])}"
+        for detail in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _variable(prefix: str, location: tuple[int | str, ...]) -> str:
+    return (prefix + "__".join(str(step) for step in location)).upper() or "settings"
+
+
+def _reason(kind: str, message: str) -> str:
+    return "is not set" if kind == "missing" else message.removeprefix("Value error, ")
+
+
+def _exit_with(lines: list[str]) -> NoReturn:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    raise SystemExit(2)

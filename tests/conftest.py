@@ -1,0 +1,77 @@
+"""Real servers for the whole run, on free ports, so that it runs beside a running stack."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.ports import free_ports
+from deploy.local.secrets import new_passwords
+from deploy.local.servers import Kafka, Postgres, Valkey
+from tests.support.database import Database, make_database, make_template
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A directory that is gone after the run, unless TANDEM_KEEP_TEST_DATA is set."""
+    directory = Path(tempfile.mkdtemp(prefix="tandem-tests-"))
+    yield directory
+    if "TANDEM_KEEP_TEST_DATA" not in os.environ:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def passwords() -> dict[str, str]:
+    return new_passwords()
+
+
+@pytest.fixture(scope="session")
+def postgres(scratch: Path, passwords: dict[str, str]) -> Iterator[Postgres]:
+    server = Postgres(scratch / "postgres", free_ports(1)[0], passwords)
+    server.start()
+    asyncio.run(make_template(server, passwords))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(scratch: Path, passwords: dict[str, str]) -> Iterator[Valkey]:
+    server = Valkey(scratch / "valkey", free_ports(1)[0], passwords)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(scratch: Path) -> Iterator[Kafka]:
+    port, controller_port = free_ports(2)
+    server = Kafka(scratch / "kafka", port, controller_port)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def migrated_database(postgres: Postgres) -> Database:
+    """A database of the test's own."""
+    return await make_database(postgres)
+
+
+@pytest.fixture
+def kafka_bootstrap(kafka: Kafka) -> str:
+    return kafka.bootstrap_servers
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """The administrator's address."""
+    return valkey.url()
+
+
+@pytest.fixture
+def redis_projector_url(valkey: Valkey) -> str:
+    return valkey.url("tandem_projector")

@@ -1,0 +1,16 @@
+"""Waits for a condition instead of for a time."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 30.0
+) -> None:
+    """Returns once the condition holds. Raises TimeoutError that names it."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        await asyncio.sleep(0.02)

@@ -1,0 +1,338 @@
+"""What the dispatcher itself answers, and in which order it checks."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import BaseModel
+
+from shared.http.caller import Caller
+from shared.http.dispatch import Dispatcher
+from shared.http.messages import JSON, RawHeaders, Receive, Reply, Request, Send, json_reply
+from shared.http.operations import Operation
+from shared.http.problems import Problem, unauthorized
+from shared.http.rate_limit import RateLimit
+
+Call = Callable[..., Any]
+JSON_BODY = [(b"content-type", b"application/json")]
+
+
+class Body(BaseModel):
+    pass
+
+
+class Tokens:
+    """`Bearer <scopes>` is a caller with these scopes; `Bearer bad` is refused."""
+
+    def recall(self, authorization: bytes) -> Caller | None:
+        return None
+
+    async def authenticate(self, authorization: bytes) -> Caller:
+        if authorization == b"Bearer bad":
+            raise unauthorized("bad", token_sent=True)
+        return Caller("ada", frozenset(authorization.decode().split()[1:]))
+
+
+class Stream:
+    status = 200
+    headers: RawHeaders = [(b"content-type", b"text/event-stream")]  # noqa: RUF012
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+
+    async def stream(self, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        if self.fails:
+            raise RuntimeError("ada@example.com")
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def echo(request: Request) -> Reply:
+    sub = request.caller.sub if request.caller else "-"
+    params = ",".join(f"{name}={value}" for name, value in request.path_params.items())
+    text = f"{request.method} {request.path} {params} {sub} {request.body.decode()}"
+    return Reply(200, text.encode(), [(b"x-operation", b"echo")])
+
+
+async def broken(_request: Request) -> Reply:
+    raise ValueError("ada@example.com")
+
+
+async def taken(_request: Request) -> Reply:
+    raise Problem("email-taken", "it is taken")
+
+
+async def unchanged(_request: Request) -> Reply:
+    return Reply(304, b"", [(b"etag", b'"1"')])
+
+
+async def streamed(_request: Request) -> Stream:
+    return Stream()
+
+
+async def failing_stream(_request: Request) -> Stream:
+    return Stream(fails=True)
+
+
+def operation(method: str, path: str, handler: Any, **more: Any) -> Operation:
+    name = f"{method} {path}"
+    return Operation(
+        method=method, path=path, handler=handler, operation_id=name, summary=name, **more
+    )
+
+
+OPERATIONS = [
+    operation("GET", "/v1/things/{id}", echo),
+    operation("GET", "/v1/secrets", echo, scopes=("read", "read:all")),
+    operation("POST", "/v1/things", echo, scopes=("write",), request_model=Body, max_body=8),
+    operation("DELETE", "/v1/things/{id}", echo, max_body=8),
+    operation("GET", "/v1/broken", broken),
+    operation("GET", "/v1/taken", taken),
+    operation("GET", "/v1/unchanged", unchanged),
+    operation("GET", "/v1/stream", streamed),
+    operation("GET", "/v1/failing-stream", failing_stream),
+]
+
+
+def dispatcher(*more: Operation, **options: Any) -> Dispatcher:
+    options.setdefault("registry", CollectorRegistry())
+    return Dispatcher([*OPERATIONS, *more], authenticator=Tokens(), **options)
+
+
+def bearer(scopes: str) -> RawHeaders:
+    return [(b"authorization", f"Bearer {scopes}".encode())]
+
+
+async def test_an_operation_gets_its_request(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/things/7")
+    assert answer.body == b"GET /v1/things/7 id=7 - "
+    assert answer.headers == {"x-operation": "echo", "content-length": str(len(answer.body))}
+
+
+async def test_an_unknown_path_is_not_found_before_any_token_is_looked_at(call: Call) -> None:
+    for path in ("/", "/v1/things/7/", "/v1/unknown"):
+        answer = await call(dispatcher(), "POST", path, headers=bearer("bad"))
+        assert (answer.status, answer.problem()) == (404, "not-found")
+
+
+async def test_another_method_is_refused_with_those_that_are_allowed(call: Call) -> None:
+    answer = await call(dispatcher(), "PUT", "/v1/things/7", headers=bearer("bad"))
+    assert (answer.status, answer.problem()) == (405, "method-not-allowed")
+    assert answer.headers["allow"] == "DELETE, GET, HEAD"
+
+
+async def test_head_is_get_without_the_body(call: Call) -> None:
+    got = await call(dispatcher(), "GET", "/v1/things/7")
+    head = await call(dispatcher(), "HEAD", "/v1/things/7")
+    assert (head.status, head.headers, head.body) == (got.status, got.headers, b"")
+
+
+async def test_a_missing_token_is_unauthorized(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/secrets")
+    assert (answer.status, answer.problem()) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_bad_token_is_unauthorized_even_where_none_is_needed(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/things/7", headers=bearer("bad"))
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+async def test_two_authorization_headers_are_unauthorized(call: Call) -> None:
+    twice = bearer("read") + bearer("read")
+    assert (await call(dispatcher(), "GET", "/v1/secrets", headers=twice)).status == 401
+
+
+@pytest.mark.parametrize("scopes", ["read", "read:all", "write read"])
+async def test_any_of_the_scopes_admits(call: Call, scopes: str) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/secrets", headers=bearer(scopes))
+    assert answer.status == 200
+    assert b" ada " in answer.body
+
+
+async def test_another_scope_is_forbidden(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/secrets", headers=bearer("write"))
+    assert (answer.status, answer.problem()) == (403, "forbidden")
+    challenge = 'Bearer error="insufficient_scope", scope="read"'
+    assert answer.headers["www-authenticate"] == challenge
+
+
+async def test_checks_come_in_the_contracts_order(call: Call) -> None:
+    app = dispatcher()
+    too_large = [(b"content-length", b"9"), (b"content-type", b"text/plain")]
+    steps = [
+        (too_large, b"123456789", 401),
+        (bearer("read") + too_large, b"123456789", 403),
+        (bearer("write") + too_large, b"123456789", 413),
+        (bearer("write") + too_large[1:], b"123456789", 413),
+        (bearer("write") + too_large[1:], b"{", 415),
+        (bearer("write") + JSON_BODY, b"{", 200),
+    ]
+    for headers, body, status in steps:
+        answer = await call(app, "POST", "/v1/things", headers=headers, body=body)
+        assert answer.status == status
+
+
+async def test_a_streamed_body_is_gathered(call: Call) -> None:
+    headers = bearer("write") + JSON_BODY
+    parts = [b"{", b"", b" }"]
+    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=parts)
+    assert answer.body.endswith(b"{ }")
+
+
+async def test_a_streamed_body_beyond_the_bound_is_too_large(call: Call) -> None:
+    headers = bearer("write") + JSON_BODY
+    parts = [b"12345", b"6789", b"never read"]
+    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=parts)
+    assert (answer.status, answer.problem()) == (413, "too-large")
+
+
+async def test_a_client_that_leaves_is_not_answered(call: Call) -> None:
+    headers = bearer("write") + JSON_BODY
+    app = dispatcher()
+    answer = await call(app, "POST", "/v1/things", headers=headers, body=b"{", leaves=True)
+    assert answer.messages == []
+    assert app._metrics.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (b"application/json", 200),
+        (b"application/json; charset=utf-8", 200),
+        (b"Application/JSON ;charset=UTF-8", 200),
+        (b"application/jsonp", 415),
+        (b"application/merge-patch+json", 415),
+        (b"text/plain", 415),
+        (b"", 415),
+        (b"\xff", 415),
+        (None, 415),
+    ],
+)
+async def test_a_body_must_be_json(call: Call, content_type: bytes | None, status: int) -> None:
+    headers = bearer("write")
+    if content_type is not None:
+        headers.append((b"content-type", content_type))
+    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
+    assert answer.status == status
+
+
+async def test_two_content_types_are_malformed(call: Call) -> None:
+    headers = bearer("write") + JSON_BODY * 2
+    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
+    assert answer.problem() == "malformed-request"
+
+
+async def test_an_operation_without_a_model_takes_any_content_type(call: Call) -> None:
+    answer = await call(dispatcher(), "DELETE", "/v1/things/7", body=b"x")
+    assert answer.body == b"DELETE /v1/things/7 id=7 - x"
+
+
+async def test_a_problem_becomes_its_answer(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/taken")
+    assert (answer.status, answer.problem()) == (409, "email-taken")
+
+
+async def test_a_defect_is_a_500_whose_log_quotes_nobody(call: Call) -> None:
+    with structlog.testing.capture_logs() as logs:
+        answer = await call(dispatcher(), "GET", "/v1/broken")
+    assert (answer.status, answer.problem()) == (500, "internal-error")
+    assert logs[0]["operation"] == "GET /v1/broken"
+    assert logs[0]["error"]["type"] == "builtins.ValueError"
+    assert "ada@" not in str(logs) + answer.body.decode()
+
+
+async def test_not_modified_has_no_length(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/unchanged")
+    assert (answer.status, answer.headers) == (304, {"etag": '"1"'})
+
+
+async def test_a_stream_is_sent_as_it_comes(call: Call) -> None:
+    answer = await call(dispatcher(), "GET", "/v1/stream")
+    assert answer.headers == {"content-type": "text/event-stream"}
+    assert answer.body == b"data: 1\n\n"
+
+
+async def test_head_of_a_stream_ends(call: Call) -> None:
+    answer = await call(dispatcher(), "HEAD", "/v1/stream")
+    assert (answer.status, answer.body, len(answer.messages)) == (200, b"", 2)
+
+
+async def test_a_stream_that_fails_is_left_unfinished(call: Call) -> None:
+    with structlog.testing.capture_logs() as logs:
+        answer = await call(dispatcher(), "GET", "/v1/failing-stream")
+    assert answer.messages[-1]["more_body"]
+    assert "ada@" not in str(logs)
+
+
+async def test_beyond_the_bound_requests_are_turned_away_but_health_is_not(call: Call) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: Request) -> Reply:
+        entered.set()
+        await leave.wait()
+        return json_reply(200, b"{}")
+
+    app = dispatcher(
+        operation("GET", "/v1/slow", slow),
+        operation("GET", "/livez", echo, operational=True),
+        max_in_flight=1,
+    )
+    first = asyncio.create_task(call(app, "GET", "/v1/slow"))
+    await entered.wait()
+    second = await call(app, "GET", "/v1/things/7")
+    assert (second.status, second.problem()) == (503, "unavailable")
+    assert second.headers["retry-after"] == "1"
+    assert (await call(app, "GET", "/livez")).status == 200
+    leave.set()
+    assert (await first).status == 200
+    assert (await call(app, "GET", "/v1/things/7")).status == 200
+
+
+async def test_a_callers_rate_is_limited(call: Call, clock: Any) -> None:
+    app = dispatcher(rate_limit=RateLimit(per_second=0.5, burst=2, clock=clock))
+    statuses = []
+    for _ in range(3):
+        answer = await call(app, "GET", "/v1/secrets", headers=bearer("read"))
+        statuses.append(answer.status)
+    assert statuses == [200, 200, 429]
+    assert answer.headers["retry-after"] == "2"
+    clock.now += 2
+    assert (await call(app, "GET", "/v1/secrets", headers=bearer("read"))).status == 200
+
+
+def test_a_rate_limit_remembers_a_bounded_number_of_callers(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.http.rate_limit._MOST_BUCKETS", 2)
+    limit = RateLimit(per_second=1, burst=1, clock=clock)
+    for sub in ("a", "b", "c", "a"):
+        limit.take(sub)  # the second `a` was forgotten in between
+    with pytest.raises(Problem):
+        limit.take("c")
+
+
+async def test_requests_are_counted_by_operation_and_status(call: Call) -> None:
+    registry = CollectorRegistry()
+    app = dispatcher(registry=registry)
+    for path in ("/v1/things/7", "/v1/things/8", "/v1/taken", "/unknown"):
+        await call(app, "GET", path)
+    text = generate_latest(registry).decode()
+    count = "http_request_seconds_count"
+    assert f'{count}{{operation="GET /v1/things/{{id}}",status="2xx"}} 2.0' in text
+    assert f'{count}{{operation="GET /v1/taken",status="4xx"}} 1.0' in text
+    assert f'{count}{{operation="none",status="4xx"}} 1.0' in text
+    assert "http_requests_in_flight 0.0" in text
+
+
+def test_an_operation_is_declared_once() -> None:
+    with pytest.raises(ValueError, match="declared twice"):
+        dispatcher(OPERATIONS[0])
+
+
+def test_json_replies_name_their_type() -> None:
+    assert json_reply(201, b"{}", (b"etag", b'"1"')).headers == [JSON, (b"etag", b'"1"')]

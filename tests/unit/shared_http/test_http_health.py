@@ -1,0 +1,52 @@
+"""When a process counts as alive, and when as ready."""
+
+from collections.abc import Callable
+from typing import Any
+
+from shared.http.dispatch import Dispatcher
+from shared.http.health import Health, Heartbeat, health_operations
+from shared.http.metrics import process_registry
+
+Call = Callable[..., Any]
+
+
+def app_of(health: Health) -> Dispatcher:
+    registry = process_registry()
+    return Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
+
+
+async def test_a_process_without_loops_is_alive_if_it_answers(call: Call) -> None:
+    app = app_of(Health())
+    for path in ("/livez", "/readyz"):
+        answer = await call(app, "GET", path)
+        assert (answer.status, answer.body) == (200, b'{"status":"ok"}')
+
+
+async def test_a_loop_that_stands_still_makes_the_process_dead(call: Call, clock: Any) -> None:
+    health, heartbeat = Health(), Heartbeat(30, clock)
+    health.watch("relay", heartbeat)
+    clock.now += 31
+    answer = await call(app_of(health), "GET", "/livez")
+    assert (answer.status, answer.problem()) == (503, "unavailable")
+    assert answer.json()["detail"] == "relay: no progress for 31 s"
+    assert (await call(app_of(health), "GET", "/readyz")).status == 200
+    heartbeat.beat()
+    assert (await call(app_of(health), "GET", "/livez")).status == 200
+
+
+async def test_readiness_names_every_reason(call: Call) -> None:
+    health = Health()
+    health.require("database", lambda: "connection refused")
+    health.require("keys", lambda: None)
+    health.require("redis", lambda: "loading")
+    answer = await call(app_of(health), "GET", "/readyz")
+    assert answer.status == 503
+    assert answer.json()["detail"] == "database: connection refused; redis: loading"
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_metrics_are_prometheus_text(call: Call) -> None:
+    answer = await call(app_of(Health()), "GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert b"process_resident_memory_bytes" in answer.body
+    assert b"http_requests_in_flight" in answer.body
