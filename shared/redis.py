@@ -1,4 +1,4 @@
-"""A thin factory of Redis clients: answers as bytes, bounded waits, nothing retried behind the back.
+"""A thin factory of Redis clients: answers as bytes, bounded waits, nothing retried unseen.
 
 Whoever gets a client closes it with `aclose`. Making one does no I/O.
 """

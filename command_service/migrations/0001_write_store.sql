@@ -55,8 +55,10 @@ CREATE TABLE installation (
 INSERT INTO installation VALUES (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
 -- One row for each transaction of commands: whether it is there answers an ambiguous COMMIT.
+-- `abandoned` marks the row of one that was asked about and found never to be committed.
 CREATE TABLE batches (
     id          uuid PRIMARY KEY,
+    abandoned   boolean NOT NULL DEFAULT false,
     started_at  timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX batches_by_age ON batches USING brin (started_at);

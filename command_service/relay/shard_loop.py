@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import asyncpg
 import structlog
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from command_service.relay.backoff import Backoff
 from command_service.relay.check import Fork, KafkaPartition, check
@@ -23,6 +24,7 @@ MOST_ROWS: Final = 1000
 FIRST_ROWS: Final = 100
 _HEADER_BYTES: Final = 500
 _NAP_SECONDS: Final = 0.2
+PASSES: Final = (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 logger = structlog.get_logger(__name__)
 
 
@@ -200,7 +202,9 @@ class ShardLoop:
             self._around.topic_missing()
         self._around.metrics.failures.inc()
         if self._backoff.failures == 1:
-            logger.warning("publishing_failed", shard=self.shard, exc_info=error)
+            expected = isinstance(error, PASSES)
+            told = {"error": type(error).__name__} if expected else {"exc_info": error}
+            logger.warning("publishing_failed", shard=self.shard, **told)
         await _wait(self._stopping, seconds)
 
 

@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Acquired: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 _SESSION: Final = {
     "application_name": "tandem-command-service",
     # A stuck writer may hold up its shards for so long and no longer.

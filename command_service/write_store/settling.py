@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID, uuid4
 
@@ -11,11 +12,10 @@ import structlog
 from command_service.write_store.batch import Outcome, decide_batch
 from command_service.write_store.failures import ANY, CONNECTION_LOST, PASSES
 from command_service.write_store.pending import Pending
-from command_service.write_store.pool import Pool
+from command_service.write_store.pool import Acquired, Pool
 
-_WAS_COMMITTED: Final = """
-INSERT INTO batches (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id
-"""
+_ABANDON: Final = "INSERT INTO batches (id, abandoned) VALUES ($1, true) ON CONFLICT DO NOTHING"
+_WAS_COMMITTED: Final = "SELECT NOT abandoned FROM batches WHERE id = $1"
 _PAUSE_S: Final = 0.1
 logger = structlog.get_logger(__name__)
 
@@ -51,14 +51,17 @@ class Transactions:
         """
         batch_id = uuid4()
         try:
-            async with self._pool.acquire() as acquired:
+            acquired = await self._pool.acquire()
+            try:
                 connection = cast(asyncpg.Connection, acquired)
                 return await self._run(connection, batch_id, pendings)
+            finally:
+                await self._release(acquired)
         except PASSES as error:
             raise Passing(type(error).__name__) from error
         except _CommitUnknown as unknown:
             deadline = max(pending.deadline for pending in pendings)
-            if await self._was_committed(batch_id, deadline):
+            if await self.was_committed(batch_id, deadline):
                 return unknown.outcomes
             raise Passing("the connection was lost during COMMIT") from unknown
 
@@ -81,19 +84,28 @@ class Transactions:
         try:
             await transaction.commit()
         except CONNECTION_LOST as error:
-            connection.terminate()
+            _terminate(connection)
             raise _CommitUnknown(outcomes) from error
         self._committed()
         return outcomes
 
-    async def _was_committed(self, batch_id: UUID, deadline: float) -> bool:
-        """Insert the batch's row again: a conflict says committed, a new row that it never will be.
+    async def _release(self, acquired: Acquired) -> None:
+        """Never raises: that would hide what became of the batch."""
+        try:
+            await self._pool.release(acquired, timeout=1)
+        except ANY:
+            _terminate(acquired)
 
-        The insert waits for a server process that still holds the first row.
+    async def was_committed(self, batch_id: UUID, deadline: float) -> bool:
+        """Insert the batch's row again: where that succeeds it never will be committed.
+
+        The insert waits for a server process that still holds the first row. It is marked, so
+        that asking again, after an answer that was lost, gives the same answer.
         """
         while asyncio.get_running_loop().time() < deadline:
             try:
-                return await self._pool.fetchval(_WAS_COMMITTED, batch_id) is None
+                await self._pool.execute(_ABANDON, batch_id)
+                return bool(await self._pool.fetchval(_WAS_COMMITTED, batch_id))
             except PASSES as error:
                 logger.warning("commit_unknown", batch=str(batch_id), error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
@@ -111,4 +123,10 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
     try:
         await connection.execute("ROLLBACK", timeout=1)
     except ANY:
+        _terminate(connection)
+
+
+def _terminate(connection: asyncpg.Connection | Acquired) -> None:
+    """Close it without a word. The pool may have taken a lost connection back already."""
+    with suppress(asyncpg.InterfaceError):
         connection.terminate()

@@ -3,32 +3,12 @@
 import asyncio
 from uuid import uuid4
 
-import asyncpg
 import httpx
 
+from tests.command_service.shop import add_product, create_user, fetch, log_types, order
 from tests.support.database import Database
-
-
-async def create_user(commands: httpx.AsyncClient, email: str = "ada@example.com") -> str:
-    answer = await commands.post("/v1/users", json={"name": "Ada", "email": email})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
-async def add_product(commands: httpx.AsyncClient, stock: int = 10, amount: int = 250) -> str:
-    product = {"name": "Tea", "description": "Green", "stock": stock}
-    price = {"amount": amount, "currency": "EUR"}
-    answer = await commands.post("/v1/products", json={**product, "price": price})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
-def order(customer: str, *lines: tuple[str, int]) -> dict[str, object]:
-    return {
-        "customer_id": customer,
-        "items": [{"product_id": product, "quantity": quantity} for product, quantity in lines],
-        "shipping_address": "1 Main Street",
-    }
+from tests.support.identity import Identity
+from tests.support.waiting import until
 
 
 async def test_an_order_is_accepted_with_its_id_version_token_and_location(
@@ -128,7 +108,7 @@ async def test_positions_are_dense_under_20_writers_and_rejections(
         assert (row["first"], row["last"], row["ids"]) == (1, row["n"], row["n"])
 
 
-async def test_two_replicas_agree_on_an_email(
+async def test_an_email_belongs_to_one_user_whatever_its_case(
     commands: httpx.AsyncClient,
 ) -> None:
     answers = await asyncio.gather(
@@ -204,8 +184,6 @@ async def test_an_erased_user_leaves_no_trace_in_the_database(
     async def anonymized() -> bool:
         return "order.anonymized" in await log_types(migrated_database)
 
-    from tests.support.waiting import until
-
     await until(anonymized, "the order is anonymized")
     for table in ("users", "orders", "order_lines", "log", "answers", "erasures", "batches"):
         rows = await fetch(migrated_database, f"SELECT t::text AS row FROM {table} AS t")
@@ -216,7 +194,7 @@ async def test_an_erased_user_leaves_no_trace_in_the_database(
 
 
 async def test_what_belongs_to_others_is_not_found_and_ordering_for_them_is_forbidden(
-    commands: httpx.AsyncClient, identity: "Identity"
+    commands: httpx.AsyncClient, identity: Identity
 ) -> None:
     ada, eve = await create_user(commands), await create_user(commands, "eve@example.com")
     product = await add_product(commands)
@@ -231,19 +209,3 @@ async def test_what_belongs_to_others_is_not_found_and_ordering_for_them_is_forb
     assert foreign.status_code == 403
     mine = await commands.post("/v1/orders", json=order(eve, (product, 1)), headers=own)
     assert mine.status_code == 201
-
-
-async def log_types(database: Database) -> dict[str, int]:
-    rows = await fetch(database, "SELECT type, count(*) AS n FROM log GROUP BY type")
-    return {row["type"]: row["n"] for row in rows}
-
-
-async def fetch(database: Database, sql: str) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(database.admin_url)
-    try:
-        return list(await connection.fetch(sql))
-    finally:
-        await connection.close()
-
-
-from tests.support.identity import Identity  # noqa: E402

@@ -1,0 +1,116 @@
+"""What Redis must hold for a shard, by folding its log event by event, and what it does hold."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+
+from projector.fold import fold, park
+from projector.loaded import keys_to_load, unpack
+from projector.views.registry import VIEWS
+from projector.views.view import View
+from projector.writes import Writes
+from shared.contracts.records import Record
+from shared.contracts.shards import split_shard
+from shared.contracts.views import checkpoint_key, head_key
+from shared.log import Log
+
+
+@dataclass
+class Content:
+    """All keys of a shard but checkpoint and head: plain values, and members of sorted sets."""
+
+    values: dict[str, bytes] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
+
+    def apply(self, writes: Writes) -> None:
+        """What `write.lua` does, the checkpoint aside."""
+        for key, value in writes.values.items():
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value
+        for key, ids in writes.added.items():
+            self.members.setdefault(key, set()).update(ids)
+        for key, ids in writes.removed.items():
+            left = self.members.get(key, set()) - set(ids)
+            self.members.pop(key, None)
+            if left:
+                self.members[key] = left
+
+
+def expected_content(shard: str, records: Iterable[Record]) -> Content:
+    """The fold of a shard's log, one event at a time; what cannot be folded is parked."""
+    view, content, stored = VIEWS[split_shard(shard)[0]], Content(), b""
+    for record in records:
+        writes = _one(view, shard, content, stored, record)
+        content.apply(writes)
+        stored = writes.checkpoint.encode()
+    return content
+
+
+def _one(view: View, shard: str, content: Content, stored: bytes, record: Record) -> Writes:
+    keys = keys_to_load(view, shard, [record])
+    loaded = unpack(view, [record], stored, [content.values.get(key) for key in keys])
+    try:
+        return fold(view, loaded, [record], -1, trusted=True)
+    except Exception:
+        return park(view, loaded, record, -1)
+
+
+async def whole_log(log: Log, shard: str, upto: int | None = None) -> list[Record]:
+    """All records of a shard, or those up to a position."""
+    records: list[Record] = []
+    while rows := await log.read(shard, len(records) + 1, 5000):
+        records += rows
+    return records if upto is None else records[:upto]
+
+
+async def content_in_redis(redis: Redis, shard: str) -> Content:
+    """Everything under the shard's tag, read as the administrator."""
+    content, kept = Content(), {checkpoint_key(shard), head_key(shard)}
+    async for raw in redis.scan_iter(match=f"{{{shard}}}:*", count=1000):
+        key = raw.decode()
+        if key not in kept:
+            await _read(redis, content, key)
+    return content
+
+
+async def _read(redis: Redis, content: Content, key: str) -> None:
+    if await redis.type(key) == b"zset":
+        found: Any = await redis.zrange(key, 0, -1, withscores=True)
+        assert all(score == 0 for _, score in found), f"{key} has a score"
+        content.members[key] = {id.decode() for id, _ in found}
+    else:
+        value = await redis.get(key)
+        if value is not None:
+            content.values[key] = value
+
+
+def differences(expected: Content, found: Content) -> list[str]:
+    """One line for each key that is missing, too many or different; empty where all is right."""
+    lines: list[str] = []
+    for name, wanted, there in (
+        ("value", expected.values, found.values),
+        ("members", expected.members, found.members),
+    ):
+        wants: dict[str, Any] = dict(wanted)
+        has: dict[str, Any] = dict(there)
+        lines += [f"missing {name}: {key}" for key in wants.keys() - has.keys()]
+        lines += [f"too many {name}: {key}" for key in has.keys() - wants.keys()]
+        lines += [
+            f"different {name}: {key}: {has[key]!r} instead of {wants[key]!r}"
+            for key in wants.keys() & has.keys()
+            if wants[key] != has[key]
+        ]
+    return sorted(lines)
+
+
+async def view_differences(redis: Redis, log: Log, shards: Sequence[str]) -> list[str]:
+    """How the views of these shards differ from the fold of the whole log."""
+    lines: list[str] = []
+    for shard in shards:
+        expected = expected_content(shard, await whole_log(log, shard))
+        lines += differences(expected, await content_in_redis(redis, shard))
+    return lines

@@ -1,0 +1,185 @@
+"""Decisions are pure: from state and a command to events, or a rejection."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from command_service.commands.command import AnyCommand, Context
+from command_service.commands.registry import COMMANDS
+from command_service.domain.orders import Line, Order
+from command_service.domain.products import Product
+from command_service.domain.rejection import Rejection
+from command_service.domain.shop import Shop
+from command_service.domain.users import User, email_key
+from shared.contracts.events import Event
+from shared.contracts.money import Money
+
+BY_NAME: dict[str, AnyCommand] = {command.name: command for command in COMMANDS}
+ADA, TEA, MUG, ORDER = (f"01900000-0000-7000-8000-00000000000{n}" for n in range(1, 5))
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+EUR, USD = Money(amount=250, currency="EUR"), Money(amount=100, currency="USD")
+
+
+def shop(**changes: Any) -> Shop:
+    mine = Shop(
+        users={ADA: User(ADA, "Ada", "ada@x", 1)},
+        products={
+            TEA: Product(TEA, "Tea", EUR, 10, False, 1),
+            MUG: Product(MUG, "Mug", USD, 5, False, 4),
+        },
+        orders={ORDER: Order(ORDER, ADA, "placed", (Line(TEA, 3),), 1)},
+        emails={email_key("ada@x"): ADA},
+    )
+    for part, values in changes.items():
+        getattr(mine, part).update(values)
+    return mine
+
+
+def decide(
+    name_: str,
+    on: Shop,
+    /,
+    id: str = "new",
+    caller: str = ADA,
+    all_: bool = True,
+    if_match: int | None = None,
+    **fields: Any,
+) -> list[Event]:
+    command = BY_NAME[name_]
+    message = command.message.model_validate(fields)
+    return list(command.decide(message, Context(id, caller, all_, NOW, if_match), on))
+
+
+def reason(name_: str, on: Shop, /, **arguments: Any) -> str:
+    with pytest.raises(Rejection) as caught:
+        decide(name_, on, **arguments)
+    return caught.value.reason
+
+
+def order_of(*lines: tuple[str, int]) -> dict[str, Any]:
+    items = [{"product_id": product, "quantity": quantity} for product, quantity in lines]
+    return {"customer_id": ADA, "items": items, "shipping_address": "Main Street"}
+
+
+def test_placing_an_order_takes_names_and_prices_of_this_moment_and_reserves_stock() -> None:
+    placed, reserved = decide("PlaceOrder", shop(), **order_of((TEA, 4)))
+    assert placed.model_dump() == {
+        "id": "new",
+        "version": 1,
+        "customer_id": ADA,
+        "customer_name": "Ada",
+        "items": [
+            {"product_id": TEA, "name": "Tea", "quantity": 4, "unit_price": EUR.model_dump()}
+        ],
+        "total": {"amount": 1000, "currency": "EUR"},
+        "shipping_address": "Main Street",
+    }
+    assert reserved.model_dump() == {
+        "id": TEA, "version": 2, "order_id": "new", "quantity": 4, "stock": 6
+    }  # fmt: skip
+
+
+def test_an_order_is_refused_for_what_state_does_not_allow() -> None:
+    retired = Product(TEA, "Tea", EUR, 10, True, 2)
+    assert reason("PlaceOrder", shop(), **order_of((TEA, 11))) == "insufficient-stock"
+    assert reason("PlaceOrder", shop(), **order_of((TEA, 1), (MUG, 1))) == "currency-mismatch"
+    assert (
+        reason("PlaceOrder", shop(products={TEA: retired}), **order_of((TEA, 1)))
+        == "product-retired"
+    )
+    assert reason("PlaceOrder", Shop(), **order_of((TEA, 1))) == "unknown-reference"
+
+
+def test_an_erased_user_takes_no_command_and_places_no_order() -> None:
+    gone = shop(users={ADA: User(ADA, None, None, 2, erased=True)})
+    assert reason("UpdateUserName", gone, id=ADA, name="X") == "not-found"
+    assert reason("EraseUser", gone, id=ADA) == "not-found"
+    assert reason("PlaceOrder", gone, **order_of((TEA, 1))) == "unknown-reference"
+
+
+def test_a_retired_product_takes_no_command() -> None:
+    gone = shop(products={TEA: Product(TEA, "Tea", EUR, 10, True, 2)})
+    assert reason("RetireProduct", gone, id=TEA) == "product-retired"
+    assert reason("RestockProduct", gone, id=TEA, quantity=1) == "product-retired"
+    price = {"amount": 1, "currency": "EUR"}
+    assert reason("UpdateProductPrice", gone, id=TEA, price=price) == "product-retired"
+
+
+@pytest.mark.parametrize("status", ["placed", "shipped", "delivered", "cancelled"])
+def test_an_order_takes_only_the_steps_of_its_state(status: Any) -> None:
+    on = shop(orders={ORDER: Order(ORDER, ADA, status, (Line(TEA, 3),), 5)})
+    steps: dict[str, dict[str, Any]] = {
+        "ShipOrder": {"carrier": "Post", "tracking_number": "1"},
+        "DeliverOrder": {},
+        "CancelOrder": {"reason": "late"},
+    }
+    allowed = {"placed": {"ShipOrder", "CancelOrder"}, "shipped": {"DeliverOrder"}}
+    for name, fields in steps.items():
+        if name in allowed.get(status, set()):
+            assert decide(name, on, id=ORDER, **fields)[0].version == 6
+        else:
+            assert reason(name, on, id=ORDER, **fields) == "order-state"
+
+
+def test_what_changes_nothing_emits_nothing() -> None:
+    assert decide("UpdateUserName", shop(), id=ADA, name="Ada") == []
+    assert decide("UpdateUserEmail", shop(), id=ADA, email="ada@x") == []
+    assert decide("UpdateProductPrice", shop(), id=TEA, price=EUR.model_dump()) == []
+
+
+def test_ones_own_email_in_another_spelling_is_a_change() -> None:
+    assert [e.type for e in decide("UpdateUserEmail", shop(), id=ADA, email="ADA@x")] == [
+        "user.email_changed"
+    ]
+
+
+def test_not_found_comes_before_version_conflict_and_that_before_conflicts() -> None:
+    gone = shop(products={TEA: Product(TEA, "Tea", EUR, 10, True, 2)})
+    assert reason("RetireProduct", Shop(), id=TEA, if_match=9) == "not-found"
+    assert reason("RetireProduct", gone, id=TEA, if_match=9) == "version-conflict"
+    assert reason("RetireProduct", gone, id=TEA, if_match=2) == "product-retired"
+
+
+def test_what_belongs_to_others_is_not_found_without_the_wider_scope() -> None:
+    cases: list[tuple[str, str, dict[str, Any]]] = [
+        ("UpdateUserName", ADA, {"name": "X"}),
+        ("CancelOrder", ORDER, {"reason": "x"}),
+    ]
+    for name, id, fields in cases:
+        assert reason(name, shop(), id=id, caller="eve", all_=False, **fields) == "not-found"
+        assert decide(name, shop(), id=id, caller=ADA, all_=False, **fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("CreateUser", {"name": " ", "email": "a@b"}),
+        ("CreateUser", {"name": "x" * 201, "email": "a@b"}),
+        ("CreateUser", {"name": "a\x00b", "email": "a@b"}),
+        ("CreateUser", {"name": "a\x0b", "email": "a@b"}),
+        ("CreateUser", {"name": "A", "email": "nobody"}),
+        ("CreateUser", {"name": "A", "email": "a@b", "admin": True}),
+        ("RestockProduct", {"quantity": 0}),
+        ("RestockProduct", {"quantity": True}),
+        ("RestockProduct", {"quantity": "1"}),
+        ("RestockProduct", {"quantity": 10**9 + 1}),
+        ("UpdateProductPrice", {"price": {"amount": -1, "currency": "EUR"}}),
+        ("UpdateProductPrice", {"price": {"amount": 1, "currency": "eur"}}),
+        ("PlaceOrder", order_of()),
+        ("PlaceOrder", order_of((TEA, 1), (TEA.upper(), 1))),
+        ("PlaceOrder", order_of(("x", 1))),
+        ("PlaceOrder", order_of((TEA, 10_001))),
+    ],
+)
+def test_a_message_outside_its_bounds_is_invalid(name: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        BY_NAME[name].message.model_validate(fields)
+
+
+def test_strings_lose_surrounding_white_space_and_keep_line_breaks_within() -> None:
+    message = BY_NAME["PlaceOrder"].message.model_validate(
+        {**order_of((TEA, 1)), "shipping_address": " \n1 Main\n\tStreet\n"}
+    )
+    assert message.shipping_address == "1 Main\n\tStreet"
