@@ -74,11 +74,13 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
         )
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
-            tasks.create_task(installation.learn())
-            aside = [
-                tasks.create_task(job)
-                for job in (keys.run(), notifier.run(), *_housekeeping(pool, metrics, settings))
-            ]
+            jobs = (
+                installation.learn(),
+                keys.run(),
+                notifier.run(),
+                *_housekeeping(pool, metrics, settings),
+            )
+            aside = [tasks.create_task(job) for job in jobs]
             _settle_memory()
             await serving
             for task in aside:

@@ -126,7 +126,7 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
         _terminate(connection)
 
 
-def _terminate(connection: asyncpg.Connection | Acquired) -> None:
+def _terminate(connection: "asyncpg.Connection | Acquired") -> None:
     """Close it without a word. The pool may have taken a lost connection back already."""
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
