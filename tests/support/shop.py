@@ -1,0 +1,60 @@
+"""A client of Tandem, as another service would write one."""
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx
+
+_EMAILS = count(1)
+
+
+@dataclass(slots=True)
+class Shop:
+    """Sends commands and queries; `token` is the last consistency token it was given."""
+
+    client: httpx.AsyncClient
+    command_url: str
+    query_url: str
+    token: str = field(default="")
+
+    async def send(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> httpx.Response:
+        """A command. `headers` are named with underscores."""
+        answer = await self.client.request(
+            method, self.command_url + path, json=body, headers=_header_names(headers)
+        )
+        self.token = answer.headers.get("consistency-token", self.token)
+        return answer
+
+    async def ask(self, path: str, token: str | None = None, **headers: str) -> httpx.Response:
+        """A query, with the last token unless another one (or an empty one) is given."""
+        sent = _header_names(headers)
+        if used := self.token if token is None else token:
+            sent["consistency-token"] = used
+        return await self.client.get(self.query_url + path, headers=sent)
+
+    async def user(self, name: str = "Ada", email: str | None = None) -> str:
+        body = {"name": name, "email": email or f"user{next(_EMAILS)}@example.com"}
+        return _id(await self.send("POST", "/v1/users", body))
+
+    async def product(self, stock: int = 1000, amount: int = 250, name: str = "Tea") -> str:
+        price = {"amount": amount, "currency": "EUR"}
+        body = {"name": name, "description": "loose", "price": price, "stock": stock}
+        return _id(await self.send("POST", "/v1/products", body))
+
+    async def order(self, customer: str, *lines: tuple[str, int], **headers: str) -> httpx.Response:
+        items = [{"product_id": product, "quantity": quantity} for product, quantity in lines]
+        address = "1 Main Street"
+        body = {"customer_id": customer, "items": items, "shipping_address": address}
+        return await self.send("POST", "/v1/orders", body, **headers)
+
+
+def _id(answer: httpx.Response) -> str:
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def _header_names(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,0 +1,59 @@
+"""Looks into the topics as any consumer would."""
+
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.contracts.records import Record, from_kafka
+from shared.contracts.shards import TOPICS
+from tests.support.waiting import until
+
+
+async def delete_topics(bootstrap: str, topics: Iterable[str] = TOPICS) -> None:
+    """Returns once they are gone."""
+    wanted = set(topics)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        present = wanted & set(await admin.list_topics())
+        if present:
+            await admin.delete_topics(sorted(present))
+
+        async def gone() -> bool:
+            return not wanted & set(await admin.list_topics())
+
+        await until(gone, "the topics are deleted")
+    finally:
+        await admin.close()
+
+
+async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
+    """All that stands in a topic now, by partition, in offset order; foreign records left out."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for partition in partitions:
+            await consumer.seek_to_beginning(partition)
+        found: dict[int, list[Record]] = {p.partition: [] for p in partitions}
+        while any([await consumer.position(p) < ends[p] for p in partitions]):
+            for partition, batch in (await consumer.getmany(timeout_ms=200)).items():
+                for r in batch:
+                    record = from_kafka(topic, partition.partition, r.value, r.headers)
+                    if record is not None:
+                        found[partition.partition].append(record)
+        return found
+    finally:
+        await consumer.stop()
+
+
+def take_next(records: Iterable[Record]) -> list[Record]:
+    """What a consumer keeps that takes the next position and ignores every other."""
+    taken: list[Record] = []
+    for record in records:
+        if record.position == len(taken) + 1:
+            taken.append(record)
+    return taken

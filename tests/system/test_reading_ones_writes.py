@@ -1,0 +1,90 @@
+"""A read that carries a token never answers from before it."""
+
+import asyncio
+import signal
+
+from tests.support.shop import Shop
+from tests.support.stack import Stack
+
+
+async def test_a_tokened_read_never_answers_from_before_its_token(stack: Stack, shop: Shop) -> None:
+    """Hundreds of times, by several clients, with the projector paused now and then."""
+    answered = behind = 0
+    pausing = asyncio.create_task(_pause_now_and_then(stack))
+
+    async def client(number: int) -> None:
+        nonlocal answered, behind
+        mine = Shop(shop.client, shop.command_url, shop.query_url)
+        user = await mine.user()
+        for step in range(60):
+            written = await mine.send("PUT", f"/v1/users/{user}/name", {"name": f"{number}-{step}"})
+            read = await mine.ask(f"/v1/users/{user}", Prefer="wait=1")
+            if read.status_code == 412:
+                assert read.json()["type"].endswith("/projection-behind")
+                assert read.headers["retry-after"]
+                behind += 1
+            else:
+                assert read.status_code == 200, read.text
+                assert read.json()["version"] == written.json()["version"]
+                assert read.json()["name"] == f"{number}-{step}"
+                answered += 1
+
+    await asyncio.gather(*(client(number) for number in range(8)))
+    pausing.cancel()
+    stack["projector"].signal(signal.SIGCONT)
+    assert answered + behind == 480
+    assert answered > 240
+
+
+async def _pause_now_and_then(stack: Stack) -> None:
+    projector = stack["projector"]
+    while True:
+        await asyncio.sleep(0.5)
+        projector.signal(signal.SIGSTOP)
+        await asyncio.sleep(1.5)
+        projector.signal(signal.SIGCONT)
+
+
+async def test_a_client_that_sends_its_last_token_never_goes_back(stack: Stack, shop: Shop) -> None:
+    user, product = await shop.user(), await shop.product()
+    versions: list[int] = []
+
+    async def writer() -> None:
+        other = Shop(shop.client, shop.command_url, shop.query_url)
+        for step in range(50):
+            await other.send("PUT", f"/v1/users/{user}/name", {"name": f"name {step}"})
+            await other.order(user, (product, 1))
+
+    writing = asyncio.create_task(writer())
+    while not writing.done():
+        read = await shop.ask(f"/v1/users/{user}", Prefer="wait=10")
+        assert read.status_code == 200
+        shop.token = read.headers["consistency-token"]
+        versions.append(read.json()["version"])
+    await writing
+    assert versions == sorted(versions)
+
+
+async def test_a_list_and_the_dashboard_contain_what_the_token_stands_for(shop: Shop) -> None:
+    customer, product = await shop.user(), await shop.product()
+    for _ in range(20):
+        id = (await shop.order(customer, (product, 1))).json()["id"]
+        recent = await shop.ask("/v1/orders?limit=1", Prefer="wait=10")
+        assert recent.json()["items"][0]["id"] == id
+    before = (await shop.ask("/v1/dashboard")).json()
+    await shop.order(customer, (product, 1))
+    after = (await shop.ask("/v1/dashboard", Prefer="wait=10")).json()
+    assert after["orders"]["placed"] == before["orders"]["placed"] + 1
+    assert after["revenue"][0]["amount"] == before["revenue"][0]["amount"] + 250
+
+
+async def test_a_token_from_a_future_that_never_comes_is_answered_behind(shop: Shop) -> None:
+    user = await shop.user()
+    shard = f"users.{int(user[-3:], 16) % 12}"
+    read = await shop.ask(f"/v1/users/{user}", f"{shard}:999999", Prefer="wait=0")
+    assert (read.status_code, read.json()["type"].rsplit("/")[-1]) == (412, "projection-behind")
+    malformed = await shop.ask(f"/v1/users/{user}", "nonsense")
+    assert (malformed.status_code, malformed.json()["type"].rsplit("/")[-1]) == (
+        400,
+        "malformed-request",
+    )
