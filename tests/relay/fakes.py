@@ -110,8 +110,15 @@ class FakeLog:
 
 def _record(shard: str, position: int, id: str) -> Record:
     return Record(
-        shard, position, id, "product.retired", str(UUID(int=0)), None, "2026-01-01T00:00:00.000Z",
-        None, b'{"id":"x","version":1}',
+        shard,
+        position,
+        id,
+        "product.retired",
+        str(UUID(int=0)),
+        None,
+        "2026-01-01T00:00:00.000Z",
+        None,
+        b'{"id":"x","version":1}',
     )
 
 

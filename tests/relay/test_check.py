@@ -89,6 +89,19 @@ async def test_topic_made_again_with_the_next_batch_on_it_begins_again(world: Wo
     assert (await world.check()).cursor == NONE
 
 
+async def test_another_event_at_the_cursor_with_the_same_timestamp_is_not_the_cursor(
+    world: World,
+) -> None:
+    """[1], made again, [2], all within a millisecond."""
+    world.log.commit(2)
+    world.kafka.extend(1)
+    await world.check()
+    world.kafka.made_again()
+    world.kafka.clock -= 1
+    world.kafka.extend(2)
+    assert (await world.check()).cursor == NONE
+
+
 async def test_the_same_event_at_the_same_offset_of_another_topic_is_not_the_cursor(
     world: World,
 ) -> None:

@@ -1,12 +1,13 @@
 """Looks into the topics as any consumer would."""
 
+import asyncio
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.records import Record, from_kafka
-from shared.contracts.shards import TOPICS
+from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS
 from tests.support.waiting import until
 
 
@@ -33,7 +34,7 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
+        partitions = [TopicPartition(topic, p) for p in range(DEFAULT_PARTITIONS)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         for partition in partitions:
@@ -47,6 +48,8 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
                         found[partition.partition].append(record)
         return found
     finally:
+        # Stopping awaits a task that it has cancelled, which fails where that has not begun yet.
+        await asyncio.sleep(0)
         await consumer.stop()
 
 

@@ -1,0 +1,75 @@
+"""One valid request for each command, and the aggregates they are sent to."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.contract.client import AllTokens
+
+PRICE: Final = {"amount": 250, "currency": "EUR"}
+
+
+@dataclass(frozen=True)
+class World:
+    """A user, a product in stock, and two orders of the user's: one placed, one shipped."""
+
+    user: str
+    product: str
+    placed: str
+    shipped: str
+
+    @classmethod
+    async def make(cls, shop: AllTokens) -> "World":
+        user, product = await shop.user(), await shop.product()
+        orders = [(await shop.order(user, (product, 1))).json()["id"] for _ in range(2)]
+        label = {"carrier": "Post", "tracking_number": "1"}
+        assert (await shop.send("POST", f"/v1/orders/{orders[1]}/ship", label)).status_code == 200
+        return cls(user, product, *orders)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command's request. `version` is the present one of the aggregate it is sent to."""
+
+    method: str
+    path: str
+    body: dict[str, Any] | None
+    version: int | None = None
+
+
+def new_email() -> str:
+    return f"{uuid.uuid4().hex}@example.org"
+
+
+def order_body(customer: str, *lines: tuple[str, int]) -> dict[str, Any]:
+    items = [{"product_id": product, "quantity": quantity} for product, quantity in lines]
+    return {"customer_id": customer, "items": items, "shipping_address": "1 Main Street"}
+
+
+def calls(world: World) -> dict[str, Call]:
+    """By the command's name; each is valid if it is the first one sent."""
+    user, product = f"/v1/users/{world.user}", f"/v1/products/{world.product}"
+    placed, shipped = f"/v1/orders/{world.placed}", f"/v1/orders/{world.shipped}"
+    added = {"name": "Cup", "description": "", "price": PRICE, "stock": 3}
+    label = {"carrier": "Post", "tracking_number": "2"}
+    price = {"amount": 300, "currency": "EUR"}
+    order = order_body(world.user, (world.product, 1))
+    return {
+        "CreateUser": Call("POST", "/v1/users", {"name": "Grace", "email": new_email()}),
+        "UpdateUserName": Call("PUT", f"{user}/name", {"name": "Grace"}, 1),
+        "UpdateUserEmail": Call("PUT", f"{user}/email", {"email": new_email()}, 1),
+        "EraseUser": Call("DELETE", user, None, 1),
+        "AddProduct": Call("POST", "/v1/products", added),
+        "UpdateProductPrice": Call("PUT", f"{product}/price", {"price": price}, 3),
+        "RestockProduct": Call("POST", f"{product}/restock", {"quantity": 5}, 3),
+        "RetireProduct": Call("DELETE", product, None, 3),
+        "PlaceOrder": Call("POST", "/v1/orders", order),
+        "ShipOrder": Call("POST", f"{placed}/ship", label, 1),
+        "DeliverOrder": Call("POST", f"{shipped}/deliver", None, 2),
+        "CancelOrder": Call("POST", f"{placed}/cancel", {"reason": "late"}, 1),
+    }
+
+
+NAMES: Final = tuple(calls(World("", "", "", "")))
+TO_EXISTING: Final = tuple(n for n, c in calls(World("", "", "", "")).items() if c.version)
+WITH_BODY: Final = tuple(n for n, c in calls(World("", "", "", "")).items() if c.body)

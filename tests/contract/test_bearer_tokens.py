@@ -1,0 +1,121 @@
+"""Which bearer tokens are taken: signature, algorithm, issuer, audience and expiry are checked."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.contract.answers import check_problem
+from tests.contract.client import AllTokens
+from tests.support.identity import AUDIENCE, EVERYTHING, ISSUER, Identity
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _claims(**changed: Any) -> dict[str, Any]:
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "tester", "scope": EVERYTHING}
+    return {**claims, "exp": now + 3600, **changed}
+
+
+def _unsigned(header: dict[str, Any]) -> str:
+    return f"{_b64(json.dumps(header).encode())}.{_b64(json.dumps(_claims()).encode())}."
+
+
+def _hs256_with_the_public_key(identity: Identity) -> list[str]:
+    """Signed with each text that a careless verifier could take for the secret."""
+    text = Path(urlparse(identity.jwks_url).path).read_text()
+    key = json.loads(text)["keys"][0]
+    pem = jwt.PyJWK(key).key.public_bytes(*_pem_format())
+    secrets = [text.encode(), json.dumps(key).encode(), pem, key["x"].encode()]
+    tokens = []
+    for secret in secrets:
+        signed = _unsigned({"alg": "HS256", "typ": "JWT", "kid": "test"}).rstrip(".")
+        digest = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
+        tokens.append(f"{signed}.{_b64(digest)}")
+    return tokens
+
+
+def _pem_format() -> tuple[Any, Any]:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+
+
+def _bad_tokens(identity: Identity) -> dict[str, str]:
+    now = int(time.time())
+    good = identity.token()
+    head, claims, signature = good.split(".")
+    other = ec.generate_private_key(ec.SECP256R1())
+    foreign = jwt.encode(_claims(), other, "ES256", headers={"kid": "test"})
+    return {
+        "expired": identity.token(exp=now - 3600),
+        "not yet valid": identity.token(nbf=now + 3600),
+        "wrong audience": identity.token(aud="another"),
+        "no audience": identity.token(aud=None),
+        "wrong issuer": identity.token(iss="https://another.test"),
+        "no subject": identity.token(sub=""),
+        "another's key": foreign,
+        "unknown kid": jwt.encode(_claims(), other, "ES256", headers={"kid": "unknown"}),
+        "its own key in the header": jwt.encode(
+            _claims(),
+            other,
+            "ES256",
+            headers={"jwk": json.loads(jwt.algorithms.ECAlgorithm.to_jwk(other.public_key()))},
+        ),
+        "changed claims": f"{head}.{_b64(json.dumps(_claims(sub='x')).encode())}.{signature}",
+        "cut": good[:-8],
+        "no signature": f"{head}.{claims}.",
+        "nonsense": "nonsense",
+        "alg none": _unsigned({"alg": "none", "typ": "JWT"}),
+        "alg None": _unsigned({"alg": "None", "typ": "JWT", "kid": "test"}),
+        "deep": f"{_b64(b'[' * 5000)}.{claims}.{signature}",
+        "expiry of another type": identity.token(exp="tomorrow"),
+        "expiry beyond numbers": identity.token(exp=10**400),
+        "scope of another type": identity.token(scope=["users:read"]),  # type: ignore[arg-type]
+        **{f"HS256 {n}": t for n, t in enumerate(_hs256_with_the_public_key(identity))},
+    }
+
+
+async def test_a_token_that_is_not_valid_is_401_everywhere(
+    shop: AllTokens, identity: Identity
+) -> None:
+    product = await shop.product()
+    assert (await shop.read(f"/v1/products/{product}")).status_code == 200
+    for kind, token in _bad_tokens(identity).items():
+        headers = {"Authorization": f"Bearer {token}"}
+        body = {"quantity": 1}
+        for answer in (
+            await shop.ask(f"/v1/products/{product}", "", **headers),
+            await shop.ask("/v1/products", "", **headers),
+            await shop.ask("/v1/dashboard", "", **headers),
+            await shop.send("POST", f"/v1/products/{product}/restock", body, **headers),
+        ):
+            assert answer.status_code == 401, kind
+            check_problem(answer, 401, "unauthorized")
+            assert token not in answer.text
+
+
+@pytest.mark.parametrize("value", ["", "Basic YTpi", "Bearer", "Bearer ", "bearer x", "x" * 5000])
+async def test_a_header_that_is_no_bearer_token_is_401(shop: AllTokens, value: str) -> None:
+    check_problem(await shop.ask("/v1/dashboard", "", Authorization=value), 401, "unauthorized")
+    check_problem(await shop.ask("/v1/products", "", Authorization=value), 401, "unauthorized")
+
+
+async def test_an_audience_among_several_and_any_case_of_the_scheme_are_taken(
+    shop: AllTokens, identity: Identity
+) -> None:
+    token = identity.token(aud=["another", AUDIENCE])
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        answer = await shop.ask("/v1/dashboard", "", Authorization=f"{scheme} {token}")
+        assert answer.status_code == 200

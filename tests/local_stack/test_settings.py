@@ -1,0 +1,69 @@
+"""What a person may set, and what is said of a wrong value."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.errors import StackError
+from deploy.local.home import LONGEST_SOCKET_PATH, Home
+from deploy.local.settings import settings_from
+from deploy.local.used_servers import check_used, used_servers
+
+
+def test_one_of_each_unless_told() -> None:
+    settings = settings_from({"RELAYS": "2"})
+
+    assert settings.names("relay") == ["relay-1", "relay-2"]
+    assert settings.names("projector") == ["projector"]
+
+
+@pytest.mark.parametrize("wrong", ["0", "two", "-1", "99", "1.5"])
+def test_a_wrong_number_is_named(wrong: str) -> None:
+    with pytest.raises(StackError, match=f"RELAYS={wrong} must be a number from 1 to 16"):
+        settings_from({"RELAYS": wrong})
+
+
+def test_a_url_that_is_set_means_a_server_that_is_used(tmp_path: Path) -> None:
+    used = used_servers(Home(tmp_path), {"REDIS_URL": "redis://else:6379"})
+
+    assert used == {"REDIS_URL": "redis://else:6379"}
+
+
+def test_a_url_that_came_from_our_own_file_does_not(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.env.write_text("export REDIS_URL='redis://a:b@127.0.0.1:6380/0'\n")
+
+    assert used_servers(home, {"REDIS_URL": "redis://a:b@127.0.0.1:6380/0"}) == {}
+
+
+def test_a_used_server_stays_used_when_its_url_comes_from_our_own_file(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.env.write_text("export REDIS_URL=redis://else:6379\n")
+    home.remember({"ports": {}, "used": {"REDIS_URL": "redis://else:6379"}})
+
+    assert used_servers(home, {"REDIS_URL": "redis://else:6379"}) != {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [
+        ("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/shop"),
+        ("REDIS_URL", "redis://me:secret@127.0.0.1:1/0"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+    ],
+)
+@pytest.mark.filterwarnings("default")
+def test_a_used_server_that_does_not_answer_is_named_by_its_setting(setting: str, url: str) -> None:
+    with pytest.raises(StackError) as raised:
+        check_used({setting: url})
+
+    said = str(raised.value)
+    assert said.startswith(f"{setting} is set, but 127.0.0.1:1")
+    assert "secret" not in said
+    assert "\n" not in said
+
+
+def test_a_socket_path_is_never_too_long(tmp_path: Path) -> None:
+    deep = Home(tmp_path / ("deep" * 30))
+
+    assert len(str(deep.supervisor_socket)) <= LONGEST_SOCKET_PATH

@@ -1,0 +1,27 @@
+"""Empty topics, an empty Redis, a database of the test's own; projectors end with the test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.projector.harness import World
+from tests.support.database import Database
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        await client.flushall()
+        await client.execute_command("ACL", "SETUSER", "tandem_projector", "+scan")
+        yield client
+
+
+@pytest.fixture
+async def world(
+    migrated_database: Database, kafka_bootstrap: str, redis: Redis, redis_projector_url: str
+) -> AsyncIterator[World]:
+    world = World(migrated_database, kafka_bootstrap, redis, redis_projector_url)
+    await world.open()
+    yield world
+    await world.close()

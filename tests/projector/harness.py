@@ -1,0 +1,249 @@
+"""A log to write, topics to publish it on or to spoil, projectors to start and to kill."""
+
+import os
+import secrets
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
+from aiokafka.record.util import calc_crc32c
+from redis.asyncio import Redis
+
+from deploy.local.ports import free_ports
+from shared.contracts.records import Record, to_headers
+from shared.contracts.shards import TOPICS, all_shards, split_shard
+from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
+from shared.kafka import Kafka, bootstrap_servers
+from shared.log import PostgresLog
+from tests.projector.random_log import RandomLog
+from tests.support.database import Database
+from tests.support.expected_views import view_differences
+from tests.support.waiting import until
+
+PARTITIONS = 3
+SHARDS = all_shards(PARTITIONS)
+
+_INSERT = """
+INSERT INTO log (shard, position, event_id, type, subject, actor, time, traceparent, data)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::text[],
+    $7::timestamptz[], $8::text[], $9::json[])
+"""
+
+
+class World:
+    """Everything around a projector. Records are committed to the log, published, or both."""
+
+    def __init__(self, database: Database, bootstrap: str, redis: Redis, projector_url: str):
+        self.database = database
+        self.bootstrap = bootstrap
+        self.redis = redis
+        self.projector_url = projector_url
+        self.logs = {shard: RandomLog(shard, 7, PARTITIONS) for shard in SHARDS}
+        self.projectors: list[Projector] = []
+        self.group = f"projector-{secrets.token_hex(4)}"
+        self._kafka = Kafka(bootstrap_servers(bootstrap))
+
+    async def open(self) -> None:
+        self.pool = await asyncpg.create_pool(self.database.admin_url, min_size=1, max_size=4)
+        self.log = PostgresLog(self.pool)
+        await self.make_topics()
+
+    async def close(self) -> None:
+        for projector in self.projectors:
+            projector.kill()
+        await self.producer.stop()
+        self.pool.terminate()
+
+    async def make_topics(self) -> None:
+        """The three topics, empty, whether they were there or not."""
+        await self.delete_topics()
+        admin = self._kafka.admin("test")
+        await admin.start()
+        try:
+
+            async def made() -> bool:
+                topics = [NewTopic(topic, PARTITIONS, 1) for topic in TOPICS]
+                answer = await admin.create_topics(topics)
+                return {error[1] for error in answer.topic_errors} <= {0, 36}
+
+            await until(made, "topics made")
+        finally:
+            await admin.close()
+        self.producer: AIOKafkaProducer = self._kafka.producer("test", linger_ms=5)
+        await self.producer.start()
+
+    async def delete_topics(self) -> None:
+        if hasattr(self, "producer"):
+            await self.producer.stop()
+        admin = self._kafka.admin("test")
+        await admin.start()
+        try:
+            there = set(await admin.list_topics()) & set(TOPICS)
+            if there:
+                await admin.delete_topics(sorted(there))
+
+            async def gone() -> bool:
+                return not set(await admin.list_topics()) & set(TOPICS)
+
+            await until(gone, "topics deleted")
+        finally:
+            await admin.close()
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        """Into the log, as they are."""
+        columns = zip(
+            *(
+                (r.shard, r.position, r.event_id, r.type, r.subject, r.actor,
+                 datetime.fromisoformat(r.time), r.traceparent, r.data.decode())
+                for r in records
+            ),
+            strict=True,
+        )  # fmt: skip
+        await self.pool.execute(_INSERT, *map(list, columns))
+
+    async def publish(self, records: Iterable[Record]) -> None:
+        """Onto the topics, in this order."""
+        futures = [
+            await self.producer.send(
+                split_shard(r.shard)[0],
+                r.data,
+                key=r.subject.encode(),
+                partition=split_shard(r.shard)[1],
+                headers=to_headers(r),
+            )
+            for r in records
+        ]
+        await self.producer.flush()
+        for future in futures:
+            await future
+
+    async def put(self, shard: str, value: bytes | None, headers: list[tuple[str, Any]]) -> None:
+        """A record of somebody else."""
+        topic, partition = split_shard(shard)
+        await self.producer.send_and_wait(
+            topic, value, key=b"k", partition=partition, headers=headers
+        )
+
+    async def put_unreadable(self, shard: str) -> None:
+        """A record of somebody else, with a header whose name is no UTF-8."""
+        topic, partition = split_shard(shard)
+        batch = self.producer.create_batch()
+        batch.append(key=b"k", value=b"v", timestamp=None, headers=[("aaaa", b"x")])
+        batch.close()
+        readable = batch._build
+
+        def unreadable() -> bytearray:
+            built = readable()
+            start = bytes(built).index(b"aaaa")
+            built[start : start + 2] = b"\xff\xfe"
+            struct.pack_into(">I", built, 17, calc_crc32c(memoryview(built)[21:]))
+            return built
+
+        batch._build = unreadable
+        await (await self.producer.send_batch(batch, topic, partition=partition))
+
+    async def happen(self, count: int, shards: Iterable[str] = SHARDS) -> list[Record]:
+        """So many events in each of the shards, committed and published."""
+        records = [record for shard in shards for record in self.logs[shard].take(count)]
+        await self.commit(records)
+        await self.publish(records)
+        return records
+
+    async def checkpoint(self, shard: str) -> Checkpoint | None:
+        stored = await self.redis.get(checkpoint_key(shard))
+        return None if stored is None else Checkpoint.decode(stored)
+
+    async def head(self, shard: str) -> Head | None:
+        stored = await self.redis.get(head_key(shard))
+        return None if stored is None else Head.decode(stored)
+
+    async def level(self, *shards: str, seconds: float = 30) -> None:
+        """Wait until the checkpoints are at the log's heads, with no target left."""
+
+        async def all_level() -> bool:
+            heads = await self.log.heads(shards or SHARDS)
+            found = {shard: await self.checkpoint(shard) for shard in heads}
+            return all(
+                (at := found[shard]) is not None and (at.position, at.target) == (head, 0)
+                for shard, head in heads.items()
+            )
+
+        await until(all_level, "views level with the log", seconds=seconds)
+
+    async def exact(self, *shards: str, seconds: float = 30) -> None:
+        """Wait until level, then compare every key with the fold of the log."""
+        await self.level(*shards, seconds=seconds)
+        assert await view_differences(self.redis, self.log, shards or SHARDS) == []
+
+    def start(self, **settings: Any) -> "Projector":
+        """Another projector process."""
+        projector = Projector(self, **settings)
+        self.projectors.append(projector)
+        return projector
+
+
+class Projector:
+    """`python -m projector run` in a process of its own."""
+
+    def __init__(self, world: World, **settings: Any) -> None:
+        (self.port,) = free_ports(1)
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": world.bootstrap,
+            "REDIS_URL": world.projector_url,
+            "DATABASE_URL": world.database.log_reader_url,
+            "PARTITIONS": str(PARTITIONS),
+            "SESSION_SECONDS": "6",
+            "CONSUMER_GROUP": world.group,
+            "PORT": str(self.port),
+            "LOG_LEVEL": "WARNING",
+            **{name.upper(): str(value) for name, value in settings.items()},
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "projector", "run"], env={**os.environ, **environment}
+        )
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
+            return await client.get(path)
+
+    async def ready(self) -> None:
+        async def is_ready() -> bool:
+            assert self.process.poll() is None, "the projector ended"
+            try:
+                return (await self.get("/readyz")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await until(is_ready, "projector ready")
+
+    async def metric(self, name: str) -> float:
+        """The sum of `tandem_projector_<name>` over its labels."""
+        lines = (await self.get("/metrics")).text.splitlines()
+        found = [line for line in lines if line.startswith(f"tandem_projector_{name}")]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def terminate(self) -> int:
+        self.process.terminate()
+        return self.process.wait(15)
+
+
+def spoiled(record: Record, data: bytes) -> Record:
+    """The record with other bytes."""
+    return replace(record, data=data)

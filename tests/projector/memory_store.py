@@ -1,0 +1,57 @@
+"""A store in memory: the real one's twin, and a place to see what would be written."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from projector.writes import Writes
+from shared.contracts.views import Head
+from tests.support.expected_views import Content
+
+
+class MemoryStore:
+    """See `Store`. `failing` makes that many calls raise before they do anything."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, Content] = {}
+        self.stored: dict[str, bytes] = {}
+        self.heads: dict[str, Head] = {}
+        self.failing = 0
+
+    def content(self, shard: str) -> Content:
+        return self.contents.setdefault(shard, Content())
+
+    async def load(
+        self, shard: str, keys: Sequence[str]
+    ) -> tuple[bytes | None, list[bytes | None]]:
+        await self._answer()
+        values = self.content(shard).values
+        return self.stored.get(shard), [values.get(key) for key in keys]
+
+    async def write(self, shard: str, expected: bytes, writes: Writes) -> bool:
+        await self._answer()
+        if self.stored.get(shard, b"") != expected:
+            return False
+        self.content(shard).apply(writes)
+        self.stored[shard] = writes.checkpoint.encode()
+        return True
+
+    async def purge(self, shard: str, expected: bytes) -> bool:
+        await self._answer()
+        if self.stored.get(shard, b"") != expected:
+            return False
+        self.contents[shard] = Content()
+        return True
+
+    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
+        await self._answer()
+        return {shard: self.stored.get(shard) for shard in shards}
+
+    async def write_heads(self, heads: Mapping[str, Head]) -> None:
+        await self._answer()
+        self.heads |= heads
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(0)
+        if self.failing:
+            self.failing -= 1
+            raise ConnectionError("made to fail")

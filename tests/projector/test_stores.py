@@ -1,0 +1,103 @@
+"""What every store promises, on the real one and on its twin in memory."""
+
+import pytest
+from redis.asyncio import Redis
+
+from projector.redis_store import RedisStore
+from projector.store import Store
+from projector.writes import Writes
+from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
+from tests.projector.memory_store import MemoryStore
+from tests.support.expected_views import Content, content_in_redis
+
+SHARD = "orders.7"
+KEY = "{orders.7}:document:a"
+SET = "{orders.7}:ids"
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.memory = MemoryStore()
+        self.store: Store = self.memory
+
+    async def content(self) -> Content:
+        return self.memory.content(SHARD)
+
+
+class Real:
+    def __init__(self, redis: Redis, client: Redis) -> None:
+        self.store: Store = RedisStore(client)
+        self._redis = redis
+
+    async def content(self) -> Content:
+        return await content_in_redis(self._redis, SHARD)
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def kept(request: pytest.FixtureRequest, redis: Redis, redis_projector_url: str):  # type: ignore[no-untyped-def]
+    if request.param == "memory":
+        yield Memory()
+        return
+    async with Redis.from_url(redis_projector_url) as client:
+        yield Real(redis, client)
+
+
+Kept = Memory | Real
+
+
+def at(position: int, **changes: dict[str, list[str]] | dict[str, bytes | None]) -> Writes:
+    return Writes(Checkpoint(position, position - 1, f"e{position}"), **changes)  # type: ignore[arg-type]
+
+
+async def test_nothing_is_there_at_first(kept: Kept) -> None:
+    assert await kept.store.load(SHARD, [KEY]) == (None, [None])
+    assert await kept.store.checkpoints([SHARD, "users.1"]) == {SHARD: None, "users.1": None}
+
+
+async def test_a_batch_is_written_with_its_checkpoint(kept: Kept) -> None:
+    assert await kept.store.write(SHARD, b"", at(1, values={KEY: b"x"}, added={SET: ["a", "b"]}))
+    assert await kept.store.load(SHARD, [KEY, "{orders.7}:none"]) == (b"1 0 e1 0", [b"x", None])
+    assert await kept.content() == Content({KEY: b"x"}, {SET: {"a", "b"}})
+
+
+async def test_deleting_and_removing(kept: Kept) -> None:
+    assert await kept.store.write(SHARD, b"", at(1, values={KEY: b"x"}, added={SET: ["a", "b"]}))
+    second = at(2, values={KEY: None}, removed={SET: ["a", "c"]})
+    assert await kept.store.write(SHARD, b"1 0 e1 0", second)
+    assert await kept.content() == Content({}, {SET: {"b"}})
+
+
+@pytest.mark.parametrize("expected", [b"", b"1 0 e1 1", b"0 -1 - 0"])
+async def test_another_checkpoint_writes_nothing(kept: Kept, expected: bytes) -> None:
+    assert await kept.store.write(SHARD, b"", at(1, values={KEY: b"x"}))
+    assert not await kept.store.write(SHARD, expected, at(2, values={KEY: b"y"}))
+    assert not await kept.store.purge(SHARD, expected)
+    assert await kept.store.load(SHARD, [KEY]) == (b"1 0 e1 0", [b"x"])
+
+
+async def test_more_than_luas_stack_holds(kept: Kept) -> None:
+    ids = [f"{number:06}" for number in range(9001)]
+    values: dict[str, bytes | None] = {f"{{orders.7}}:document:{id}": b"x" for id in ids}
+    assert await kept.store.write(SHARD, b"", at(1, values=values, added={SET: ids}))
+    found = await kept.content()
+    assert (len(found.values), found.members[SET]) == (9001, set(ids))
+    gone = at(2, values=dict.fromkeys(values), removed={SET: ids})
+    assert await kept.store.write(SHARD, b"1 0 e1 0", gone)
+    assert await kept.content() == Content()
+
+
+async def test_purging_leaves_other_shards_alone(kept: Kept) -> None:
+    values: dict[str, bytes | None] = {f"{{orders.7}}:document:{n}": b"x" for n in range(3000)}
+    assert await kept.store.write(SHARD, b"", at(1, values=values, added={SET: ["a"]}))
+    assert await kept.store.write("orders.70", b"", at(4, values={"{orders.70}:x": b"1"}))
+    assert await kept.store.purge(SHARD, b"1 0 e1 0")
+    assert await kept.content() == Content()
+    assert (await kept.store.load(SHARD, []))[0] == b"1 0 e1 0"
+    assert await kept.store.load("orders.70", ["{orders.70}:x"]) == (b"4 3 e4 0", [b"1"])
+
+
+async def test_heads(redis: Redis, redis_projector_url: str) -> None:
+    async with Redis.from_url(redis_projector_url) as client:
+        await RedisStore(client).write_heads({SHARD: Head(5, 2, 1)})
+    assert await redis.get(head_key(SHARD)) == b"5 2 1"
+    assert await redis.get(checkpoint_key(SHARD)) is None

@@ -1,0 +1,223 @@
+"""Reading one's own writes: tokens, waiting, and what a token of an answer covers."""
+
+import asyncio
+import random
+import time
+from typing import cast
+
+import httpx
+import pytest
+
+from shared.contracts.events import ProductPriceChanged, ProductRestocked, UserRenamed
+from shared.contracts.money import Money
+from shared.contracts.shards import shard_of
+from shared.contracts.tokens import parse_token
+from shared.contracts.views import checkpoint_key
+from tests.query_service.conftest import Settings, serving
+from tests.query_service.shop import Shop, token
+from tests.support.identity import Identity
+from tests.support.waiting import until
+
+
+def wants(token: str, wait: int | None = None) -> dict[str, str]:
+    prefer = {} if wait is None else {"Prefer": f"wait={wait}"}
+    return {"Consistency-Token": token, **prefer}
+
+
+async def stored(shop: Shop, keys: list[str]) -> dict[str, bytes]:
+    values = cast("list[bytes]", await shop.admin.mget(keys))
+    return dict(zip(keys, values, strict=True))
+
+
+async def somebody_waits(queries: httpx.AsyncClient, readers: int = 1) -> None:
+    async def waits() -> bool:
+        return f"tandem_reads_waiting {readers}.0" in (await queries.get("/metrics")).text
+
+    await until(waits, f"{readers} reads wait")
+
+
+async def test_a_tokened_read_waits_and_answers_as_soon_as_the_event_is_there(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    user = await shop.user()
+    record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
+    reading = asyncio.create_task(
+        queries.get(f"/v1/users/{user}", headers=wants(token(record), 20))
+    )
+    await somebody_waits(queries)
+    assert not reading.done()
+    folded = await shop.folds(record)
+    started = time.monotonic()
+    answer = await reading
+    assert time.monotonic() - started < 0.5
+    assert (answer.status_code, answer.json()["name"]) == (200, "Grace")
+    assert answer.headers["consistency-token"] == folded
+
+
+@pytest.mark.parametrize("prefer", ["wait=0", "respond-async, WAIT = 0; x=y", 'wait="0"'])
+async def test_a_read_that_stays_behind_its_token_is_412(
+    shop: Shop, queries: httpx.AsyncClient, prefer: str
+) -> None:
+    user = await shop.user()
+    record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
+    headers = {"Consistency-Token": token(record), "Prefer": prefer}
+    started = time.monotonic()
+    answer = await queries.get(f"/v1/users/{user}", headers=headers)
+    assert time.monotonic() - started < 0.5
+    assert answer.status_code == 412
+    assert answer.json()["type"].endswith("/projection-behind")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_it_waits_two_seconds_unless_told(shop: Shop, queries: httpx.AsyncClient) -> None:
+    user = await shop.user()
+    record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
+    for headers in (wants(token(record)), {**wants(token(record)), "Prefer": "wait=-1"}):
+        started = time.monotonic()
+        assert (await queries.get(f"/v1/users/{user}", headers=headers)).status_code == 412
+        assert 1.9 < time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/users", "/v1/users/{user}/orders", "/v1/users/{user}/history", "/v1/dashboard"),
+        "/v1/projections",
+    ],
+)
+async def test_every_kind_of_read_waits_for_its_token(
+    shop: Shop, queries: httpx.AsyncClient, path: str
+) -> None:
+    user = await shop.user()
+    path = path.format(user=user)
+    record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
+    assert (await queries.get(path, headers=wants(token(record), 0))).status_code == 412
+    reading = asyncio.create_task(queries.get(path, headers=wants(token(record), 20)))
+    await somebody_waits(queries)
+    await shop.folds(record)
+    answer = await reading
+    assert answer.status_code == 200
+    assert parse_token(answer.headers["consistency-token"], 12)[record.shard] >= record.position
+
+
+@pytest.mark.parametrize("path", ["/v1/products", "/v1/products?q=ch", "/v1/products?q=ch+re"])
+async def test_lists_of_products_wait_for_their_token(
+    shop: Shop, queries: httpx.AsyncClient, path: str
+) -> None:
+    product = await shop.product("Chair", "red")
+    record = shop.record(ProductRestocked(id=product, version=2, quantity=1, stock=6))
+    assert (await queries.get(path, headers=wants(token(record), 0))).status_code == 412
+    reading = asyncio.create_task(queries.get(path, headers=wants(token(record), 20)))
+    await somebody_waits(queries)
+    await shop.folds(record)
+    [item] = (await reading).json()["items"]
+    assert item["stock"] == 6
+
+
+async def test_parts_that_name_shards_not_read_from_do_not_count_and_are_kept(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    user = await shop.user()
+    shard = shard_of("users", user, 12)
+    other = "users.0" if shard != "users.0" else "users.1"
+    sent = f"orders.3:900;{other}:77,orders.3:12"
+    answer = await queries.get(f"/v1/users/{user}", headers=wants(sent, 0))
+    assert answer.status_code == 200
+    covered = parse_token(answer.headers["consistency-token"], 12)
+    assert covered == {"orders.3": 900, other: 77, shard: 1}
+    answer = await queries.get(f"/v1/users/{shop.new_id()}", headers=wants("orders.3:900", 0))
+    assert parse_token(answer.headers["consistency-token"], 12)["orders.3"] == 900
+
+
+async def test_a_token_on_several_lines_counts_as_a_whole(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    user = await shop.user()
+    shard = shard_of("users", user, 12)
+    lines = [("Consistency-Token", f"{shard}:9"), ("Consistency-Token", "orders.1:1")]
+    lines += [("Prefer", "wait=0")]
+    assert (await queries.get(f"/v1/users/{user}", headers=lines)).status_code == 412
+
+
+@pytest.mark.parametrize("bad", ["x", "orders.12:1", "orders.1", "orders.1:1;", "", "users.1:-1"])
+async def test_a_malformed_token_is_400_before_404(
+    shop: Shop, queries: httpx.AsyncClient, bad: str
+) -> None:
+    paths = ("/v1/users/1", "/v1/users?limit=0", "/v1/dashboard", "/v1/projections")
+    for path in (*paths, f"/v1/products/{shop.new_id()}", f"/v1/orders/{shop.new_id()}/history"):
+        answer = await queries.get(path, headers=wants(bad))
+        assert answer.status_code == 400
+        assert answer.json()["type"].endswith("/malformed-request")
+
+
+async def test_too_many_waiting_reads_are_503(
+    shop: Shop, settings: Settings, identity: Identity
+) -> None:
+    async with serving(settings(most_waiting=2), identity) as queries:
+        user = await shop.user()
+        record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
+        headers = wants(token(record), 20)
+        waiting = [
+            asyncio.create_task(queries.get(f"/v1/users/{user}", headers=headers)) for _ in range(2)
+        ]
+        await somebody_waits(queries, 2)
+        refused = await queries.get(f"/v1/users/{user}", headers=headers)
+        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        assert (await queries.get(f"/v1/users/{user}")).status_code == 200
+        await shop.folds(record)
+        assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200]
+
+
+async def test_no_answer_is_from_before_its_token_while_the_checkpoint_flips(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    """As after failovers: documents and checkpoint go back together, and come again."""
+    product = await shop.product()
+    record = shop.record(ProductRestocked(id=product, version=2, quantity=1, stock=6))
+    keys = [checkpoint_key(record.shard), f"{{{record.shard}}}:document:{product}"]
+    before = await stored(shop, keys)
+    await shop.folds(record)
+    after = await stored(shop, keys)
+    dice, done = random.Random(1), asyncio.Event()
+
+    async def flip() -> None:
+        while not done.is_set():
+            await shop.admin.mset(dice.choice([before, after]))
+            await asyncio.sleep(dice.random() * 0.004)
+
+    async def read() -> httpx.Response:
+        return await queries.get(f"/v1/products/{product}", headers=wants(token(record), 0))
+
+    flipping = asyncio.create_task(flip())
+    answers = [a for _ in range(30) for a in await asyncio.gather(*(read() for _ in range(10)))]
+    done.set()
+    await flipping
+    statuses = {answer.status_code for answer in answers}
+    assert 200 in statuses
+    assert statuses <= {200, 412, 503}
+    assert {a.json()["stock"] for a in answers if a.status_code == 200} == {6}
+
+
+async def test_a_chain_of_reads_never_goes_back_while_views_advance(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    product = await shop.product(price=0)
+
+    async def change() -> None:
+        for price in range(1, 200):
+            money = Money(amount=price, currency="EUR")
+            await shop.happens(
+                ProductPriceChanged(id=product, version=shop.next(product), price=money)
+            )
+
+    changing = asyncio.create_task(change())
+    seen, last = [0], ""
+    while not changing.done():
+        path = random.choice([f"/v1/products/{product}", "/v1/products"])
+        answer = await queries.get(path, headers=wants(last) if last else {})
+        last = answer.headers["consistency-token"]
+        document = answer.json()
+        seen.append(document.get("items", [document])[0]["price"]["amount"])
+    await changing
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5

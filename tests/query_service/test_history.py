@@ -1,0 +1,111 @@
+"""Histories."""
+
+import httpx
+
+from shared.contracts.events import (
+    OrderAnonymized,
+    ProductPriceChanged,
+    ProductReserved,
+    UserEmailChanged,
+    UserRenamed,
+)
+from shared.contracts.money import Money
+from tests.query_service.shop import Shop
+from tests.query_service.walking import walk
+
+AT = "2026-03-01T09:30:00.125Z"
+
+
+async def test_a_users_history_is_answered_to_the_field(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    user = await shop.user()
+    await shop.happens(UserRenamed(id=user, version=2, name="Grace"), actor="an-operator")
+    await shop.happens(UserEmailChanged(id=user, version=3, email="g@example.org"), actor=user)
+    answer = await queries.get(f"/v1/users/{user}/history")
+    first = {"name": "Ada", "email": "ada@example.org"}
+    assert answer.json() == {
+        "items": [
+            {"type": "user.created", "at": AT, "by": None, "version": 1, "data": first},
+            {
+                "type": "user.renamed",
+                "at": AT,
+                "by": "an-operator",
+                "version": 2,
+                "data": {"name": "Grace"},
+            },
+            {
+                "type": "user.email_changed",
+                "at": AT,
+                "by": user,
+                "version": 3,
+                "data": {"email": "g@example.org"},
+            },
+        ],
+        "next": None,
+    }
+    assert answer.headers["cache-control"] == "private, no-cache"
+
+
+async def test_a_long_history_is_walked_oldest_first(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    product = await shop.product()
+    for version in range(2, 31):
+        money = Money(amount=version, currency="EUR")
+        await shop.happens(ProductPriceChanged(id=product, version=version, price=money))
+    for limit in (1, 7, 15, 30, 200):
+        items = await walk(queries, f"/v1/products/{product}/history", limit)
+        assert [item["version"] for item in items] == list(range(1, 31))
+
+
+async def test_what_happens_during_a_walk_comes_at_its_end(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    product = await shop.product()
+    left = iter(range(2, 9))
+
+    async def meanwhile() -> None:
+        version = next(left, None)
+        if version:
+            event = ProductReserved(
+                id=product, version=version, order_id=shop.new_id(), quantity=1, stock=1
+            )
+            await shop.happens(event)
+
+    await meanwhile()
+    items = await walk(queries, f"/v1/products/{product}/history", 1, between=meanwhile)
+    assert [item["version"] for item in items] == list(range(1, 9))
+    assert items[1]["by"] is None
+
+
+async def test_an_anonymized_orders_history_has_null_for_what_was_personal(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    customer = await shop.user()
+    order = await shop.order(customer)
+    await shop.happens(OrderAnonymized(id=order, version=2))
+    placed, anonymized = (await queries.get(f"/v1/orders/{order}/history")).json()["items"]
+    assert (placed["type"], anonymized["type"]) == ("order.placed", "order.anonymized")
+    assert placed["by"] == customer
+    assert placed["data"]["customer_name"] is None
+    assert placed["data"]["shipping_address"] is None
+    assert placed["data"]["total"] == {"amount": 1250, "currency": "EUR"}
+    assert anonymized["data"] == {}
+
+
+async def test_a_cursor_of_anothers_history_is_422(shop: Shop, queries: httpx.AsyncClient) -> None:
+    first, second = await shop.user(), await shop.user()
+    for user in (first, second):
+        await shop.happens(UserRenamed(id=user, version=2, name="Grace"))
+    cursor = (await queries.get(f"/v1/users/{first}/history?limit=1")).json()["next"]
+    for path, status in ((first, 200), (second, 422)):
+        answer = await queries.get(f"/v1/users/{path}/history?cursor={cursor}")
+        assert answer.status_code == status
+
+
+async def test_the_history_of_what_is_not_there_is_404(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    for topic in ("users", "products", "orders"):
+        assert (await queries.get(f"/v1/{topic}/{shop.new_id()}/history")).status_code == 404

@@ -1,0 +1,168 @@
+"""Lists, merged over the shards."""
+
+import httpx
+import pytest
+
+from shared.contracts.events import ProductRetired, UserErased
+from shared.contracts.tokens import parse_token
+from tests.query_service.shop import Shop
+from tests.query_service.walking import ids, walk
+
+
+async def test_users_come_newest_first_over_all_shards(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    users = [await shop.user(email=f"{i}@example.org") for i in range(30)]
+    answer = await queries.get("/v1/users")
+    page = answer.json()
+    assert ids(page["items"]) == users[::-1]
+    assert page["next"] is None
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert "etag" not in answer.headers
+    one = await queries.get(f"/v1/users/{users[7]}")
+    assert page["items"][-8] == one.json()
+    assert set(parse_token(answer.headers["consistency-token"], 12)) == {
+        f"users.{i}" for i in range(12)
+    }
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30, 31, 200])
+async def test_a_walk_gives_everything_once(
+    shop: Shop, queries: httpx.AsyncClient, limit: int
+) -> None:
+    users = [await shop.user() for _ in range(30)]
+    assert ids(await walk(queries, "/v1/users", limit)) == users[::-1]
+
+
+async def test_a_full_last_page_ends_the_walk(shop: Shop, queries: httpx.AsyncClient) -> None:
+    for _ in range(4):
+        await shop.user()
+    pages = [await queries.get("/v1/users", params={"limit": 2})]
+    pages.append(
+        await queries.get("/v1/users", params={"limit": 2, "cursor": pages[0].json()["next"]})
+    )
+    assert pages[0].json()["next"]
+    assert pages[1].json()["next"] is None
+
+
+async def test_fifty_stand_on_a_page_unless_told(shop: Shop, queries: httpx.AsyncClient) -> None:
+    for _ in range(51):
+        await shop.product()
+    page = (await queries.get("/v1/products")).json()
+    assert (len(page["items"]), page["next"] is None) == (50, False)
+
+
+async def test_what_is_there_all_the_time_appears_exactly_once_while_others_come_and_go(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    stay = [await shop.product(f"stays {i}") for i in range(40)]
+    leave = [await shop.product(f"leaves {i}") for i in range(20)]
+
+    async def meanwhile() -> None:
+        await shop.product("new")
+        if leave:
+            await shop.happens(ProductRetired(id=leave.pop(), version=2))
+
+    for parameters in ({}, {"q": "stays"}):
+        found = ids(await walk(queries, "/v1/products", 3, between=meanwhile, **parameters))
+        assert len(found) == len(set(found))
+        assert [id for id in found if id in set(stay)] == stay[::-1]
+
+
+async def test_orders_are_listed_by_status(shop: Shop, queries: httpx.AsyncClient) -> None:
+    orders = [await shop.order(await shop.user()) for _ in range(12)]
+    for order in orders[::3]:
+        await shop.ship(order)
+    for order in orders[1::3]:
+        await shop.cancel(order)
+    assert ids(await walk(queries, "/v1/orders", 5)) == orders[::-1]
+    for status, expected in (
+        ("shipped", orders[::3]),
+        ("cancelled", orders[1::3]),
+        ("placed", orders[2::3]),
+        ("delivered", []),
+    ):
+        found = await walk(queries, "/v1/orders", 3, status=status)
+        assert ids(found) == expected[::-1]
+        assert {order["status"] for order in found} <= {status}
+
+
+async def test_a_customers_orders_are_theirs_alone(shop: Shop, queries: httpx.AsyncClient) -> None:
+    first, second = await shop.user(), await shop.user()
+    orders = [await shop.order(first) for _ in range(5)]
+    await shop.order(second)
+    assert ids(await walk(queries, f"/v1/users/{first}/orders", 2)) == orders[::-1]
+    assert ids(await walk(queries, f"/v1/users/{first.upper()}/orders", 2)) == orders[::-1]
+    third = await shop.user()
+    answer = await queries.get(f"/v1/users/{third}/orders")
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next": None})
+    read = set(parse_token(answer.headers["consistency-token"], 12))
+    assert {shard.partition(".")[0] for shard in read} == {"users", "orders"}
+
+
+async def test_the_orders_of_an_unknown_user_are_404(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    assert (await queries.get(f"/v1/users/{shop.new_id()}/orders")).status_code == 404
+
+
+async def test_erased_users_and_retired_products_are_not_listed(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    user, product = await shop.user(), await shop.product()
+    await shop.happens(UserErased(id=user, version=2))
+    await shop.happens(ProductRetired(id=product, version=2))
+    for path in ("/v1/users", "/v1/products", "/v1/products?q=chair"):
+        assert (await queries.get(path)).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *(("limit=0", "/limit"), ("limit=201", "/limit"), ("limit=x", "/limit")),
+        *(("limit=", "/limit"), ("limit=-1", "/limit"), ("limit=1.0", "/limit")),
+        *(("limit=%D9%A1", "/limit"), ("limit=1&limit=2", "/limit"), ("cursor=", "/cursor")),
+        *(("cursor=x", "/cursor"), ("cursor=%00", "/cursor"), ("cursor=AAAA", "/cursor")),
+    ],
+)
+async def test_a_bad_parameter_is_422_with_its_pointer(
+    shop: Shop, queries: httpx.AsyncClient, query: str, field: str
+) -> None:
+    user, product = await shop.user(), await shop.product()
+    lists = ("/v1/users", "/v1/orders", "/v1/products", f"/v1/users/{user}/orders")
+    for path in (*lists, f"/v1/users/{user}/history", f"/v1/products/{product}/history"):
+        answer = await queries.get(f"{path}?{query}")
+        assert answer.status_code == 422, path
+        problem = answer.json()
+        assert problem["type"].endswith("/invalid-field")
+        assert [error["field"] for error in problem["errors"]] == [field]
+
+
+@pytest.mark.parametrize("status", ["", "lost", "Placed", "placed,shipped"])
+async def test_a_bad_status_is_422(shop: Shop, queries: httpx.AsyncClient, status: str) -> None:
+    answer = await queries.get("/v1/orders", params={"status": status})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "/status"
+
+
+async def test_unknown_parameters_are_ignored(shop: Shop, queries: httpx.AsyncClient) -> None:
+    assert (await queries.get("/v1/users?a=1&a=2&status=lost")).status_code == 200
+
+
+async def test_a_cursor_of_another_list_or_one_that_was_changed_is_422(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
+    for _ in range(3):
+        await shop.order(await shop.user())
+        await shop.product()
+    cursor = (await queries.get("/v1/orders?limit=1")).json()["next"]
+    assert (await queries.get(f"/v1/orders?limit=1&cursor={cursor}")).status_code == 200
+    changed = [cursor[:place] + "-" + cursor[place + 1 :] for place in range(len(cursor))]
+    foreign = [
+        *(f"/v1/users?cursor={cursor}", f"/v1/orders?status=placed&cursor={cursor}"),
+        *(f"/v1/products?cursor={cursor}", f"/v1/products?q=chair&cursor={cursor}"),
+    ]
+    longer = [f"/v1/orders?cursor={cursor}{more}" for more in ("A", "==", " ", "A" * 500)]
+    changes = [f"/v1/orders?cursor={text}" for text in changed if text != cursor]
+    for path in (*foreign, *longer, *changes):
+        assert (await queries.get(path)).status_code == 422, path

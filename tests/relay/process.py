@@ -1,0 +1,19 @@
+"""A relay alone in a process, without HTTP."""
+
+from prometheus_client import CollectorRegistry
+
+from command_service.relay.main import run
+from command_service.relay.settings import RelaySettings
+from shared.http.health import Health
+from shared.http.server import run as run_loop
+from shared.http.server import stop_on_signals
+from shared.logs import configure_logs
+
+
+async def main() -> None:
+    await run(RelaySettings(), stop_on_signals(), Health(), CollectorRegistry())  # type: ignore[call-arg]
+
+
+if __name__ == "__main__":
+    configure_logs("relay", "WARNING", "json")
+    run_loop(main())

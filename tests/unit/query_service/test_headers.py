@@ -1,0 +1,41 @@
+"""What requests ask for in headers."""
+
+import pytest
+
+from query_service.consistency import Wanted, covering, wait_seconds
+from query_service.http.conditions import holds
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        *((None, 2), ("", 2), ("wait=5", 5), ("wait=0", 0), ("wait=30", 30), ("wait=31", 30)),
+        *(("wait=" + "9" * 400, 30), ("WAIT=7", 7), ("wait = 7", 7), ('wait="7"', 7)),
+        *(("respond-async, wait=9", 9), ("respond-async,wait=9;a=b , x", 9), ("wait=9;x", 9)),
+        *(("wait=1, wait=9", 1), ("wait", 2), ("wait=", 2), ("wait=-1", 2), ("wait=1.5", 2)),
+        *(("wait=x, wait=9", 2), ("await=9", 2), ("x=wait=9", 2), ('a="wait=9", wait=4', 4)),
+        *(('a="x, wait=9"', 2), ("wait=٣", 2), (",,wait=3", 3), ("return=minimal; wait=9", 2)),
+    ],
+)
+def test_how_long_to_wait_is_read_as_rfc_7240_says(prefer: str | None, seconds: int) -> None:
+    assert wait_seconds(prefer) == seconds
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "held"),
+    [
+        *(('"3"', True), ('W/"3"', True), ('"2", "3"', True), ('"2" ,W/"3","4"', True)),
+        *(("*", True), (" * ", True), ("3", False), ('"33"', False), ('"2"', False), ("", False)),
+        *(('"2"3"', False), ('"a, 3"', False), ('w/"4"', False)),
+    ],
+)
+def test_entity_tags_are_compared_weakly(if_none_match: str, held: bool) -> None:
+    assert holds(if_none_match, '"3"') is held
+
+
+def test_a_token_covers_the_requests_and_what_was_read() -> None:
+    wanted = Wanted({"users.1": 5, "orders.2": 7}, 0.0)
+    assert covering(wanted, {"users.1": 9, "orders.3": 1}) == "orders.2:7;orders.3:1;users.1:9"
+    assert covering(wanted, {"users.1": 4}) == "orders.2:7;users.1:5"
+    assert covering(wanted, {}) == "orders.2:7;users.1:5"
+    assert covering(None, {"users.1": 4}) == "users.1:4"
