@@ -1,5 +1,7 @@
 """Views are a function of the log: not of batches, repeats, or when personal data went."""
 
+from collections.abc import Mapping
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -64,7 +66,7 @@ def test_nothing_personal_is_left_of_the_erased(seed: int, published_before: int
     assert differences(folded("orders.4", never, [150]), folded("orders.4", late, [7])) == []
 
 
-def record(type: str, version: int, fields: dict[str, object], at: str = "2026-03-01") -> Record:
+def record(type: str, version: int, fields: Mapping[str, object], at: str = "2026-03-01") -> Record:
     topic = EVENTS[type].topic if type in EVENTS else "orders"
     data = orjson.dumps({"id": ID, "version": version, **fields})
     time = f"{at}T10:00:00.000Z"

@@ -1,0 +1,106 @@
+"""Views that go missing between the round trips of one answer."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from query_service.consistency import Consistency
+from query_service.documents import Documents
+from query_service.pages import Pages
+from query_service.positions import Positions
+from query_service.queries.query import Reads
+from query_service.queries.registry import QUERIES
+from query_service.reader import Command, Reading, Values
+from query_service.watcher import Watcher
+from shared.contracts.views import Checkpoint, checkpoint_key, document_key, pack_document
+from shared.http.caller import Caller
+from shared.http.messages import Reply, Request
+from shared.http.problems import Problem
+
+USER = "0199a000-0000-7000-8000-000000000001"
+BODY = b'{"id":"x","name":"Red chair","description":"","status":"active"}'
+EVERYTHING = Caller("me", frozenset(["users:read:all", "orders:read:all", "products:write"]))
+
+
+class Vanishing:
+    """A reader of one shard for each topic, which is flushed after some round trips."""
+
+    def __init__(self, trips: int) -> None:
+        self.left = trips
+        self.values = {
+            checkpoint_key(f"{topic}.0"): Checkpoint(3, 2, "").encode()
+            for topic in ("users", "products", "orders")
+        }
+        for topic in ("users", "products", "orders"):
+            self.values[document_key(f"{topic}.0", USER)] = pack_document(3, 3, USER, BODY)
+        for topic in ("users", "products", "orders"):
+            for version in (1, 2, 3):
+                self.values[f"{{{topic}.0}}:history:{USER}:{version}"] = b"{}"
+
+    async def _answer(self, keys: Sequence[str], commands: Sequence[Command]) -> Reading:
+        gone = self.left == 0
+        self.left -= 1
+        found = [] if gone else [USER.encode()]
+        replies = [int(not gone) if command[0] == "ZCARD" else found for command in commands]
+        return Reading([None if gone else self.values.get(key) for key in keys], replies)
+
+    async def _values(self, keys: Sequence[str]) -> Values:
+        return (await self._answer(keys, ())).values
+
+    def get(self, keys: Sequence[str]) -> Awaitable[Values]:
+        return self._values(keys)
+
+    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
+        return self._answer(keys, commands)
+
+
+async def ask(reader: Vanishing, template: str, query: bytes = b"") -> Reply:
+    positions = Positions()
+    watcher = Watcher(reader.get, [], positions, most_waiting=1, beat=lambda: None)
+    consistency = Consistency(positions, watcher)
+    documents = Documents(reader, positions, consistency, 1)
+    pages = Pages(reader, consistency, 1)
+    reads = Reads(reader, consistency, documents, pages, 1, lambda: datetime.now(UTC))
+    [operation] = [o for o in (query(reads) for query in QUERIES) if o.path == template]
+    request = Request("GET", template, {"id": USER}, query, caller=EVERYTHING)
+    answer = await operation.handler(request)
+    assert isinstance(answer, Reply)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("template", "query", "trips"),
+    [
+        ("/v1/users/{id}", b"", 1),
+        ("/v1/users", b"", 2),
+        ("/v1/orders", b"", 2),
+        ("/v1/products", b"", 2),
+        ("/v1/products", b"q=chair", 2),
+        ("/v1/products", b"q=red+chair", 3),
+        ("/v1/users/{id}/orders", b"", 3),
+        ("/v1/users/{id}/history", b"", 2),
+        ("/v1/products/{id}/history", b"", 2),
+    ],
+)
+async def test_the_answer_is_503_whichever_round_trip_finds_nothing(
+    template: str, query: bytes, trips: int
+) -> None:
+    for done in range(trips):
+        with pytest.raises(Problem) as refused:
+            await ask(Vanishing(done), template, query)
+        assert refused.value.name == "unavailable", done
+    answer = await ask(Vanishing(trips), template, query)
+    assert answer.status == 200
+    assert b'"items":[]' not in answer.body
+
+
+async def test_too_many_who_wait_are_refused_at_once() -> None:
+    async def fetch(keys: Sequence[str]) -> Values:
+        return [None for _ in keys]
+
+    watcher = Watcher(fetch, [], Positions(), most_waiting=0, beat=lambda: None)
+    with pytest.raises(Problem) as refused:
+        await watcher.reach({"users.1": 1}, asyncio.get_running_loop().time() + 5)
+    assert refused.value.name == "unavailable"
