@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "tandem-requirements"
 LOCKS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+LOCKED = ("--require-hashes", "-r", str(LOCKS[-1]))
 NEEDED_BYTES = 1_500_000_000
 
 NO_NETWORK = re.compile(
@@ -37,7 +39,7 @@ def main() -> None:
         if not is_complete(wanted):
             check_disk()
             make_venv()
-            install()
+            install(wanted)
             STAMP.write_text(wanted)
 
 
@@ -89,23 +91,54 @@ def fail_without_venv() -> NoReturn:
     )
 
 
-def install() -> None:
+def install(wanted: str) -> None:
     STAMP.unlink(missing_ok=True)
-    total = len(re.findall(r"^[\w.-]+==", LOCKS[-1].read_text(), re.MULTILINE))
-    command = [VENV_PYTHON, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]
-    command += ["--no-compile", "--disable-pip-version-check", "--progress-bar", "off"]
-    command += ["--retries", "2", "-r", LOCKS[-1]]
+    wheels = cache_dir() / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    fetch(wheels, wanted)
+    say("packages: unpacking them into .venv, about half a minute")
+    command = ["install", "--no-index", "--find-links", str(wheels), "--no-compile"]
+    run_pip([*command, *LOCKED])
+
+
+def fetch(wheels: Path, wanted: str) -> None:
+    """Into a directory that all clones share: the next one needs no network."""
+    have_all = wheels / f"complete-{wanted[:16]}-{sys.implementation.cache_tag}"
+    with (wheels / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not have_all.exists():
+            command = ["download", "--only-binary", ":all:", "-d", str(wheels)]
+            run_pip([*command, *LOCKED], Progress(locked_packages()).show)
+            have_all.touch()
+
+
+def run_pip(arguments: list[str], progress: Callable[[str], None] = lambda line: None) -> None:
     output = ""
-    progress = Progress(total)
+    command = [str(VENV_PYTHON), "-m", "pip", *arguments]
+    environment = os.environ | {
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_PROGRESS_BAR": "off",
+        "PIP_RETRIES": "2",
+        "PIP_NO_INPUT": "1",
+    }
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as pip:
         assert pip.stdout
         for line in pip.stdout:
             output += line
-            progress.show(line)
+            progress(line)
     if pip.returncode:
         fail(reason(output))
+
+
+def locked_packages() -> int:
+    return len(re.findall(r"^[\w.-]+==", LOCKS[-1].read_text(), re.MULTILINE))
+
+
+def cache_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "tandem"
 
 
 class Progress:
@@ -118,18 +151,16 @@ class Progress:
     def show(self, line: str) -> None:
         if line.startswith("Collecting "):
             self.seen += 1
-            if self.seen % 10 == 1:
+            if self.seen % 10 == 0:
                 say(f"packages: {self.seen} of about {self.total}")
         elif fetched := re.search(r"Downloading (\S+) \((\d{2,}\.?\d* MB)\)", line):
             say(f"packages: fetching {fetched[1].rsplit('/', 1)[-1]}, {fetched[2]}")
-        elif line.startswith("Installing collected"):
-            say("packages: unpacking them into .venv, about half a minute")
 
 
 def reason(output: str) -> str:
     """One line for what pip said in hundreds."""
     if "No space left" in output:
-        return f"the disk of {VENV} or of pip's cache is full; free some space and run it again"
+        return f"the disk of {VENV} or of {cache_dir()} is full; free some space and run it again"
     if NO_NETWORK.search(output):
         return (
             "cannot reach the Python package index; check the network (or HTTPS_PROXY) "

@@ -76,7 +76,8 @@ def _next_free(
 ) -> int:
     kind, _, number = name.rpartition("-") if name[-1].isdigit() else (name, "", "1")
     first = FIRST_OF[kind] + int(number) - 1
-    for port in [had, *range(first, first + 90)]:
-        if port and port not in chosen.values() and (port in ours or is_free(port)):
+    candidates: list[int] = [had or first, *range(first, first + 90)]
+    for port in candidates:
+        if port not in chosen.values() and (port in ours or is_free(port)):
             return port
     raise StackError(f"no port for {name} is free from {first} on")

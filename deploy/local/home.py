@@ -4,18 +4,19 @@ import fcntl
 import hashlib
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from deploy.local.errors import StackError
 from deploy.local.secrets import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
-# The system's limit is 103 to 107 bytes; supervisord adds a dot and a pid while it makes the socket.
+# The system's limit is 103 to 107 bytes; supervisord adds a dot and a pid while it makes it.
 LONGEST_SOCKET_PATH = 90
 
 
@@ -59,7 +60,7 @@ class Home:
 
     @property
     def supervisor_socket(self) -> Path:
-        """In the directory, or, where that is too deep for a socket, in one of the user's in /tmp."""
+        """In the directory, or, where that is too deep for one, in one of the user's in /tmp."""
         here = self.directory / "supervisor.sock"
         if len(os.fsencode(here)) <= LONGEST_SOCKET_PATH:
             return here
@@ -95,18 +96,26 @@ class Home:
 
     @contextmanager
     def only_one(self) -> Iterator[None]:
-        """Commands that change the stack take turns, also when one of them deletes the directory."""
+        """Commands that change the stack take turns, also when one deletes the directory."""
         while True:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self.directory / "lock"
             with path.open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                if not path.exists() or not path.samefile(lock.fileno()):
+                wait_for_turn(lock)
+                if not path.exists() or not os.path.samestat(path.stat(), os.fstat(lock.fileno())):
                     continue
                 yield
                 return
 
 
-def home_of(environ: dict[str, str]) -> Home:
+def wait_for_turn(lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("tandem: waiting for another make that changes this stack", file=sys.stderr)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def home_of(environ: Mapping[str, str]) -> Home:
     """`.tandem` in the clone, or what TANDEM_HOME says."""
     return Home(Path(environ.get("TANDEM_HOME") or ROOT / ".tandem").absolute())

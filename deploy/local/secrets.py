@@ -1,4 +1,4 @@
-"""The generated passwords of the local servers: one per role, kept in a file for the owner alone."""
+"""The generated passwords of the local servers: one per role, in a file for the owner alone."""
 
 import json
 import os

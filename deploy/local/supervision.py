@@ -2,11 +2,12 @@
 
 import http.client
 import os
+import signal
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,10 @@ from deploy.local.errors import StackError
 from deploy.local.home import ROOT, Home
 from deploy.local.programs import Program
 from deploy.local.secrets import write_private
+from deploy.local.servers.leash import dying_with_parent
 from deploy.local.supervisor_config import configuration
 
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
 GONE = (OSError, http.client.HTTPException)
 
 
@@ -35,10 +38,10 @@ class Status:
 class Supervision:
     """Talks to the supervisord of one home, which may not be running."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, attached: bool = False) -> None:
         self.home = home
-        transport = SupervisorTransport(None, None, f"unix://{home.supervisor_socket}")
-        self._server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        self.attached = attached
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -54,16 +57,28 @@ class Supervision:
         write_private(self.home.supervisor_config, configuration(self.home, list(programs)))
 
     def start(self) -> None:
-        """Starts supervisord in the background, without any program running yet."""
+        """Starts supervisord, without any program running yet. In the background, or, attached:
+        as a child that stops everything when we die.
+        """
         self.home.supervisor_pid.unlink(missing_ok=True)
         command = [sys.executable, "-m", "supervisor.supervisord"]
         command += ["-c", str(self.home.supervisor_config)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=clean_environment(os.environ), capture_output=True, text=True
-        )
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-            raise StackError(f"supervisord did not start: {said[-1]}")
+        environment = clean_environment(os.environ)
+        if self.attached:
+            command = dying_with_parent([*command, "--nodaemon", "--silent"], signal.SIGTERM)
+            # A session of its own: Ctrl-C is for us, who stop everything in the right order.
+            self._child = subprocess.Popen(
+                command, cwd=ROOT, env=environment, start_new_session=True
+            )
+        else:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True
+            )
+            if done.returncode:
+                said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+                # Its help follows the line that begins so.
+                said.sort(key=lambda line: not line.startswith("Error"))
+                raise StackError(f"supervisord did not start: {said[0]}")
         wait_for(lambda: self.is_running, 10, "supervisord did not answer after 10 s")
 
     def apply(self) -> None:
@@ -115,26 +130,29 @@ class Supervision:
         pid: int = self._call("getPID")
         process = psutil.Process(pid) if psutil.pid_exists(pid) else None
         self._call("shutdown")
-        if process:
+        if self._child:
+            self._child.wait(30)
+        elif process:
             psutil.wait_procs([process], timeout=30)
         self.home.supervisor_socket.unlink(missing_ok=True)
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        return getattr(self._server.supervisor, method)(*arguments)
+        # A transport for each call: one that met no supervisord would never recover.
+        transport = SupervisorTransport(None, None, f"unix://{self.home.supervisor_socket}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+            return getattr(server.supervisor, method)(*arguments)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Ours without what would hand a service another's rights, or make's words."""
-    private = {"DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "JWKS_URL", "PORT", "HOST"}
-    private |= {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
-    return {name: value for name, value in environ.items() if name not in private}
+    """What any process needs. The rest it gets from its configuration alone: not another's rights,
+    and not a setting that was there when supervisord was started.
+    """
+    return {name: environ[name] for name in KEPT if name in environ}
 
 
-def wait_for(condition: Any, seconds: float, otherwise: str) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise StackError(otherwise)
         time.sleep(0.05)
-
-

@@ -72,7 +72,9 @@ def _program(home: Home, program: Program) -> str:
 
 
 def _environment(values: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{value}"' for name, value in values.items())
+    # A quote would end the value; in a URL, the only place one may come from, %22 is the same.
+    quotes = {name: value.replace(chr(34), "%22") for name, value in values.items()}
+    return ",".join(f'{name}="{value}"' for name, value in quotes.items())
 
 
 def _literal(value: object) -> str:

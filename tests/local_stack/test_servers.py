@@ -105,12 +105,13 @@ async def test_kafka_keeps_its_topics_through_a_kill(tmp_path: Path) -> None:
 
 
 async def test_kafka_makes_no_topic_by_itself(kafka: Kafka) -> None:
-    consumer = AIOKafkaConsumer("nobody-made-it", bootstrap_servers=[kafka.address])
-    await consumer.start()
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
+    await admin.start()
     try:
-        assert "nobody-made-it" not in await consumer.topics()
+        await admin.describe_topics(["nobody-made-it"])
+        assert "nobody-made-it" not in await admin.list_topics()
     finally:
-        await consumer.stop()
+        await admin.close()
 
 
 def test_a_paused_server_answers_again_when_resumed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -137,34 +138,30 @@ def test_what_is_killed_comes_back(whole_stack: Stack, name: str) -> None:
     until(lambda: whole_stack.lines()[name].state == "running", 20)
 
 
-def test_down_leaves_no_process_and_up_finds_the_data_again(stack: Stack) -> None:
+def test_down_leaves_no_process_and_a_power_cut_keeps_nothing_from_starting(stack: Stack) -> None:
     assert stack.call("up", "--servers-only").returncode == 0
-    processes = [psutil.Process(stack.pid(name)) for name in SERVERS]
     supervisor = psutil.Process(int(stack.home.supervisor_pid.read_text()))
-    began = time.monotonic()
-
-    assert stack.call("down").returncode == 0
-
-    assert time.monotonic() - began < 15
-    assert not any(process.is_running() for process in [*processes, supervisor])
-    assert stack.call("ps").returncode == 1
-    assert (stack.home.data / "postgres" / "PG_VERSION").exists()
-
-
-def test_what_a_power_cut_leaves_keeps_nothing_from_starting(stack: Stack) -> None:
-    assert stack.call("up", "--servers-only").returncode == 0
-    family = [psutil.Process(int(stack.home.supervisor_pid.read_text()))]
-    family += family[0].children(recursive=True)
+    family = [supervisor, *supervisor.children(recursive=True)]
     for process in family:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(family, timeout=10)
     assert stack.home.supervisor_pid.exists()
     assert stack.home.supervisor_socket.exists()
 
     done = stack.call("up", "--servers-only")
-
     assert done.returncode == 0, done.stderr
     assert {line.state for line in stack.lines().values()} == {"running"}
+
+    supervisor = psutil.Process(int(stack.home.supervisor_pid.read_text()))
+    family = [supervisor, *supervisor.children(recursive=True)]
+    began = time.monotonic()
+    assert stack.call("down").returncode == 0
+
+    assert time.monotonic() - began < 15
+    assert not any(process.is_running() for process in family)
+    assert stack.call("ps").returncode == 1
+    assert (stack.home.data / "postgres" / "PG_VERSION").exists()
 
 
 def test_a_port_in_use_is_one_line_and_starts_nothing(stack: Stack) -> None:

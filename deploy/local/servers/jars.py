@@ -46,7 +46,7 @@ def cache_dir() -> Path:
 def locked_jars(lock: Path = LOCK) -> list[Jar]:
     lines = [line.split() for line in lock.read_text().splitlines()]
     pairs = [line for line in lines if line and line[0] != "#"]
-    return [Jar(*coordinates.split(":"), sha256=digest) for coordinates, digest in pairs]
+    return [Jar(*f"{coordinates}:{digest}".split(":")) for coordinates, digest in pairs]
 
 
 def kafka_jars(lock: Path = LOCK, cache: Path | None = None) -> list[Path]:

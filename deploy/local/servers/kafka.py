@@ -122,9 +122,12 @@ class Kafka(Server):
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(logs, ignore_errors=True)
         write_private(self._file("format.properties"), self._properties(new))
+        # Named with "=" below, since one in 64 begins with a dash.
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [str(JAVA), f"@{self._file('java.args')}", "kafka.tools.StorageTool", "format"]
-        command += ["-t", cluster_id, "-c", str(self._file("format.properties"))]
+        # One level of compilation is enough for a second's work.
+        command = [str(JAVA), "-XX:TieredStopAtLevel=1", f"@{self._file('java.args')}"]
+        command += ["kafka.tools.StorageTool", "format"]
+        command += [f"--cluster-id={cluster_id}", "-c", str(self._file("format.properties"))]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]

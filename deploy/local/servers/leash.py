@@ -1,4 +1,4 @@
-"""Commands that end when the process that started them does, where the system can do that (Linux)."""
+"""Commands that end when the process that started them does, where the system can do that."""
 
 import functools
 import shutil

@@ -21,7 +21,7 @@ def as_other_user(command: list[str]) -> list[str]:
             "run it as another user; install it, or run make as an ordinary user"
         )
     user = pwd.getpwnam(OTHER_USER)
-    # The capability lets it reach a data directory below one that only root may enter, like /root.
+    # The capability lets it reach a data directory below one that only root may enter.
     return [
         setpriv,
         f"--reuid={user.pw_uid}",

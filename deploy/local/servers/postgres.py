@@ -98,7 +98,9 @@ class Postgres(Server):
             as_other_user(command), env=environment, capture_output=True, text=True
         )
         if made.returncode:
-            raise StackError(f"initdb failed in {directory}: {made.stderr.strip().splitlines()[-1]}")
+            raise StackError(
+                f"initdb failed in {directory}: {made.stderr.strip().splitlines()[-1]}"
+            )
 
     def _forget_stale_pid(self) -> None:
         """After a power cut the pid in the file may belong to something else: then remove it."""

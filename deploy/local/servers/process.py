@@ -70,11 +70,16 @@ class Server(ABC):
             if self._process is not None and self._process.poll() is not None:
                 raise StackError(f"{self.name} ended at once: {self.last_words()}")
             if time.monotonic() > deadline:
-                raise StackError(f"{self.name} was not ready after {timeout:.0f} s: {self.log_file}")
+                raise StackError(
+                    f"{self.name} was not ready after {timeout:.0f} s: {self.log_file}"
+                )
             time.sleep(POLL_SECONDS)
 
     def start(self, timeout: float = 60.0) -> None:
-        """Prepares it, runs it as a child in a process group of its own, waits until it is ready."""
+        """Prepares it, runs it as a child in a session of its own, waits until it is ready.
+
+        On Linux it dies with the thread that calls this, so call it from the main one.
+        """
         if self.pid is not None:
             return
         self.prepare()
@@ -105,7 +110,7 @@ class Server(ABC):
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL for it and all that it started, as a power cut would; returns when all are gone."""
+        """SIGKILL for it and all that it started, as in a power cut; returns when all are gone."""
         if self._process is None:
             return
         family = self._family()

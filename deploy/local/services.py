@@ -1,0 +1,61 @@
+"""The four services: what each is run with, with the rights of its own role and no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic_settings import BaseSettings
+
+from command_service.relay.settings import RelaySettings
+from command_service.settings import MigrateSettings, ServeSettings
+from deploy.local.roles import url_for
+from deploy.local.secrets import Passwords
+from deploy.local.tokens import AUDIENCE, ISSUER
+from projector.settings import ProjectorSettings
+from query_service.settings import QuerySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`command` is what follows `python -m`; `settings` tells which settings it knows."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    settings: type[BaseSettings]
+
+    def environment_from(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Its own settings, and those of its others that the person has set."""
+        known = sorted(field.upper() for field in self.settings.model_fields)
+        others = {setting: environ[setting] for setting in known if environ.get(setting)}
+        return others | {"LOG_FORMAT": "json"} | dict(self.environment)
+
+
+def migration(urls: Mapping[str, str], passwords: Passwords) -> Service:
+    """What brings the tables to this version, before the others start."""
+    url = url_for(urls["DATABASE_URL"], "tandem_migrations", passwords)
+    return Service(
+        "migrate", ("command_service", "migrate"), {"DATABASE_URL": url}, MigrateSettings
+    )
+
+
+def services(urls: Mapping[str, str], passwords: Passwords) -> list[Service]:
+    """In the order in which they are shown. `urls` are an administrator's."""
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": urls["KAFKA_BOOTSTRAP_SERVERS"]}
+    tokens = {"JWKS_URL": urls["JWKS_URL"], "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
+
+    def database(role: str) -> dict[str, str]:
+        return {"DATABASE_URL": url_for(urls["DATABASE_URL"], role, passwords)}
+
+    def views(role: str) -> dict[str, str]:
+        return {"REDIS_URL": url_for(urls["REDIS_URL"], role, passwords)}
+
+    serving = database("tandem_command_service") | tokens
+    relaying = database("tandem_relay") | kafka
+    projecting = kafka | views("tandem_projector") | database("tandem_log_reader")
+    reading = views("tandem_query_service") | tokens
+    return [
+        Service("command-service", ("command_service", "serve"), serving, ServeSettings),
+        Service("relay", ("command_service", "relay"), relaying, RelaySettings),
+        Service("projector", ("projector", "run"), projecting, ProjectorSettings),
+        Service("query-service", ("query_service",), reading, QuerySettings),
+    ]
