@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+
+from projector.history import history_item, without_personal_data
+from projector.loaded import FIRST_VERSION, Loaded
+from projector.views.view import CannotFold, Document, View
+from projector.writes import Writes
 from shared.contracts.events import Event
 from shared.contracts.records import Record
+from shared.contracts.upcasting import upcast
 from shared.contracts.views import (
     Checkpoint,
     dashboard_key,
@@ -17,11 +23,6 @@ from shared.contracts.views import (
     pack_document,
     parked_key,
 )
-
-from projector.history import history_item, without_personal_data
-from projector.loaded import FIRST_VERSION, Loaded
-from projector.views.view import CannotFold, Document, View
-from projector.writes import Writes
 
 
 class UnknownType(CannotFold):
@@ -53,9 +54,7 @@ def park(view: View, loaded: Loaded, record: Record, offset: int) -> Writes:
 def advanced(loaded: Loaded, last: Record, offset: int) -> Checkpoint:
     """The checkpoint after `last`. Once it is reached, the target is forgotten."""
     target = loaded.checkpoint.target if loaded.checkpoint else 0
-    return Checkpoint(
-        last.position, offset, last.event_id, target if last.position < target else 0
-    )
+    return Checkpoint(last.position, offset, last.event_id, target if last.position < target else 0)
 
 
 class _Batch:
@@ -87,7 +86,7 @@ class _Batch:
         self._parks = True
 
     def _project(self, record: Record, model: type[Event]) -> None:
-        data = orjson.loads(record.data)
+        data = upcast(record.type, orjson.loads(record.data), self._view.upcasts)
         event = model.model_validate(data)
         before = self._documents[record.subject]
         if event.id != record.subject:
@@ -100,9 +99,7 @@ class _Batch:
         self._positions[record.subject] = record.position
         self._remember(record, event, data, gone=after is None)
 
-    def _remember(
-        self, record: Record, event: Event, data: dict[str, Any], *, gone: bool
-    ) -> None:
+    def _remember(self, record: Record, event: Event, data: dict[str, Any], *, gone: bool) -> None:
         """The aggregate's history: one item more, or none at all where it is gone."""
         if gone:
             for version in range(FIRST_VERSION, event.version):
@@ -136,11 +133,16 @@ class _Batch:
             body = orjson.dumps(after)
             stored = pack_document(after["version"], position, self._view.owner(after), body)
         writes.values[document_key(self._shard, id)] = stored
-        was = () if before is None else self._view.lists(self._shard, before)
-        stands = () if after is None else self._view.lists(self._shard, after)
-        if was == stands:
+        self._write_lists(writes, id, before, after)
+
+    def _write_lists(
+        self, writes: Writes, id: str, before: Document | None, after: Document | None
+    ) -> None:
+        if before and after and all(before[f] == after[f] for f in self._view.listed_by):
             return
-        for key in set(stands).difference(was):
+        was = set() if before is None else set(self._view.lists(self._shard, before))
+        stands = set() if after is None else set(self._view.lists(self._shard, after))
+        for key in stands - was:
             writes.added.setdefault(key, []).append(id)
-        for key in set(was).difference(stands):
+        for key in was - stands:
             writes.removed.setdefault(key, []).append(id)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import orjson
+
+from projector.views.view import View
 from shared.contracts.documents import HistoryItem
 from shared.contracts.events import personal_fields
 from shared.contracts.records import Record
-
-from projector.views.view import View
 
 _NOT_DATA = ("id", "version")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+
+from projector.views.view import Document, View
 from shared.contracts.records import Record
 from shared.contracts.views import (
     Checkpoint,
@@ -14,8 +16,6 @@ from shared.contracts.views import (
     parked_key,
     unpack_document,
 )
-
-from projector.views.view import Document, View
 
 FIRST_VERSION: Final = 1
 

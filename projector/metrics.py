@@ -47,7 +47,7 @@ class Metrics:
         self.forked = Gauge(
             "tandem_projector_forked", "The log contradicts the views", ["shard"], registry=registry
         )
-        # The log's head less the checkpoint, as of the last look, and seconds since they were level.
+        # The log's head less the checkpoint at the last look, and seconds since they were level.
         self.lag = Gauge(
             "tandem_projector_lag", "Events behind the log", ["shard"], registry=registry
         )

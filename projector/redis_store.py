@@ -1,19 +1,22 @@
 """Views in Redis: a shard is a hash slot, so one script call changes it in one step."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from typing import Any, Final
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
-from shared.contracts.views import Head, checkpoint_key, head_key
+import hiredis
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import NoScriptError, ResponseError
 
 from projector.writes import Writes
+from shared.contracts.views import Head, checkpoint_key, head_key
 
 _SCANNED: Final = 1000
 
 Argument = str | bytes | int
+Run = Callable[..., Awaitable[Any]]
 
 
 class RedisStore:
@@ -21,28 +24,29 @@ class RedisStore:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._run: Run = partial(_run_packed, client.connection_pool)
         self._write = _Script("write.lua")
         self._purge = _Script("purge.lua")
 
     async def load(
         self, shard: str, keys: Sequence[str]
     ) -> tuple[bytes | None, list[bytes | None]]:
-        stored = await self._client.execute_command("MGET", checkpoint_key(shard), *keys)
+        stored = await self._run("MGET", checkpoint_key(shard), *keys)
         return stored[0], stored[1:]
 
     async def write(self, shard: str, expected: bytes, writes: Writes) -> bool:
         keys, arguments = _pack(shard, expected, writes)
-        return bool(await self._write.run(self._client, keys, arguments))
+        return bool(await self._write.run(self._run, keys, arguments))
 
     async def purge(self, shard: str, expected: bytes) -> bool:
         kept = {checkpoint_key(shard).encode(), head_key(shard).encode()}
         cursor: int | bytes = 0
         while True:
-            cursor, found = await self._client.execute_command(
+            cursor, found = await self._run(
                 "SCAN", cursor, "MATCH", f"{{{shard}}}:*", "COUNT", _SCANNED
             )
             keys = [checkpoint_key(shard), *(key for key in found if key not in kept)]
-            if not await self._purge.run(self._client, keys, [expected]):
+            if not await self._purge.run(self._run, keys, [expected]):
                 return False
             if int(cursor) == 0:
                 return True
@@ -60,6 +64,25 @@ class RedisStore:
             await pipeline.execute()
 
 
+async def _run_packed(pool: ConnectionPool, *command: Any) -> Any:
+    """`execute_command`, packed by hiredis: redis-py packs thousands of arguments in Python.
+
+    Whatever happens while it is under way, cancellation included, closes the connection, so that
+    nobody gets another's answer.
+    """
+    connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+    try:
+        await connection.send_packed_command(hiredis.pack_command(command))
+        return await connection.read_response()
+    except ResponseError:
+        raise
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    finally:
+        await pool.release(connection)
+
+
 class _Script:
     """A script beside this module, sent in full only where Redis does not have it yet."""
 
@@ -68,12 +91,12 @@ class _Script:
         self._sha = hashlib.sha1(self._source, usedforsecurity=False).hexdigest()
 
     async def run(
-        self, client: Redis, keys: Sequence[str | bytes], arguments: Sequence[Argument]
+        self, run: Run, keys: Sequence[str | bytes], arguments: Sequence[Argument]
     ) -> Any:
         try:
-            return await client.execute_command("EVALSHA", self._sha, len(keys), *keys, *arguments)
+            return await run("EVALSHA", self._sha, len(keys), *keys, *arguments)
         except NoScriptError:
-            return await client.execute_command("EVAL", self._source, len(keys), *keys, *arguments)
+            return await run("EVAL", self._source, len(keys), *keys, *arguments)
 
 
 def _pack(shard: str, expected: bytes, writes: Writes) -> tuple[list[str], list[Argument]]:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from shared.contracts.views import Head
-
 from projector.writes import Writes
+from shared.contracts.views import Head
 
 
 class Store(Protocol):

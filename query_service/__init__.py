@@ -1,0 +1,1 @@
+"""Answers queries from the views in Redis."""

@@ -1,7 +1,9 @@
 """The view of orders: what was placed, how far it is, whose it is."""
 
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
+from projector.views.order_counts import count, empty_part
+from projector.views.view import View, absent, existing
 from shared.contracts.documents import MoneyDocument, OrderDocument, OrderItem
 from shared.contracts.events import (
     OrderAnonymized,
@@ -14,9 +16,6 @@ from shared.contracts.events import (
 )
 from shared.contracts.money import Money
 from shared.contracts.views import customer_key, ids_key, status_key
-
-from projector.views.order_counts import count, empty_part
-from projector.views.view import Part, View, absent, existing
 
 
 def project(document: OrderDocument | None, event: OrderEvent, at: str) -> OrderDocument | None:
@@ -111,7 +110,8 @@ ORDERS: Final = View(
     project=project,
     owner=owner,
     lists=lists,
-    empty_part=cast("type[Part]", empty_part),
+    listed_by=("status", "customer_id"),
+    empty_part=empty_part,
     count=count,
     anonymizes=OrderAnonymized,
 )

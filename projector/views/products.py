@@ -1,7 +1,8 @@
 """The view of the catalogue, and the beginnings of words under which products are found."""
 
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
+from projector.views.view import View, absent, existing
 from shared.contracts.dashboard_parts import ProductsPart
 from shared.contracts.documents import MoneyDocument, ProductDocument
 from shared.contracts.events import (
@@ -16,8 +17,6 @@ from shared.contracts.events import (
 from shared.contracts.money import Money
 from shared.contracts.views import LONGEST_PREFIX, ids_key, prefix_key
 from shared.contracts.words import words_of
-
-from projector.views.view import Part, View, absent, existing
 
 
 def project(
@@ -112,6 +111,7 @@ PRODUCTS: Final = View(
     project=project,
     owner=owner,
     lists=lists,
-    empty_part=cast("type[Part]", empty_part),
+    listed_by=("status", "name", "description"),
+    empty_part=empty_part,
     count=count,
 )

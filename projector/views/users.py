@@ -2,6 +2,7 @@
 
 from typing import Final, assert_never, cast
 
+from projector.views.view import View, absent, existing
 from shared.contracts.dashboard_parts import UsersPart
 from shared.contracts.documents import UserDocument
 from shared.contracts.events import (
@@ -12,8 +13,6 @@ from shared.contracts.events import (
     UserRenamed,
 )
 from shared.contracts.views import ids_key
-
-from projector.views.view import Part, View, absent, existing
 
 
 def project(document: UserDocument | None, event: UserEvent, at: str) -> UserDocument | None:
@@ -81,6 +80,7 @@ USERS: Final = View(
     project=project,
     owner=owner,
     lists=lists,
-    empty_part=cast("type[Part]", empty_part),
+    listed_by=(),
+    empty_part=empty_part,
     count=count,
 )

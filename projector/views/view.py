@@ -1,14 +1,14 @@
 """What a view is made of: all pure, all a matter of one document before and after one event."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.events import Event
 from shared.contracts.shards import Topic
+from shared.contracts.upcasting import UPCASTS, Upcast
 
 Document = Mapping[str, Any]
-Part = dict[str, Any]
 
 
 class CannotFold(ValueError):
@@ -28,12 +28,16 @@ class View:
     """Who may read the document besides those who may read all."""
     lists: Callable[[str, Any], list[str]]
     """(shard, document) -> keys of the sorted sets that its id stands in."""
-    empty_part: Callable[[], Part]
+    listed_by: tuple[str, ...]
+    """The fields that `lists` depends on."""
+    empty_part: Callable[[], Any]
     """The dashboard part of a shard without events."""
     count: Callable[[Any, Any, Any], None]
     """(part, before, after): changes the part in place."""
     anonymizes: type[Event] | None = None
     """The event after which the aggregate's first history item loses its personal fields."""
+    upcasts: Mapping[str, Upcast] = field(default_factory=lambda: UPCASTS)
+    """What brings events of an older shape to the present one."""
 
 
 def existing(document: Any) -> Any:

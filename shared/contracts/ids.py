@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 PLACEMENTS = 1 << 12
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -42,4 +42,5 @@ Id = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(_lower_uuid),
+    Field(json_schema_extra={"format": "uuid"}),
 ]

@@ -15,6 +15,7 @@ ALGORITHMS: Final = frozenset(
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 )
 _REQUIRED: Final = ["exp", "iss", "aud", "sub"]
+_LATEST: Final = 2**53  # The last second that a float tells from the next.
 _MOST_REMEMBERED: Final = 4096
 
 
@@ -85,7 +86,8 @@ class Authenticator:
         claims = self._decode(token, keys, algorithm)
         if not claims["sub"] or not isinstance(claims.get("scope", ""), str):
             raise jwt.InvalidTokenError
-        if isinstance(claims["exp"], bool) or not isinstance(claims["exp"], int | float):
+        expiry = claims["exp"]
+        if isinstance(expiry, bool) or not isinstance(expiry, int | float) or expiry > _LATEST:
             raise jwt.InvalidTokenError
         return claims
 

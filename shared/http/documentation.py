@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +14,11 @@ from fastapi.responses import JSONResponse
 
 from shared.http.messages import Reply, Request, json_reply
 from shared.http.operations import Handler, Operation
-from shared.http.problem_documents import PROBLEM_SCHEMA, problem_answers
+from shared.http.problem_documents import (
+    PROBLEM_SCHEMA,
+    problem_answers,
+    share_problem_answers,
+)
 from shared.http.problems import Problem
 
 Json = dict[str, Any]
@@ -34,14 +38,24 @@ _ASSETS: Final = {
 
 
 def openapi_document(
-    operations: Iterable[Operation], *, title: str, version: str, description: str = ""
+    operations: Iterable[Operation],
+    *,
+    title: str,
+    version: str,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
 ) -> Json:
     """The OpenAPI document of these operations, as FastAPI generates it.
 
     The operations are only declared to FastAPI: the dispatcher answers all of them, so that there
-    is one way through the code, and FastAPI costs a request nothing.
+    is one way through the code, and FastAPI costs a request nothing. `tags` describes the tags.
     """
-    app = FastAPI(title=title, version=version, description=description)
+    app = FastAPI(
+        title=title,
+        version=version,
+        description=description,
+        openapi_tags=[{"name": name, "description": text} for name, text in (tags or {}).items()],
+    )
     for operation in operations:
         if not operation.operational:
             _declare(app, operation)
@@ -50,7 +64,9 @@ def openapi_document(
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = {"bearer": _SECURITY_SCHEME}
-    return document
+    components["responses"] = share_problem_answers(document)
+    whole: Json = _whole_numbers(document)
+    return whole
 
 
 def documentation_operations(document: Json) -> list[Operation]:
@@ -65,16 +81,18 @@ def documentation_operations(document: Json) -> list[Operation]:
     )
     html = (b"content-type", b"text/html; charset=utf-8")
     return [
-        _page("/openapi.json", _always(json_reply(200, orjson.dumps(document)))),
+        document_operation("/openapi.json", orjson.dumps(document)),
         _page("/docs", _always(Reply(200, bytes(page.body), [html]))),
         _page("/docs/assets/{name}", _assets()),
     ]
 
 
+def document_operation(path: str, document: bytes) -> Operation:
+    """A document that is JSON already, at a path of its own."""
+    return _page(path, _always(json_reply(200, document)))
+
+
 def _declare(app: FastAPI, operation: Operation) -> None:
-    success: Json = {}
-    if operation.response_headers:
-        success["headers"] = dict(operation.response_headers)
     app.add_api_route(
         operation.path,
         _endpoint(operation),
@@ -87,16 +105,33 @@ def _declare(app: FastAPI, operation: Operation) -> None:
         response_model=operation.response_model,
         response_class=_response_class(operation.media_type),
         responses={
-            operation.success_status: success,
+            operation.success_status: _success(operation),
             **{status: {"description": text} for status, text in operation.answers.items()},
             **problem_answers(operation),
         },
         openapi_extra={
             "security": _security(operation),
             "parameters": [dict(parameter) for parameter in operation.parameters],
+            **_request(operation),
             **operation.openapi,
         },
     )
+
+
+def _success(operation: Operation) -> Json:
+    success: Json = {"description": "Done." if operation.reads_body else "As it is now."}
+    if operation.response_headers:
+        success["headers"] = dict(operation.response_headers)
+    if operation.response_example is not None:
+        success["content"] = {operation.media_type: {"example": operation.response_example}}
+    return success
+
+
+def _request(operation: Operation) -> Json:
+    if operation.request_example is None:
+        return {}
+    content = {"application/json": {"example": operation.request_example}}
+    return {"requestBody": {"content": content}}
 
 
 def _endpoint(operation: Operation) -> Callable[..., Any]:
@@ -138,6 +173,15 @@ def _replace_validation_errors(document: Json) -> None:
     schemas = document.get("components", {}).get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+
+
+def _whole_numbers(value: Any) -> Any:
+    """FastAPI writes the bounds of whole numbers as `200.0`."""
+    if isinstance(value, dict):
+        return {key: _whole_numbers(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _page(path: str, handler: Handler) -> Operation:

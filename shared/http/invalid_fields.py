@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeVar, get_args
 
+import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
@@ -40,16 +41,29 @@ def read_json(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise problem_of(error) from None
+        # Only on failure, as it costs time: pydantic takes NaN and Infinity for JSON.
+        raise problem_of(error) if _is_json(body) else _no_json() from None
 
 
 def problem_of(error: ValidationError) -> Problem:
     """The problem that a failed validation stands for."""
     details = error.errors(include_url=False)
     if any(detail["type"] == "json_invalid" for detail in details):
-        return Problem("malformed-request", "the body is not JSON")
+        return _no_json()
     errors = [_field_error(detail) for detail in details[:_MOST_ERRORS]]
     return Problem("invalid-field", "the request has invalid fields", errors=errors)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _no_json() -> Problem:
+    return Problem("malformed-request", "the body is not JSON")
 
 
 def pointer(*location: str | int) -> str:

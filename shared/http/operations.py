@@ -25,8 +25,8 @@ class Operation:
     The rest is documentation: `problems` names what it may answer beyond what the dispatcher
     itself answers; `answers` describes other statuses (`{304: "not modified"}`); `parameters` are
     OpenAPI parameter objects (see `parameters.py`) beyond the path's own, which are derived;
-    `response_headers` are OpenAPI header objects of the success answer; `openapi` is merged into
-    the operation object last.
+    `response_headers` are OpenAPI header objects of the success answer; the examples are a body
+    that may be sent and one that may come back; `openapi` is merged into the operation object last.
     """
 
     method: str
@@ -47,6 +47,8 @@ class Operation:
     answers: Mapping[int, str] = field(default_factory=dict)
     parameters: tuple[Document, ...] = ()
     response_headers: Mapping[str, Document] = field(default_factory=dict)
+    request_example: Any = None
+    response_example: Any = None
     openapi: Document = field(default_factory=dict)
 
     @property

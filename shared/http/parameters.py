@@ -16,9 +16,10 @@ def query(name: str, description: str, **schema: Any) -> Parameter:
     return _parameter("query", name, description, schema)
 
 
-def answer_header(description: str, **schema: Any) -> Parameter:
-    """A header of an answer."""
-    return {"description": description, "schema": {"type": "string", **schema}}
+def answer_header(description: str, *, required: bool = False, **schema: Any) -> Parameter:
+    """A header of an answer; `required`: no answer is without it."""
+    found: dict[str, Any] = {"description": description, "schema": {"type": "string", **schema}}
+    return {**found, "required": True} if required else found
 
 
 def _parameter(place: str, name: str, description: str, schema: Mapping[str, Any]) -> Parameter:
@@ -56,8 +57,21 @@ LIMIT: Final = query(
 )
 CURSOR: Final = query("cursor", "`next` of the page before.")
 
-ETAG_ANSWER: Final = answer_header('The version, as `"<version>"`.')
-TOKEN_ANSWER: Final = answer_header("Stands for what was written or read; send it with reads.")
-LOCATION_ANSWER: Final = answer_header("Where the query service answers with the new document.")
-REPLAYED_ANSWER: Final = answer_header("`true` where a stored answer is given again.")
-PARKED_ANSWER: Final = answer_header("How many events behind this answer are parked.")
+ETAG_ANSWER: Final = answer_header(
+    'The version, as `"<version>"`.', required=True, examples=['"1"']
+)
+TOKEN_ANSWER: Final = answer_header(
+    "Stands for what was written or read; send it with reads.",
+    required=True,
+    examples=["orders.4:17;products.1:9"],
+)
+LOCATION_ANSWER: Final = answer_header(
+    "Where the query service answers with the new document.", required=True
+)
+REPLAYED_ANSWER: Final = answer_header("Where a stored answer is given again.", enum=["true"])
+PARKED_ANSWER: Final = answer_header(
+    "How many events behind this answer are parked.", pattern="^[1-9][0-9]*$"
+)
+CACHE_ANSWER: Final = answer_header(
+    "`private` where a token was needed.", required=True, enum=["no-cache", "private, no-cache"]
+)

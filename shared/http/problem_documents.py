@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from shared.http.operations import Operation
-from shared.http.problems import MEDIA_TYPE, PROBLEM_TYPES, TYPE_BASE
+from shared.http.parameters import answer_header
+from shared.http.problems import MEDIA_TYPE, PROBLEM_TYPES, TYPE_BASE, ProblemType
 
 Json = dict[str, Any]
 
@@ -35,21 +36,42 @@ PROBLEM_SCHEMA: Final[Json] = {
 }
 
 
+_RETRY: Final = "Seconds after which the same request is worth sending again."
+_HEADERS: Final[Json] = {
+    "Retry-After": dict(answer_header(_RETRY)),
+    "WWW-Authenticate": dict(answer_header("What is missing (RFC 6750).", required=True)),
+}
+
+
 def problem_answers(operation: Operation) -> dict[int | str, Json]:
     """The answers for what the dispatcher and the operation may refuse, by status."""
     names: defaultdict[int, dict[str, None]] = defaultdict(dict)
     for name in (*_from_dispatcher(operation), *operation.problems):
         names[PROBLEM_TYPES[name].status][name] = None
-    return {status: _answer(list(found)) for status, found in sorted(names.items())}
+    return {status: _answer(status, list(found)) for status, found in sorted(names.items())}
+
+
+def share_problem_answers(document: Json) -> Json:
+    """Puts a reference in place of each problem answer. Returns them all, by their types."""
+    shared: Json = {}
+    for methods in document.get("paths", {}).values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                if MEDIA_TYPE in answer.get("content", {}):
+                    name = ".".join(answer["content"][MEDIA_TYPE]["examples"])
+                    shared[name] = answer
+                    reference = {"$ref": f"#/components/responses/{name}"}
+                    operation["responses"][status] = reference
+    return dict(sorted(shared.items()))
 
 
 def _from_dispatcher(operation: Operation) -> Iterator[str]:
     yield "unauthorized"
     if operation.scopes:
         yield "forbidden"
-        yield "too-many-requests"
+    yield "too-many-requests"
+    yield "malformed-request"
     if operation.reads_body:
-        yield "malformed-request"
         yield "too-large"
     if operation.request_model is not None:
         yield "unsupported-media-type"
@@ -57,13 +79,43 @@ def _from_dispatcher(operation: Operation) -> Iterator[str]:
     yield "unavailable"
 
 
-def _answer(names: list[str]) -> Json:
+def _answer(status: int, names: list[str]) -> Json:
     types = [PROBLEM_TYPES[name] for name in names]
     headers = sorted({header for kind in types for header in kind.default_headers})
     answer: Json = {
         "description": "; ".join(f"`{kind.name}`: {kind.title}" for kind in types),
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            MEDIA_TYPE: {
+                "schema": _schema(status, types),
+                "examples": {kind.name: {"value": _example(kind)} for kind in types},
+            }
+        },
     }
     if headers:
-        answer["headers"] = {header: {"schema": {"type": "string"}} for header in headers}
+        answer["headers"] = {header: _HEADERS[header] for header in headers}
     return answer
+
+
+def _schema(status: int, types: list[ProblemType]) -> Json:
+    """The problem with the only types and the only status that it may have here."""
+    narrowed = {
+        "type": {"type": "string", "enum": [TYPE_BASE + kind.name for kind in types]},
+        "status": {"type": "integer", "const": status},
+    }
+    return {
+        "allOf": [{"$ref": "#/components/schemas/Problem"}],
+        "type": "object",
+        "properties": narrowed,
+    }
+
+
+def _example(kind: ProblemType) -> Json:
+    example: Json = {
+        "type": TYPE_BASE + kind.name,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.title,
+    }
+    if kind.name == "invalid-field":
+        example["errors"] = [{"field": "/items/0/quantity", "message": "is required"}]
+    return example

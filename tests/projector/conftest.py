@@ -13,7 +13,7 @@ from tests.support.database import Database
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(redis_url) as client:
         await client.flushall()
-        await client.execute_command("ACL", "SETUSER", "tandem_projector", "+scan")
+        await client.acl_setuser("tandem_projector", commands=["+scan"], enabled=True)
         yield client
 
 

@@ -142,7 +142,7 @@ class World:
         readable = batch._build
 
         def unreadable() -> bytearray:
-            built = readable()
+            built: bytearray = readable()
             start = bytes(built).index(b"aaaa")
             built[start : start + 2] = b"\xff\xfe"
             struct.pack_into(">I", built, 17, calc_crc32c(memoryview(built)[21:]))
@@ -159,11 +159,11 @@ class World:
         return records
 
     async def checkpoint(self, shard: str) -> Checkpoint | None:
-        stored = await self.redis.get(checkpoint_key(shard))
+        stored: Any = await self.redis.get(checkpoint_key(shard))
         return None if stored is None else Checkpoint.decode(stored)
 
     async def head(self, shard: str) -> Head | None:
-        stored = await self.redis.get(head_key(shard))
+        stored: Any = await self.redis.get(head_key(shard))
         return None if stored is None else Head.decode(stored)
 
     async def level(self, *shards: str, seconds: float = 30) -> None:

@@ -119,7 +119,7 @@ class RandomLog:
     def _placed(self, state: State) -> tuple[str, dict[str, Any]]:
         state["status"] = "placed"
         currency = self._random.choice(CURRENCIES)
-        lines = [
+        lines: list[dict[str, Any]] = [
             {
                 "product_id": self._id(),
                 "name": self.text(2),
@@ -128,7 +128,7 @@ class RandomLog:
             }
             for _ in range(self._random.choice([1, 1, 2, 3]))
         ]
-        total = sum(line["quantity"] * line["unit_price"]["amount"] for line in lines)  # type: ignore[operator, index]
+        total = sum(line["quantity"] * line["unit_price"]["amount"] for line in lines)
         known = self._random.random() < 0.9
         return "order.placed", {
             "customer_id": self._id() if self._random.random() < 0.5 else self._customer(),

@@ -53,7 +53,7 @@ async def test_an_older_redis_heals(world: World) -> None:
     async with world.redis.pipeline(transaction=True) as pipeline:
         pipeline.flushall()
         for key, value in older.items():
-            pipeline.restore(key, 0, value)
+            pipeline.restore(key, 0, value or b"")
         await pipeline.execute()
     projector.signal(signal.SIGCONT)
     await world.exact()
@@ -176,7 +176,7 @@ async def test_an_event_that_cannot_be_folded_is_parked_with_its_followers(world
     await world.commit(records)
     await world.publish(records)
     await world.exact("orders.1")
-    parked = orjson.loads(await world.redis.get(parked_key("orders.1")))
+    parked = orjson.loads(await world.redis.get(parked_key("orders.1")) or b"")
     assert parked == {subject: [own[1].position, len(own) - 1]}
 
 

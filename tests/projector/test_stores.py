@@ -1,5 +1,7 @@
 """What every store promises, on the real one and on its twin in memory."""
 
+from collections.abc import AsyncIterator, Mapping
+
 import pytest
 from redis.asyncio import Redis
 
@@ -34,7 +36,9 @@ class Real:
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def kept(request: pytest.FixtureRequest, redis: Redis, redis_projector_url: str):  # type: ignore[no-untyped-def]
+async def kept(
+    request: pytest.FixtureRequest, redis: Redis, redis_projector_url: str
+) -> AsyncIterator["Memory | Real"]:
     if request.param == "memory":
         yield Memory()
         return
@@ -43,10 +47,12 @@ async def kept(request: pytest.FixtureRequest, redis: Redis, redis_projector_url
 
 
 Kept = Memory | Real
+Ids = dict[str, list[str]]
 
 
-def at(position: int, **changes: dict[str, list[str]] | dict[str, bytes | None]) -> Writes:
-    return Writes(Checkpoint(position, position - 1, f"e{position}"), **changes)  # type: ignore[arg-type]
+def at(position: int, values: Mapping[str, bytes | None] | None = None, **lists: Ids) -> Writes:
+    checkpoint = Checkpoint(position, position - 1, f"e{position}")
+    return Writes(checkpoint, dict(values or {}), **lists)
 
 
 async def test_nothing_is_there_at_first(kept: Kept) -> None:

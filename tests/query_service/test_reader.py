@@ -14,6 +14,7 @@ from query_service.redis_reader import RedisReader
 from shared.http.problems import Problem
 from shared.redis import redis_client
 
+NOTHING = "{users.0}:nothing"
 KEYS = [f"{{users.{i % 12}}}:document:{i}" for i in range(300)]
 
 
@@ -38,11 +39,10 @@ async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
     async def read() -> None:
         first, second = dice.choices(KEYS, k=2)
         if dice.random() < 0.7:
-            found = await reader.get("", (first, second, "{users.0}:nothing"))
+            found = await reader.get((first, second, NOTHING))
         else:
-            commands = [("GET", first), ("MGET", second, "{users.0}:nothing")]
-            one, two = await reader.run(commands)
-            found = [one, *two]
+            values, replies = await reader.read([first], [("GET", second), ("GET", NOTHING)])
+            found = [*values, *replies]
         if found != [first.encode(), second.encode(), None]:
             wrong.append(found)
 
@@ -62,9 +62,9 @@ async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
 
 async def test_reads_of_one_moment_share_a_round_trip(reader: RedisReader, valkey: Valkey) -> None:
     async with Redis.from_url(valkey.url()) as admin:
-        await reader.get("", KEYS[:1])
+        await reader.get(KEYS[:1])
         before = (await admin.info("commandstats"))["cmdstat_mget"]["calls"]
-        await asyncio.gather(*(reader.get("", (key,)) for key in KEYS))
+        await asyncio.gather(*(reader.get((key,)) for key in KEYS))
         after = (await admin.info("commandstats"))["cmdstat_mget"]["calls"]
     assert after - before == 1
 
@@ -72,7 +72,7 @@ async def test_reads_of_one_moment_share_a_round_trip(reader: RedisReader, valke
 async def test_without_redis_every_reader_is_told(valkey: Valkey) -> None:
     client = redis_client("redis://127.0.0.1:1/0", "test")
     reader = RedisReader(client, Metrics(CollectorRegistry()).batch_keys)
-    reads = [reader.get("", ("a",)), reader.run([("GET", "a")]), reader.get("", ("b",))]
+    reads = [reader.get(("a",)), reader.read(["a"], [("ZCARD", "b")]), reader.read(["b"])]
     outcomes = await asyncio.gather(*reads, return_exceptions=True)
     assert [isinstance(o, Problem) and o.name for o in outcomes] == ["unavailable"] * 3
     await reader.close()

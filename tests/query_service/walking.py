@@ -1,11 +1,14 @@
 """Walks a list to its end."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from shared.contracts.tokens import parse_token
+
+
+MOST_PAGES: Final = 200
 
 
 async def walk(
@@ -19,7 +22,10 @@ async def walk(
     """All items; `between` happens between two pages."""
     items: list[Any] = []
     cursor: str | None = ""
+    pages = 0
     while cursor is not None:
+        pages += 1
+        assert pages <= MOST_PAGES, "the walk has no end"
         sent = {**parameters, "limit": str(limit), **({"cursor": cursor} if cursor else {})}
         answer = await queries.get(path, params=sent)
         assert answer.status_code == 200, answer.text

@@ -83,7 +83,7 @@ async def _read(redis: Redis, content: Content, key: str) -> None:
         assert all(score == 0 for _, score in found), f"{key} has a score"
         content.members[key] = {id.decode() for id, _ in found}
     else:
-        value = await redis.get(key)
+        value: Any = await redis.get(key)
         if value is not None:
             content.values[key] = value
 

@@ -96,6 +96,11 @@ async def test_the_answer_is_503_whichever_round_trip_finds_nothing(
     assert b'"items":[]' not in answer.body
 
 
+async def test_what_changed_between_the_round_trips_is_left_out() -> None:
+    answer = await ask(Vanishing(9), "/v1/orders", b"status=placed")
+    assert answer.body == b'{"items":[],"next":null}'
+
+
 async def test_too_many_who_wait_are_refused_at_once() -> None:
     async def fetch(keys: Sequence[str]) -> Values:
         return [None for _ in keys]

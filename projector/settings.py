@@ -1,0 +1,17 @@
+"""The projector's settings, from the environment."""
+
+from pydantic import Field
+
+from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.settings import ProcessSettings
+
+
+class ProjectorSettings(ProcessSettings):
+    """`DATABASE_URL` is of a role that may read the log, `REDIS_URL` of one that writes views."""
+
+    kafka_bootstrap_servers: str = Field(min_length=1)
+    redis_url: str = Field(min_length=1)
+    database_url: str = Field(min_length=1)
+    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
+    consumer_group: str = Field(default="projector", min_length=1)
+    session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)

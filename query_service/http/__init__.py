@@ -1,0 +1,1 @@
+"""What queries over HTTP have in common: parameters, cursors, conditions, answers."""

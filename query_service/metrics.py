@@ -1,0 +1,59 @@
+"""What the query service measures of itself: all names in one place. Reads are counted by HTTP."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from query_service.positions import Positions
+from shared.contracts.shards import split_shard
+from shared.contracts.views import Head
+
+
+class Metrics:
+    """Counts since the start of the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.batch_keys = Histogram(
+            "tandem_read_batch_keys",
+            "Keys fetched in one round trip",
+            buckets=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "tandem_reads_waiting", "Reads that wait for their token's events", registry=registry
+        )
+
+
+class ProjectionMetrics(Collector):
+    """`tandem_projection_lag_events` and `tandem_projection_age_seconds`, for each topic."""
+
+    def __init__(
+        self, positions: Positions, heads: Mapping[str, Head], now: Callable[[], float] = time.time
+    ) -> None:
+        self._positions = positions
+        self._heads = heads
+        self._now = now
+
+    def collect(self) -> Iterable[Metric]:
+        lags: dict[str, int] = {}
+        ages: dict[str, float] = {}
+        for shard, head in list(self._heads.items()):
+            topic, _ = split_shard(shard)
+            lag = max(0, head.position - self._positions.floor(shard))
+            age = max(0.0, self._now() - head.level_at_ms / 1000)
+            lags[topic] = lags.get(topic, 0) + lag
+            ages[topic] = max(ages.get(topic, 0.0), age)
+        yield _by_topic("tandem_projection_lag_events", "Events that views lack", lags)
+        yield _by_topic(
+            "tandem_projection_age_seconds", "Seconds since views were known to be level", ages
+        )
+
+
+def _by_topic(name: str, text: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=["topic"])
+    for topic, value in values.items():
+        family.add_metric([topic], value)
+    return family

@@ -1,0 +1,1 @@
+"""One file for each query: how it is asked, who may ask, what answers."""

@@ -1,0 +1,15 @@
+"""GetOrderHistory: what happened to an order, oldest first."""
+
+from query_service.queries.history_query import history_query
+from query_service.queries.query import Reads
+from shared.http.operations import Operation
+
+
+def get_order_history(reads: Reads) -> Operation:
+    return history_query(
+        reads,
+        name="GetOrderHistory",
+        path="/v1/orders/{id}/history",
+        topic="orders",
+        scopes=("orders:read", "orders:read:all"),
+    )

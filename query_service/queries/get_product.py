@@ -1,0 +1,16 @@
+"""GetProduct: a product, for everybody; retired ones too."""
+
+from query_service.queries.document_query import document_query
+from query_service.queries.query import Reads
+from shared.contracts.documents import ProductDocument
+from shared.http.operations import Operation
+
+
+def get_product(reads: Reads) -> Operation:
+    return document_query(
+        reads,
+        name="GetProduct",
+        path="/v1/products/{id}",
+        topic="products",
+        document=ProductDocument,
+    )

@@ -1,0 +1,32 @@
+"""What queries are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from query_service.consistency import Consistency
+from query_service.documents import Documents
+from query_service.pages import Pages
+from query_service.reader import Reader
+from shared.http.operations import Operation
+from shared.http.parameters import CACHE_ANSWER, CONSISTENCY_TOKEN, PREFER, TOKEN_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a query may use; `now` tells the time in UTC."""
+
+    reader: Reader
+    consistency: Consistency
+    documents: Documents
+    pages: Pages
+    partitions: int
+    now: Callable[[], datetime]
+
+
+Query = Callable[[Reads], Operation]
+"""Declares a query's operation, whose handler uses these reads."""
+
+READ_PARAMETERS = (CONSISTENCY_TOKEN, PREFER)
+READ_PROBLEMS = ("malformed-request", "projection-behind", "unavailable")
+READ_HEADERS = {"Cache-Control": CACHE_ANSWER, "Consistency-Token": TOKEN_ANSWER}

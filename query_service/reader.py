@@ -1,0 +1,28 @@
+"""How queries read Redis: few round trips, shared by all that read at the same moment."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+Command = Sequence[str | int]
+"""A command that only reads, and keys of one shard alone, so that a cluster answers it as well."""
+
+Values = list[bytes | None]
+
+
+class Reading(NamedTuple):
+    """Values of keys, and replies to commands that were carried out after they were read."""
+
+    values: Values
+    replies: list[Any]
+
+
+class Reader(Protocol):
+    """Both raise 503 where Redis is away, loading or slow; never an absent value."""
+
+    def get(self, keys: Sequence[str]) -> Awaitable[Values]:
+        """The values of one shard's keys, all of one moment."""
+        ...
+
+    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
+        """The values of keys of any shards, those of one shard of one moment; then the replies."""
+        ...

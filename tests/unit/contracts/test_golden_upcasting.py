@@ -1,0 +1,79 @@
+"""How a field would change its shape: old records are read as if they had been written today."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import ValidationError
+
+from projector.fold import fold
+from projector.loaded import Loaded, keys_to_load, unpack
+from projector.views.orders import ORDERS
+from projector.views.registry import VIEWS
+from projector.views.view import View
+from shared.contracts.records import Record
+from shared.contracts.shards import TOPICS
+from shared.contracts.upcasting import UPCASTS
+from shared.contracts.views import document_key, history_key, unpack_document
+from tests.golden.records import golden_records
+
+
+def as_it_was_before(record: Record) -> Record:
+    """`order.placed` as a first release might have published it: other names, another form."""
+    data = orjson.loads(record.data)
+    data["address"] = data.pop("shipping_address")
+    data["customer"] = {"id": data.pop("customer_id"), "name": data.pop("customer_name")}
+    return replace(record, data=orjson.dumps(data))
+
+
+def to_present_shape(data: dict[str, Any]) -> dict[str, Any]:
+    """The upcast that the later release would have registered. Also takes the present shape."""
+    if "customer" not in data:
+        return data
+    kept = {name: value for name, value in data.items() if name not in ("customer", "address")}
+    return kept | {
+        "customer_id": data["customer"]["id"],
+        "customer_name": data["customer"]["name"],
+        "shipping_address": data["address"],
+    }
+
+
+WITH_UPCAST = replace(ORDERS, upcasts={"order.placed": to_present_shape})
+
+
+def projected(view: View, record: Record) -> tuple[Any, Any]:
+    """The document and the history item that the projector writes for a first record."""
+    writes = fold(view, nothing_yet(view, record), [record], 0, trusted=False)
+    document = writes.values[document_key(record.shard, record.subject)]
+    item = writes.values[history_key(record.shard, record.subject, 1)]
+    assert document is not None
+    assert item is not None
+    return orjson.loads(unpack_document(document)[3]), orjson.loads(item)
+
+
+def nothing_yet(view: View, record: Record) -> Loaded:
+    return unpack(view, [record], b"", [None] * len(keys_to_load(view, record.shard, [record])))
+
+
+@pytest.fixture(params=["orders", "orders_erased"])
+def placed(request: pytest.FixtureRequest) -> Record:
+    return golden_records("orders", request.param)[0].event()
+
+
+def test_an_event_of_an_older_shape_is_projected_as_the_present_one(placed: Record) -> None:
+    old = as_it_was_before(placed)
+    assert projected(WITH_UPCAST, old) == projected(ORDERS, placed)
+
+
+def test_an_upcast_leaves_an_event_of_the_present_shape_alone(placed: Record) -> None:
+    assert projected(WITH_UPCAST, placed) == projected(ORDERS, placed)
+
+
+def test_without_its_upcast_an_old_event_would_be_parked(placed: Record) -> None:
+    with pytest.raises(ValidationError):
+        projected(ORDERS, as_it_was_before(placed))
+
+
+def test_every_view_reads_through_the_registered_upcasts() -> None:
+    assert all(VIEWS[topic].upcasts is UPCASTS for topic in TOPICS)
