@@ -12,8 +12,9 @@ from command_service.commands.command import AnyCommand
 from command_service.commands.registry import COMMANDS
 from command_service.executor import Executor
 from command_service.housekeeping import anonymize_orders, repeat, sweep
+from command_service.http.contracts import contract_operations
 from command_service.http.endpoint import CommandEndpoint, NewIds
-from command_service.http.operations import command_operations
+from command_service.http.operations import command_document, command_operations
 from command_service.ids import id_beside, random_id
 from command_service.installation import Installation
 from command_service.metrics import Metrics
@@ -23,7 +24,7 @@ from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.settling import Transactions
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
-from shared.http.documentation import documentation_operations, openapi_document
+from shared.http.documentation import documentation_operations
 from shared.http.health import Health, health_operations
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
@@ -98,8 +99,8 @@ def _endpoints(
 
 def _operations(endpoint: Callable[[AnyCommand], Handler]) -> list[Operation]:
     operations = command_operations(COMMANDS, endpoint)
-    document = openapi_document(operations, title="Tandem commands", version="1.0.0")
-    return [*operations, *documentation_operations(document)]
+    documents = documentation_operations(command_document(operations))
+    return [*operations, *documents, *contract_operations()]
 
 
 def _rate_limit(per_second: int) -> RateLimit | None:

@@ -59,7 +59,11 @@ Label = Annotated[
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 RestockQuantity = Annotated[int, Field(ge=1, le=10**9)]
 Stock = Annotated[int, Field(ge=0, le=10**9)]
-Currency = Annotated[str, AfterValidator(_a_currency)]
+Currency = Annotated[
+    str,
+    AfterValidator(_a_currency),
+    Field(json_schema_extra={"pattern": "^[A-Z]{3}$", "description": "An ISO 4217 code."}),
+]
 
 
 class Price(Message):

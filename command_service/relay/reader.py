@@ -68,6 +68,7 @@ class PartitionReader:
             async with asyncio.timeout(_ASK_SECONDS):
                 answer = await client.send(await self._leader(client), request)
         except UnknownTopicOrPartitionError:
+            client.force_metadata_update()
             raise
         except BaseException:
             self._clients.discard(client)
@@ -84,7 +85,8 @@ class PartitionReader:
         if node is None or node == -1:
             await client.force_metadata_update()
             node = client.cluster.leader_for_partition(self._at)
-        if node is None:
+        known = client.cluster.partitions_for_topic(self._at.topic) or ()
+        if node is None or len(known) != self._partitions:  # missing, or made in another way
             raise UnknownTopicOrPartitionError(self._at)
         if node == -1:
             raise LeaderNotAvailableError(self._at)

@@ -17,8 +17,10 @@ from shared.contracts.shards import all_shards
 
 TEND_SECONDS: Final = 1.0
 _TEND_AT_MOST: Final = 15.0
-_GIVE_BACK_SECONDS: Final = 20.0
+_GIVE_BACK_SECONDS: Final = 10.0
+_LEAVE_SECONDS: Final = 4.0
 _STALE_SECONDS: Final = 60.0
+_PASSES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 logger = structlog.get_logger(__name__)
 
 
@@ -66,8 +68,14 @@ class Relay:
         if reason := self._problem or self._topics.not_ready():
             return reason
         now = time.monotonic()
-        late = [shard for shard, loop in self._loops.items() if loop.quiet(now) > _STALE_SECONDS]
-        return f"no check has ended lately: {', '.join(sorted(late))}" if late else None
+        late = [
+            loop.shard
+            for loop in self._loops.values()
+            if not loop.checked or loop.quiet(now) > _STALE_SECONDS
+        ]
+        return (
+            f"held against Kafka not yet or not lately: {', '.join(sorted(late))}" if late else None
+        )
 
     async def leave(self) -> None:
         """Wait for the batches in flight, give all shards back, and be counted no longer.
@@ -77,11 +85,14 @@ class Relay:
         for shard in list(self._loops):
             self._give_back(shard)
         if self._returning:
-            await asyncio.wait(self._returning, timeout=_GIVE_BACK_SECONDS)
+            _, late = await asyncio.wait(self._returning, timeout=_GIVE_BACK_SECONDS)
+            for task in late:
+                task.cancel()
         try:
-            await self._leases.leave()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            logger.warning("left_without_saying", exc_info=error)
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._leases.leave()
+        except _PASSES as error:
+            logger.warning("left_without_saying", error=type(error).__name__)
 
     async def _tend_once(self) -> None:
         self._drop_ended()
@@ -147,13 +158,14 @@ class Relay:
 
     async def _release_after(self, publishing: asyncio.Task[None], claim: Claim) -> None:
         await asyncio.wait([publishing], timeout=_GIVE_BACK_SECONDS)
-        if not publishing.done():  # its lease has lapsed meanwhile; it is not released
+        if not publishing.done():  # a batch may still arrive: the lease is left to lapse
             publishing.cancel()
             return
         try:
             await self._leases.release(claim)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            logger.warning("lease_left_to_lapse", shard=claim.shard, exc_info=error)
+        except _PASSES as error:
+            told = {"shard": claim.shard, "error": type(error).__name__}
+            logger.warning("lease_left_to_lapse", **told)
 
     async def _look_for_work(self, survey: Survey) -> None:
         heads = await self._around.log.heads(self._loops)

@@ -49,6 +49,7 @@ class ShardLoop:
         self.lease = lease
         self.shard = lease.claim.shard
         self.position = 0  # of the event sent last; after a check, the cursor's
+        self.checked = False
         self._checked_at = time.monotonic()
         self._topic = split_shard(self.shard)[0]
         self._around = around
@@ -108,6 +109,7 @@ class ShardLoop:
         self._note(checked.cursor.position, sent)
         self.position, self._event_id = checked.cursor.position, checked.cursor.event_id
         self._expected = checked.end
+        self.checked = True
         self._checked_at = time.monotonic()
         self._check_due = self._checked_at + around.check_seconds
         self._wake.set()

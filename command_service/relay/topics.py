@@ -63,14 +63,17 @@ class Topics:
         counts = await _partition_counts(admin)
         missing = [topic for topic in TOPICS if topic not in counts]
         if missing:
-            await self._create(admin, missing)
-            counts |= dict.fromkeys(missing, self._settings.partitions)
+            made = await self._create(admin, missing)
+            counts |= dict.fromkeys(made, self._settings.partitions)
         for topic in TOPICS:
-            self._judge(topic, counts[topic])
+            self._judge(topic, counts.get(topic))
 
-    def _judge(self, topic: str, partitions: int) -> None:
+    def _judge(self, topic: str, partitions: int | None) -> None:
         if partitions == self._settings.partitions:
             self.problems.pop(topic, None)
+            return
+        if partitions is None:  # it exists, but the broker that was asked does not know it yet
+            self.problems[topic] = f"topic {topic} is being made"
             return
         told = f"topic {topic} has {partitions} partitions, PARTITIONS says "
         told += f"{self._settings.partitions}: nothing is published there"
@@ -78,7 +81,8 @@ class Topics:
             logger.error("topic_unusable", reason=told)
         self.problems[topic] = told
 
-    async def _create(self, admin: AIOKafkaAdminClient, missing: Sequence[str]) -> None:
+    async def _create(self, admin: AIOKafkaAdminClient, missing: Sequence[str]) -> list[str]:
+        """Returns those that this call made; others may have made the rest, in their own way."""
         new = [
             NewTopic(
                 name=topic,
@@ -90,12 +94,15 @@ class Topics:
             for topic in missing
         ]
         answer = await admin.create_topics(new)
+        made = []
         for topic, code, *_ in answer.topic_errors:
             error = for_code(code)
             if error is NoError:
+                made.append(topic)
                 logger.warning("topic_created", topic=topic)
             elif error is not TopicAlreadyExistsError:
                 raise error(topic)
+        return made
 
 
 async def keep_looking(topics: Topics, every_seconds: float, nudge: asyncio.Event) -> None:
@@ -105,6 +112,7 @@ async def keep_looking(topics: Topics, every_seconds: float, nudge: asyncio.Even
         try:
             await topics.look()
             topics.unreachable = None
+            wait = min(every_seconds, 1.0) if topics.problems else every_seconds
         except Exception as error:
             wait = 1.0
             if topics.unreachable is None:

@@ -56,10 +56,12 @@ def openapi_document(
         description=description,
         openapi_tags=[{"name": name, "description": text} for name, text in (tags or {}).items()],
     )
-    for operation in operations:
-        if not operation.operational:
-            _declare(app, operation)
+    documented = [operation for operation in operations if not operation.operational]
+    for operation in documented:
+        _declare(app, operation)
     document: Json = app.openapi()
+    for operation in documented:
+        _add_examples(document, operation)
     _replace_validation_errors(document)
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
@@ -112,7 +114,6 @@ def _declare(app: FastAPI, operation: Operation) -> None:
         openapi_extra={
             "security": _security(operation),
             "parameters": [dict(parameter) for parameter in operation.parameters],
-            **_request(operation),
             **operation.openapi,
         },
     )
@@ -122,16 +123,18 @@ def _success(operation: Operation) -> Json:
     success: Json = {"description": "Done." if operation.reads_body else "As it is now."}
     if operation.response_headers:
         success["headers"] = dict(operation.response_headers)
-    if operation.response_example is not None:
-        success["content"] = {operation.media_type: {"example": operation.response_example}}
     return success
 
 
-def _request(operation: Operation) -> Json:
-    if operation.request_example is None:
-        return {}
-    content = {"application/json": {"example": operation.request_example}}
-    return {"requestBody": {"content": content}}
+def _add_examples(document: Json, operation: Operation) -> None:
+    """FastAPI would leave out what is null in them."""
+    declared = document["paths"][operation.path][operation.method.lower()]
+    if operation.request_example is not None:
+        body = declared["requestBody"]["content"]["application/json"]
+        body["example"] = operation.request_example
+    if operation.response_example is not None:
+        answer = declared["responses"][str(operation.success_status)]
+        answer["content"][operation.media_type]["example"] = operation.response_example
 
 
 def _endpoint(operation: Operation) -> Callable[..., Any]:

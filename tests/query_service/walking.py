@@ -7,7 +7,6 @@ import httpx
 
 from shared.contracts.tokens import parse_token
 
-
 MOST_PAGES: Final = 200
 
 

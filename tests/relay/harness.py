@@ -32,6 +32,9 @@ from tests.support.waiting import until
 PARTITIONS = DEFAULT_PARTITIONS
 
 
+_EXISTS = 36
+
+
 class Events:
     """Commits events as the log's owner, and remembers them in order."""
 
@@ -136,7 +139,7 @@ class Topics:
         await admin.start()
         try:
             answer = await admin.create_topics([NewTopic(topic, partitions, 1)])
-            assert answer.topic_errors[0][1] == 0, answer
+            assert answer.topic_errors[0][1] in (0, _EXISTS), answer  # the relay may be first
         finally:
             await admin.close()
 

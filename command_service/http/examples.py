@@ -1,0 +1,28 @@
+"""What may be sent for each command, as the documentation shows it and fills in to be tried."""
+
+from typing import Any, Final
+
+USER_ID: Final = "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4"
+PRODUCT_ID: Final = "019cb1a4-91aa-7b02-8a44-0d6f1e93b0a1"
+ORDER_ID: Final = "019cb1a5-02f1-7e4b-b5d0-93c4a1f087c4"
+_PRICE: Final = {"amount": 450, "currency": "EUR"}
+
+REQUESTS: Final[dict[str, Any]] = {
+    "CreateUser": {"name": "Ada", "email": "ada@example.com"},
+    "UpdateUserName": {"name": "Ada L."},
+    "UpdateUserEmail": {"email": "ada@example.org"},
+    "AddProduct": {"name": "Green tea", "description": "100 g", "price": _PRICE, "stock": 100},
+    "UpdateProductPrice": {"price": {"amount": 500, "currency": "EUR"}},
+    "RestockProduct": {"quantity": 10},
+    "PlaceOrder": {
+        "customer_id": USER_ID,
+        "items": [{"product_id": PRODUCT_ID, "quantity": 2}],
+        "shipping_address": "1 Main Street",
+    },
+    "ShipOrder": {"carrier": "Post", "tracking_number": "X1"},
+    "CancelOrder": {"reason": "changed my mind"},
+}
+"""By command, for those that have fields."""
+
+ANSWERED_IDS: Final = {"users": USER_ID, "products": PRODUCT_ID, "orders": ORDER_ID}
+"""By the topic of the command's aggregate."""
