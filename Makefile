@@ -9,6 +9,7 @@ COMMAND_SERVICES ?= 1
 QUERY_SERVICES ?= 1
 export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES
 ARGS ?=
+WORKERS ?= 3
 
 .PHONY: help .venv demo up down ps reset token test check
 
@@ -36,8 +37,8 @@ reset: .venv ## stops it and deletes the data
 token: .venv ## prints a token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=seconds] [AUDIENCE=..] [ISSUER=..]
 	@$(VENV_PYTHON) -m deploy.local token
 
-test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them)
-	@$(VENV_PYTHON) -m pytest tests $(ARGS)
+test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKERS=0 runs one after the other)
+	@$(VENV_PYTHON) -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv ## lint, format, types, import rules
 	$(VENV_PYTHON) -m ruff check .

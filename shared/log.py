@@ -50,8 +50,8 @@ class PostgresLog:
     async def read(self, shard: str, first: int, limit: int) -> list[Record]:
         rows = await self._pool.fetch(_READ, shard, first, limit)
         return [
-            Record(shard, position, event_id, type, subject, actor, time, traceparent, data.encode())
-            for shard, position, event_id, type, subject, actor, time, traceparent, data in rows
+            Record(shard, position, event_id, type, subject, actor, time, trace, data.encode())
+            for shard, position, event_id, type, subject, actor, time, trace, data in rows
         ]
 
     async def heads(self, shards: Iterable[str]) -> dict[str, int]:

@@ -1,36 +1,24 @@
 """The whole of Tandem, on servers that begin empty, once for all of these tests."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.contract.client import AllTokens
-from tests.support.database import make_database
+from tests.contract.whole import first_answers, running_stack
 from tests.support.identity import Identity
-from tests.support.stack import MODULES, Stack
-from tests.support.topics import delete_topics
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="package")
 async def stack(
     postgres: Postgres, kafka: Kafka, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
-    directory: Path = tmp_path_factory.mktemp("contract")
-    await delete_topics(kafka.bootstrap_servers)
-    async with Redis.from_url(valkey.url()) as redis:
-        await redis.flushall()
-    stack = Stack(await make_database(postgres), kafka, valkey, Identity(directory), directory)
-    for name in MODULES:
-        stack.add(name)
-    await stack.ready()
-    yield stack
-    stop_failed = [p.name for p in stack.processes.values() if p.running and p.stop() != 0]
-    stack.stop()
-    assert not stop_failed
+    directory = tmp_path_factory.mktemp("contract")
+    async with running_stack(postgres, kafka, valkey, directory) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="package")
@@ -39,12 +27,18 @@ async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture(scope="package")
+async def first_reads(stack: Stack) -> dict[str, int]:
+    """What reads answered as soon as every process said that it was ready, before any event."""
+    return await first_answers(stack)
+
+
 @pytest.fixture
 def identity(stack: Stack) -> Identity:
     return stack.identity
 
 
 @pytest.fixture
-def shop(stack: Stack, client: httpx.AsyncClient) -> AllTokens:
+def shop(stack: Stack, client: httpx.AsyncClient, first_reads: dict[str, int]) -> AllTokens:
     """A client of both services that may do everything and holds no token yet."""
     return AllTokens(client, stack["command-service"].url, stack["query-service"].url)

@@ -5,14 +5,16 @@ from urllib.parse import urljoin
 import pytest
 
 from tests.contract.answers import check_problem, document
-from tests.contract.requests import NAMES, PRICE, World, calls, order_body
 from tests.contract.client import AllTokens
+from tests.contract.requests import NAMES, PRICE, World, calls, order_body
 
 NOWHERE = "01890000-0000-7000-8000-000000000000"
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_accepted_command_answers_with_id_version_and_token(shop: AllTokens, name: str) -> None:
+async def test_an_accepted_command_answers_with_id_version_and_token(
+    shop: AllTokens, name: str
+) -> None:
     call = calls(await World.make(shop))[name]
     answer = await shop.send(call.method, call.path, call.body)
     created = call.version is None

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.contract.answers import check_problem, document, fields_of
-from tests.contract.requests import PRICE, World, calls, new_email, order_body
 from tests.contract.client import AllTokens
+from tests.contract.requests import PRICE, World, calls, new_email, order_body
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -40,13 +40,28 @@ async def test_times_are_utc_with_a_z(shop: AllTokens) -> None:
     assert RFC3339.fullmatch((await document(shop, f"/v1/orders/{order}"))["placed_at"])
 
 
-BAD_STRINGS = ("", " \t\n", "a\0b", "a\x07b", "a\x1fb", "a\x7fb", "a\x85b", None, 1, True, [], {})
+BAD_STRINGS: tuple[Any, ...] = (
+    "",
+    " \t\n",
+    "a\0b",
+    "a\x07b",
+    "a\x1fb",
+    "a\x7fb",
+    "a\x85b",
+    None,
+    1,
+    True,
+    [],
+    {},
+)
 
 
 @pytest.mark.parametrize(
     ("field", "most"),
-    [("name", 200), ("email", 254), ("carrier", 100), ("tracking_number", 100), ("reason", 500)]
-    + [("shipping_address", 500), ("description", 5000), ("product", 200)],
+    [
+        *[("name", 200), ("email", 254), ("carrier", 100), ("tracking_number", 100)],
+        *[("reason", 500), ("shipping_address", 500), ("description", 5000), ("product", 200)],
+    ],
 )
 async def test_a_string_is_bounded_in_characters_and_trimmed(
     shop: AllTokens, field: str, most: int
@@ -66,7 +81,7 @@ async def test_a_string_is_bounded_in_characters_and_trimmed(
     assert call.body is not None
     tail = f"@{new_email().replace('@', '.')}" if field == "email" else ""
     longest = "\U0001f375" * (most - len(tail)) + tail
-    bad: list[Any] = [v for v in BAD_STRINGS if name != "description" or v != "" and v != " \t\n"]
+    bad: list[Any] = [v for v in BAD_STRINGS if name != "description" or (v != "" and v != " \t\n")]
     for value in [*bad, "x" + longest]:
         answer = await shop.send(call.method, call.path, {**call.body, name: value})
         assert fields_of(answer) == {f"/{name}"}, value
@@ -85,7 +100,7 @@ async def test_surrounding_white_space_is_lost_and_the_inner_kept(shop: AllToken
     assert (await document(shop, f"/v1/products/{id}"))["description"] == ""
 
 
-NOT_NUMBERS = (-1, 1.5, "1", None, True, [], {}, 10**30, -(10**30))
+NOT_NUMBERS: tuple[Any, ...] = (-1, 1.5, "1", None, True, [], {}, 10**30, -(10**30))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from tests.contract.answers import check_problem
+from tests.contract.client import AllTokens
 from tests.contract.requests import NAMES, TO_EXISTING, WITH_BODY, Call, World, calls, new_email
 from tests.support.identity import Identity
-from tests.contract.client import AllTokens
 
 SAME = ("content-type", "etag", "location", "consistency-token")
 
