@@ -54,6 +54,7 @@ OPERATIONS = [
         summary="GetProduct",
         response_model=Done,
         answers={304: "The client's copy is the present one."},
+        response_example={"id": "p", "version": None},
         parameters=(CONSISTENCY_TOKEN,),
     ),
     Operation(
@@ -105,16 +106,29 @@ def test_a_command_names_its_models_headers_and_answers(document: dict[str, Any]
     assert sorted(ship["responses"]) == [
         *("201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503")
     ]
-    conflict = ship["responses"]["409"]
+
+
+def test_problems_are_shared_answers_that_name_their_types(document: dict[str, Any]) -> None:
+    answers = document["paths"]["/v1/orders/{id}/ship"]["post"]["responses"]
+    assert answers["409"] == {"$ref": "#/components/responses/order-state.product-retired"}
+    shared = document["components"]["responses"]
+    conflict = shared["order-state.product-retired"]
     assert "`order-state`" in conflict["description"]
-    assert "`product-retired`" in conflict["description"]
-    assert list(conflict["content"]) == ["application/problem+json"]
-    assert "WWW-Authenticate" in ship["responses"]["401"]["headers"]
+    content = conflict["content"]["application/problem+json"]
+    assert list(content["examples"]) == ["order-state", "product-retired"]
+    types = content["schema"]["properties"]["type"]["enum"]
+    assert [type.rpartition("/")[2] for type in types] == ["order-state", "product-retired"]
+    assert "WWW-Authenticate" in shared["unauthorized"]["headers"]
+
+
+def test_an_example_keeps_what_is_null(document: dict[str, Any]) -> None:
+    answer = document["paths"]["/v1/products/{id}"]["get"]["responses"]["200"]
+    assert answer["content"]["application/json"]["example"] == {"id": "p", "version": None}
 
 
 def test_a_query_has_no_validation_answer_of_fastapis(document: dict[str, Any]) -> None:
     product = document["paths"]["/v1/products/{id}"]["get"]
-    assert sorted(product["responses"]) == ["200", "304", "401", "503"]
+    assert sorted(product["responses"]) == ["200", "304", "400", "401", "429", "503"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert "Problem" in document["components"]["schemas"]
 

@@ -1,0 +1,1 @@
+"""The shop as a small pure model, and random commands that must find Tandem agreeing with it."""

@@ -1,0 +1,27 @@
+"""A stack of this folder's own, and a client of it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from deploy.local.servers import Kafka, Postgres, Valkey
+from tests.contract.whole import first_answers, running_stack
+from tests.model.tandem import Tandem
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="package")
+async def stack(
+    postgres: Postgres, kafka: Kafka, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    directory = tmp_path_factory.mktemp("model")
+    async with running_stack(postgres, kafka, valkey, directory) as stack:
+        await first_answers(stack)
+        yield stack
+
+
+@pytest.fixture
+def tandem(stack: Stack) -> Iterator[Tandem]:
+    tandem = Tandem(stack)
+    yield tandem
+    tandem.close()

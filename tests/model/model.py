@@ -1,0 +1,90 @@
+"""The shop in plain dictionaries, written from the contract alone."""
+
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.model.scopes import REACHING_ALL
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command by `sub`, sent to `target` unless it creates something."""
+
+    command: str
+    target: str | None
+    body: Json
+    sub: str
+    scopes: frozenset[str]
+    key: str | None = None
+    if_match: int | None = None
+
+    def fingerprint(self) -> str:
+        return json.dumps([self.command, self.target, self.body, self.if_match], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The status, the problem's name, and the version that an accepted command answers with."""
+
+    status: int
+    problem: str | None = None
+    version: int | None = None
+    id: str | None = None
+    replayed: bool = False
+
+
+class Refused(Exception):
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(problem)
+        self.status, self.problem = status, problem
+
+
+def email_key(email: str) -> str:
+    return unicodedata.normalize("NFC", email).casefold()
+
+
+@dataclass
+class Model:
+    """Aggregates by id: the fields of their documents. `events` is what happened to each."""
+
+    users: dict[str, Json] = field(default_factory=dict)
+    products: dict[str, Json] = field(default_factory=dict)
+    orders: dict[str, Json] = field(default_factory=dict)
+    events: dict[str, list[tuple[str, str | None, Json]]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[str, Expected]] = field(default_factory=dict)
+
+    def version(self, id: str) -> int:
+        return len(self.events[id])
+
+    def happens(self, id: str, type: str, actor: str | None, **data: Any) -> None:
+        self.events.setdefault(id, []).append((type, actor, data))
+
+    def found(self, request: Request) -> str:
+        """The target's id. Raises 404 and 412."""
+        id = request.target or ""
+        exists = id in self.events and not self.users.get(id, {}).get("erased")
+        if not exists or not self._reaches(request, id):
+            raise Refused(404, "not-found")
+        if request.if_match is not None and request.if_match != self.version(id):
+            raise Refused(412, "version-conflict")
+        return id
+
+    def _reaches(self, request: Request, id: str) -> bool:
+        if REACHING_ALL[request.command] in request.scopes:
+            return True
+        owner = self.orders[id]["customer_id"] if id in self.orders else id
+        return bool(owner == request.sub)
+
+    def anonymize(self, user: str, actor: str) -> list[str]:
+        """What follows an erasure within a minute: the orders that it changed."""
+        changed = [id for id, o in self.orders.items() if o["customer_id"] == user]
+        for id in changed:
+            self.orders[id].update(customer_name=None, shipping_address=None)
+            placed = self.events[id][0][2]
+            placed.update(customer_name=None, shipping_address=None)
+            self.happens(id, "order.anonymized", actor)
+        return changed

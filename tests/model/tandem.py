@@ -1,0 +1,111 @@
+"""Tandem as a client without an event loop sees it: commands, reads, and the topics."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import httpx
+
+from tests.contract.topics import Raw, Topics
+from tests.model.model import Request
+from tests.model.scopes import EVERY
+from tests.support.identity import EVERYTHING
+from tests.support.stack import Stack
+
+T = TypeVar("T")
+ROUTES = {
+    "CreateUser": ("POST", "/v1/users"),
+    "UpdateUserName": ("PUT", "/v1/users/{}/name"),
+    "UpdateUserEmail": ("PUT", "/v1/users/{}/email"),
+    "EraseUser": ("DELETE", "/v1/users/{}"),
+    "AddProduct": ("POST", "/v1/products"),
+    "UpdateProductPrice": ("PUT", "/v1/products/{}/price"),
+    "RestockProduct": ("POST", "/v1/products/{}/restock"),
+    "RetireProduct": ("DELETE", "/v1/products/{}"),
+    "PlaceOrder": ("POST", "/v1/orders"),
+    "ShipOrder": ("POST", "/v1/orders/{}/ship"),
+    "DeliverOrder": ("POST", "/v1/orders/{}/deliver"),
+    "CancelOrder": ("POST", "/v1/orders/{}/cancel"),
+}
+LONGEST_TOKEN = 2000
+
+
+class Tandem:
+    """`token` covers every command that was sent and every read that was answered."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._command_url = stack["command-service"].url
+        self._query_url = stack["query-service"].url
+        self._identity = stack.identity
+        self._http = httpx.Client(timeout=40)
+        self._bearers: dict[tuple[str, frozenset[str]], str] = {}
+        self._loop = asyncio.new_event_loop()
+        self._topics = self._run(Topics.open(stack.kafka.bootstrap_servers))
+        self.token = ""
+
+    def close(self) -> None:
+        self._http.close()
+        self._run(self._topics.close())
+        self._loop.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Only meanwhile the consumer does anything: hypothesis sees no other thread's chance."""
+        return self._loop.run_until_complete(asyncio.wait_for(coroutine, 60))
+
+    def send(self, request: Request) -> httpx.Response:
+        method, path = ROUTES[request.command]
+        headers = {"Authorization": self._bearer(request.sub, request.scopes)}
+        if request.key is not None:
+            headers["Idempotency-Key"] = request.key
+        if request.if_match is not None:
+            headers["If-Match"] = f'"{request.if_match}"'
+        url = self._command_url + path.format(request.target)
+        body = request.body or None
+        answer = self._http.request(method, url, json=body, headers=headers)
+        given = answer.headers.get("consistency-token")
+        if given and given not in self.token.split(","):
+            self.token = ",".join(filter(None, [self.token, given]))
+        if len(self.token) > LONGEST_TOKEN:
+            self.get("/v1/dashboard")
+        return answer
+
+    def get(self, path: str) -> Any:
+        """The document under a path, with the last token; None where it is 404."""
+        headers = {"Authorization": self._bearer("reader", EVERY), "Prefer": "wait=30"}
+        if self.token:
+            headers["Consistency-Token"] = self.token
+        answer = self._http.get(self._query_url + path, headers=headers)
+        assert answer.status_code in (200, 404), (path, answer.text)
+        self.token = answer.headers.get("consistency-token", self.token)
+        return answer.json() if answer.status_code == 200 else None
+
+    def walk(self, path: str, limit: int, last: str = "") -> list[dict[str, Any]]:
+        """The items of a list, page by page, at least until an id below `last`."""
+        join = "&" if "?" in path else "?"
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = self.get(f"{path}{join}limit={limit}{cursor}")
+            found += page["items"]
+            if page["next"] is None or (last and found[-1]["id"] < last):
+                return found
+            cursor = f"&{httpx.QueryParams({'cursor': page['next']})}"
+
+    def events(self, there: Callable[[dict[str, list[Raw]]], bool]) -> dict[str, list[Raw]]:
+        """By aggregate, as a strict consumer takes them, as soon as the condition holds."""
+        deadline = time.monotonic() + 30
+        while True:
+            self._run(self._topics.read_on())
+            found: dict[str, list[Raw]] = {}
+            for record in self._topics.taken():
+                found.setdefault(record.key, []).append(record)
+            if there(found):
+                return found
+            assert time.monotonic() < deadline, "the events are not on their topics"
+
+    def _bearer(self, sub: str, scopes: frozenset[str]) -> str:
+        if (sub, scopes) not in self._bearers:
+            scope = EVERYTHING if sub == "reader" else " ".join(sorted(scopes))
+            self._bearers[sub, scopes] = f"Bearer {self._identity.token(sub, scope)}"
+        return self._bearers[sub, scopes]
