@@ -1,0 +1,222 @@
+"""A change that breaks a published contract is stopped, and the message says for whom."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.contracts.compatibility import breaks
+from deploy.contracts.files import (
+    COMMANDS_FILE,
+    EVENT_FILES,
+    QUERIES_FILE,
+    TOPICS_FILE,
+    Files,
+    write,
+)
+from deploy.contracts.files import generated as generate
+from deploy.contracts.gate import ACCEPTED, complaints
+
+Change = Callable[[Any], Any]
+
+TEXT = {"type": "string"}
+PLACED = f"{EVENT_FILES}order.placed.json"
+
+
+@pytest.fixture(scope="module")
+def files() -> Files:
+    return generate()
+
+
+def changed(files: Files, path: str, change: Change) -> Files:
+    document = json.loads(files[path])
+    change(document)
+    return {**files, path: json.dumps(document)}
+
+
+def operation(document: Any, path: str, method: str) -> Any:
+    return document["paths"][path][method]
+
+
+def schema(document: Any, name: str) -> Any:
+    return document["components"]["schemas"][name]
+
+
+def renames_a_field(event: Any) -> None:
+    event["properties"]["address"] = event["properties"].pop("shipping_address")
+    event["required"] = [name for name in event["required"] if name != "shipping_address"]
+
+
+def requires_a_field(document: Any) -> None:
+    schema(document, "PlaceOrder")["properties"]["phone"] = {"type": "string"}
+    schema(document, "PlaceOrder")["required"].append("phone")
+
+
+def widens_a_type(document: Any) -> None:
+    schema(document, "OrderLine")["properties"]["quantity"]["maximum"] = 20_000
+
+
+def adds_a_status(document: Any) -> None:
+    schema(document, "OrderDocument")["properties"]["status"]["enum"].append("lost")
+
+
+def requires_a_parameter(document: Any) -> None:
+    operation(document, "/v1/products", "get")["parameters"][0]["required"] = True
+
+
+def keep(topic: str, milliseconds: int) -> Change:
+    def change(document: Any) -> None:
+        kafka = document["channels"][topic]["bindings"]["kafka"]
+        kafka["topicConfiguration"]["retention.ms"] = milliseconds
+
+    return change
+
+
+BREAKS: list[tuple[str, Change, str]] = [
+    (PLACED, renames_a_field,
+     "consumers of order.placed: /shipping_address is gone (new there: address); "
+     "give the event of the new shape a new type"),
+    (PLACED, lambda d: d["properties"]["total"].update({"$ref": "#/$defs/PlacedItem"}),
+     "consumers of order.placed: /total/amount is gone"),
+    (PLACED, lambda d: d["$defs"]["Money"]["properties"]["amount"].update(type="string"),
+     "consumers of order.placed: /items/*/unit_price/amount was"),
+    (PLACED, lambda d: d["required"].remove("customer_id"),
+     "consumers of order.placed: /customer_id may be missing now"),
+    (PLACED, lambda d: d.update({"$id": "elsewhere"}),
+     "consumers of order.placed: its ce_dataschema is another"),
+    (TOPICS_FILE, lambda d: d["channels"]["orders"]["messages"].pop("order.shipped"),
+     "consumers of the topic orders: order.shipped is not published there any more"),
+    (TOPICS_FILE, lambda d: d["channels"]["orders"]["bindings"]["kafka"].update(partitions=6),
+     "consumers of the topic orders: 6 partitions by default instead of 12"),
+    (TOPICS_FILE, keep("orders", 1000),
+     "consumers of the topic orders: records are kept for 1000 ms instead of 604800000"),
+    (TOPICS_FILE, keep("products", 1000),
+     "consumers of the topic products: records are kept for 1000 ms instead of -1"),
+    (TOPICS_FILE, lambda d: d["components"]["messages"]["order.placed"]["headers"]["schema"][
+        "properties"].pop("ce_actor"),
+     "consumers of order.placed: header ce_actor is gone"),
+    (COMMANDS_FILE, requires_a_field,
+     "callers of POST /v1/orders: of the request, /phone is required now"),
+    (COMMANDS_FILE, lambda d: schema(d, "CreateUser")["properties"]["name"].update(maxLength=20),
+     "callers of POST /v1/users: of the request, /name was"),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].pop("version"),
+     "callers of PUT /v1/users/{id}/name: of the answer 200, /version is gone"),
+    (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].pop("409"),
+     "callers of POST /v1/orders: the answer 409 is gone"),
+    (COMMANDS_FILE, lambda d: d["paths"].pop("/v1/orders/{id}/cancel"),
+     "callers of POST /v1/orders/{id}/cancel: it is gone"),
+    (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["security"].pop(0),
+     "callers of POST /v1/orders: orders:write does not admit any more"),
+    (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"]["201"][
+        "headers"].pop("Location"),
+     "callers of POST /v1/orders: the answer 201 has lost its header Location"),
+    (QUERIES_FILE, lambda d: schema(d, "OrderDocument")["properties"].pop("total"),
+     "callers of GET /v1/orders: of the answer 200, /items/*/total is gone"),
+    (QUERIES_FILE, adds_a_status,
+     "callers of GET /v1/orders/{id}: of the answer 200, /status was"),
+    (QUERIES_FILE, lambda d: operation(d, "/v1/products", "get")["parameters"].pop(0),
+     "callers of GET /v1/products: the query parameter q is gone"),
+    (QUERIES_FILE, requires_a_parameter,
+     "callers of GET /v1/products: the query parameter q is required now"),
+    (QUERIES_FILE, lambda d: operation(d, "/v1/products", "get")["security"].pop(0),
+     "callers of GET /v1/products: no token does not admit any more"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "change", "message"), BREAKS, ids=[b[2][:70] for b in BREAKS])
+def test_a_break_is_named_with_those_it_breaks(
+    files: Files, path: str, change: Change, message: str
+) -> None:
+    found = breaks(files, changed(files, path, change))
+    assert any(line.startswith(message) for line in found), found
+
+
+HARMLESS: list[tuple[str, Change]] = [
+    (PLACED, lambda d: d["properties"].update(note={"type": "string"})),
+    (PLACED, lambda d: d.update(description="Better words.")),
+    (TOPICS_FILE, keep("orders", -1)),
+    (TOPICS_FILE, lambda d: d["channels"]["orders"]["messages"].update({"order.lost": {}})),
+    (COMMANDS_FILE, widens_a_type),
+    (COMMANDS_FILE, lambda d: schema(d, "PlaceOrder")["properties"].update(note=TEXT)),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].update(at=TEXT)),
+    (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].update({"418": {}})),
+    (QUERIES_FILE, lambda d: d["paths"].update({"/v1/new": {}})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "change"), HARMLESS)
+def test_what_is_added_or_widened_breaks_nobody(files: Files, path: str, change: Change) -> None:
+    assert breaks(files, changed(files, path, change)) == []
+
+
+def test_a_removed_event_type_breaks_its_consumers(files: Files) -> None:
+    left = {path: text for path, text in files.items() if path != PLACED}
+    assert breaks(files, left) == ["consumers of order.placed: it is gone"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, files: Files) -> Path:
+    """A tree with what is published now, and no past."""
+    write(files, tmp_path)
+    return tmp_path
+
+
+def git(tree: Path, *arguments: str) -> None:
+    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", *arguments]
+    subprocess.run(command, cwd=tree, check=True, capture_output=True)
+
+
+def commit(tree: Path) -> None:
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "a change")
+
+
+def test_a_tree_that_is_as_generated_has_no_complaints(files: Files, tree: Path) -> None:
+    assert complaints(files, tree) == []
+
+
+def test_a_stale_file_is_named_with_what_to_run(files: Files, tree: Path) -> None:
+    added = changed(files, PLACED, HARMLESS[0][1])
+    [complaint] = complaints(added, tree)
+    assert complaint.endswith(f"({PLACED}): run make contracts")
+
+
+def test_a_break_is_found_without_a_past(files: Files, tree: Path) -> None:
+    found = complaints(changed(files, PLACED, renames_a_field), tree)
+    assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
+    assert ACCEPTED in found[-1]
+
+
+def test_a_break_that_was_committed_is_still_found(files: Files, tree: Path) -> None:
+    git(tree, "init", "-q")
+    commit(tree)
+    broken = changed(files, PLACED, renames_a_field)
+    write(broken, tree)
+    commit(tree)
+    found = complaints(broken, tree)
+    assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
+    assert "(published in " in found[0]
+
+
+def test_a_break_that_was_decided_on_passes(files: Files, tree: Path) -> None:
+    broken = changed(files, PLACED, renames_a_field)
+    lines = breaks(files, broken)
+    (tree / ACCEPTED).parent.mkdir(parents=True)
+    (tree / ACCEPTED).write_text("\n".join(["# nobody used it yet", *lines]))
+    assert "run make contracts" in complaints(broken, tree)[0]
+    write(broken, tree)
+    assert complaints(broken, tree) == []
+
+
+def test_a_golden_record_that_was_changed_is_found(files: Files, tree: Path) -> None:
+    record = tree / "tests/golden/orders/01-order.placed.record"
+    record.parent.mkdir(parents=True)
+    record.write_bytes(b"key: 1\n\n{}")
+    git(tree, "init", "-q")
+    commit(tree)
+    record.write_bytes(b"key: 2\n\n{}")
+    [complaint, _] = complaints(files, tree)
+    assert complaint.startswith("whoever reads old events: tests/golden/orders/01-order.placed")

@@ -1,0 +1,1 @@
+"""The code on the pages of `docs/` is run here, as it stands there."""

@@ -1,0 +1,58 @@
+"""The programs of `calling.md` take effect once, though half of the answers are lost."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contracts_tools.tools import require, run
+from tests.docs.losing_answers import losing_answers
+from tests.docs.pages import write_programs
+from tests.support.shop import Shop
+from tests.support.stack import Stack
+from tests.support.waiting import until
+
+SAYS = {"place_order.py": "placed {'amount': 900", "place_order.sh": '"status":"placed"'}
+
+
+@pytest.mark.parametrize("name", SAYS)
+async def test_an_order_is_placed_once_and_read_back(
+    stack: Stack, shop: Shop, tmp_path: Path, name: str
+) -> None:
+    program = write_programs("calling.md", tmp_path)[name]
+    with_what = [sys.executable] if name.endswith(".py") else [require("sh")]
+    require("curl")
+    before = await _count(shop)
+    async with losing_answers(stack["command-service"].port) as port:
+        output = await asyncio.to_thread(
+            run,
+            *with_what,
+            program,
+            cwd=tmp_path,
+            env={
+                "COMMAND_URL": f"http://127.0.0.1:{port}",
+                "QUERY_URL": stack["query-service"].url,
+                "TOKEN": stack.identity.token(),
+            },
+        )
+    assert SAYS[name] in output
+
+    async def one_more_of_each() -> bool:
+        return await _count(shop) == [one + 1 for one in before]
+
+    await until(one_more_of_each, "one more user, product and order, and no more than that")
+
+
+async def _count(shop: Shop) -> list[int]:
+    counts: list[int] = []
+
+    async def answers() -> bool:
+        answer = await shop.ask("/v1/dashboard")
+        if answer.status_code == 200:
+            found = answer.json()
+            counts[:] = [found["users"], found["products"], found["orders"]["total"]]
+        return bool(counts)
+
+    await until(answers, "the dashboard is there")
+    return counts

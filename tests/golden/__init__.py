@@ -1,0 +1,1 @@
+"""Events as they were published once, byte by byte: added to, never changed."""
