@@ -10,8 +10,12 @@ QUERY_SERVICES ?= 1
 export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES
 ARGS ?=
 WORKERS ?= 3
+# Which faults, from which seed (chosen by chance unless given), for how long each.
+SCENARIO ?= kill
+SEED ?=
+SECONDS ?= 30
 
-.PHONY: help .venv demo up down ps reset token test check
+.PHONY: help .venv demo up down ps reset token test check contracts faults
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
@@ -40,8 +44,15 @@ token: .venv ## prints a token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=sec
 test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKERS=0 runs one after the other)
 	@$(VENV_PYTHON) -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
-check: .venv ## lint, format, types, import rules
+faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
+	@$(VENV_PYTHON) -m tests.faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+check: .venv ## lint, format, types, import rules, published contracts
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy tests
 	.venv/bin/lint-imports
+	$(VENV_PYTHON) -m deploy.contracts check
+
+contracts: .venv ## writes the published contracts (OpenAPI, AsyncAPI, JSON Schema); refuses to break them
+	@$(VENV_PYTHON) -m deploy.contracts write

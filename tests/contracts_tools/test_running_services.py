@@ -114,7 +114,12 @@ def test_confluents_client_and_the_cloudevents_sdk_read_every_record(
         assert value is not None
         names = {name: text for name, text in headers if isinstance(text, bytes)}
         event = from_binary_event(KafkaMessage(headers=names, key=key, value=value))
-        assert event.get_subject() == key.decode()
+        sent = {name: text.decode() for name, text in names.items()}
+        assert event.get_specversion() == sent["ce_specversion"]
+        assert event.get_id() == sent["ce_id"]
+        assert event.get_source() == sent["ce_source"]
+        assert event.get_dataschema() == sent["ce_dataschema"]
+        assert event.get_subject() == sent["ce_subject"] == key.decode()
         data = event.get_data()
         assert isinstance(data, dict)
         assert data["id"] == key.decode()

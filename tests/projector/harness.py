@@ -208,7 +208,8 @@ class Projector:
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "projector", "run"], env={**os.environ, **environment}
+            dying_with_parent([sys.executable, "-m", "projector", "run"], signal.SIGKILL),
+            env={**os.environ, **environment},
         )
 
     async def get(self, path: str) -> httpx.Response:

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from command_service.relay.main import run
 from command_service.relay.settings import RelaySettings
+from deploy.local.servers.leash import dying_with_parent
 from shared.contracts.ids import new_id
 from shared.contracts.records import Record, from_kafka, position_of
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, shard_name, split_shard
@@ -292,7 +293,8 @@ class Subprocess:
             "CHECK_SECONDS": str(settings.check_seconds),
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.relay.process"], env={**os.environ, **environment}
+            dying_with_parent([sys.executable, "-m", "tests.relay.process"], signal.SIGKILL),
+            env={**os.environ, **environment},
         )
 
     def signal(self, number: signal.Signals) -> None:

@@ -1,0 +1,1 @@
+"""Writes what is published of Tandem's contracts, and keeps what is published from breaking."""

@@ -1,0 +1,26 @@
+"""`python -m deploy.contracts write` and `check`: see `make contracts` and `make check`."""
+
+import sys
+
+from deploy.contracts.files import ROOT, generated, write
+from deploy.contracts.gate import WHAT_TO_DO, broken_contracts, complaints
+
+
+def main(command: str) -> int:
+    files = generated()
+    if command == "check":
+        found = complaints(files, ROOT)
+    else:
+        broken = broken_contracts(files, ROOT)
+        found = [*broken, WHAT_TO_DO, "Nothing was written."] if broken else []
+        if not found:
+            write(files)
+    for line in found:
+        print(line, file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in (["write"], ["check"]):
+        sys.exit("usage: python -m deploy.contracts write|check")
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,76 @@
+"""The published files, as the models make them: path below the project's root -> text."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, cast
+
+from command_service.commands.registry import COMMANDS
+from command_service.http.operations import command_document, command_operations
+from deploy.contracts.asyncapi import asyncapi_document
+from deploy.contracts.schemas import event_schema
+from query_service.queries.documented import query_document, query_operations
+from query_service.queries.query import Reads
+from shared.contracts.events import EVENTS
+from shared.contracts.shards import DEFAULT_PARTITIONS
+
+Files = Mapping[str, str]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+COMMANDS_FILE: Final = "command_service/contracts/openapi.json"
+QUERIES_FILE: Final = "query_service/contracts/openapi.json"
+TOPICS_FILE: Final = "command_service/contracts/asyncapi.json"
+EVENT_FILES: Final = "command_service/contracts/events/"
+PLACES: Final = ("command_service/contracts", "query_service/contracts")
+
+
+def generated() -> Files:
+    """What is to be published of the code as it is."""
+    commands = command_operations(COMMANDS, _never_called)
+    files: dict[str, Any] = {
+        COMMANDS_FILE: command_document(commands),
+        QUERIES_FILE: query_document(query_operations(_no_reads())),
+        TOPICS_FILE: asyncapi_document(),
+        **{f"{EVENT_FILES}{type}.json": event_schema(event) for type, event in EVENTS.items()},
+    }
+    return {path: _text(document) for path, document in files.items()}
+
+
+def published(root: Path = ROOT) -> Files:
+    """What is in the tree."""
+    return {
+        str(path.relative_to(root)): path.read_text()
+        for place in PLACES
+        for path in sorted((root / place).rglob("*.json"))
+    }
+
+
+def write(files: Files, root: Path = ROOT) -> None:
+    """Writes what differs, and removes what is no longer published."""
+    for path in published(root).keys() - files.keys():
+        (root / path).unlink()
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _never_called(_command: object) -> Any:
+    """Operations are only declared here."""
+
+
+def _no_reads() -> Reads:
+    nothing = cast("Any", None)
+    return Reads(
+        reader=nothing,
+        consistency=nothing,
+        documents=nothing,
+        pages=nothing,
+        partitions=DEFAULT_PARTITIONS,
+        now=partial(datetime.now, UTC),
+    )

@@ -1,0 +1,58 @@
+"""The JSON Schema of each event type, out of its model."""
+
+from typing import Any, Final
+
+from deploy.contracts.examples import EXAMPLES, SUMMARIES
+from shared.contracts.events import Event
+from shared.contracts.records import data_schema
+
+Json = dict[str, Any]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_FIELDS: Final = {
+    "id": "The aggregate: a UUIDv7. Also the record's key.",
+    "version": "The aggregate's version after this event, from 1.",
+    "stock": "The stock after this event.",
+    "amount": "Minor units.",
+    "currency": "An ISO 4217 code.",
+}
+_PERSONAL: Final = "Personal: null once its person was erased."
+
+
+def event_schema(event: type[Event]) -> Json:
+    """A document of its own; its `$id` is the records' `ce_dataschema`."""
+    schema = _described(event.model_json_schema(mode="serialization"))
+    return {
+        "$schema": _DIALECT,
+        "$id": data_schema(event.type),
+        **schema,
+        "title": event.type,
+        "description": SUMMARIES[event],
+        "examples": [EXAMPLES[event]],
+    }
+
+
+def inlined(schema: Any, definitions: Json) -> Any:
+    """The schema with the definition in place of every reference; none of ours is recursive."""
+    if isinstance(schema, list):
+        return [inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        return inlined({**definitions[name], **beside}, definitions)
+    return {key: inlined(part, definitions) for key, part in schema.items() if key != "$defs"}
+
+
+def _described(schema: Json) -> Json:
+    """Descriptions in, the titles that repeat a field's name out."""
+    for definition in schema.get("$defs", {}).values():
+        _described(definition)
+    for name, field in schema["properties"].items():
+        field.pop("title", None)
+        if name in _FIELDS:
+            field["description"] = _FIELDS[name]
+        if field.get("x-personal-data"):
+            field["description"] = _PERSONAL
+    return schema
