@@ -19,6 +19,7 @@ from aiokafka.record.util import calc_crc32c
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
+from deploy.local.servers.leash import dying_with_parent
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key

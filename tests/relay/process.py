@@ -11,7 +11,7 @@ from shared.logs import configure_logs
 
 
 async def main() -> None:
-    await run(RelaySettings(), stop_on_signals(), Health(), CollectorRegistry())  # type: ignore[call-arg]
+    await run(RelaySettings(), stop_on_signals(), Health(), CollectorRegistry())
 
 
 if __name__ == "__main__":
