@@ -32,6 +32,8 @@ _STUCK_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 2.0
 _HEALED_AT_A_TIME: Final = 3
 _LOG_CONNECTIONS: Final = _HEALED_AT_A_TIME + 1  # one for the look of every second
+# A paused PostgreSQL holds up a shard that is reading the log, for so long and no longer.
+_LOG_ANSWER_SECONDS: Final = 4.0
 
 
 async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
@@ -88,7 +90,7 @@ async def _log(database_url: str) -> AsyncIterator[Log]:
         min_size=0,
         max_size=_LOG_CONNECTIONS,
         timeout=5,
-        command_timeout=10,
+        command_timeout=_LOG_ANSWER_SECONDS,
         server_settings={"application_name": "tandem-projector"},
     )
     await pool

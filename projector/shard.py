@@ -47,7 +47,8 @@ class Shard:
     """A shard's views are moved by `take` and by healing, by any number of processes at once.
 
     Each write is a compare-and-set of the checkpoint, so who comes second starts from what is
-    there. While it heals, what Kafka gives is dropped: it stands in the log as well.
+    there. While it reads the log, what Kafka gives is dropped: it stands there as well. While it
+    waits for its turn to, Kafka's records are taken: the log may be away for long.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Shard:
         self._seen = Seen()
         self._healing = Healing(name, view, store, log, metrics, self._seen)
         self._task: asyncio.Task[None] | None = None
+        self._reading_log = False
         self._released = False
         self._dropped = False
         self._complain = Occasionally(60.0, time.monotonic)
@@ -101,7 +103,7 @@ class Shard:
         Raises what the store raises: then the same records are to be given again.
         """
         while arrivals:
-            if self._task is not None or self.forked:
+            if self._reading_log or self.forked:
                 self._dropped = True
                 return None
             loaded = await self._load(arrivals)
@@ -220,9 +222,13 @@ class Shard:
             self._task = None
 
     async def _catch_up(self) -> None:
-        stored: bytes | None = await self._healing.checkpoint()
-        while stored is not None and not self._released:
-            stored = await self._healing.step(stored)
+        self._reading_log = True
+        try:
+            stored: bytes | None = await self._healing.checkpoint()
+            while stored is not None and not self._released:
+                stored = await self._healing.step(stored)
+        finally:
+            self._reading_log = False
 
     def _set_forked(self, forked: bool) -> None:
         self.forked = forked

@@ -33,7 +33,8 @@ class Watch:
         self._log = log
         self._waiting = waiting
         self._now_ms = now_ms
-        self._problems: dict[str, str] = dict.fromkeys(("redis", "views"), "not seen yet")
+        self._problems: dict[str, str] = {"redis": "not seen yet"}
+        self._with_views: set[str] = set()
         self._complain = Occasionally(60.0, time.monotonic)
 
     async def run(self, seconds: float, heartbeat: Heartbeat) -> None:
@@ -49,7 +50,7 @@ class Watch:
         before = {shard: self._shards[shard].position for shard in own}
         try:
             stored = await self._store.checkpoints(own or sorted(self._shards)[:1])
-            self._count_missing([shard for shard in own if stored[shard] is None])
+            self._with_views = {shard for shard in own if stored[shard] is not None}
             heads = await self._heads(own)
             looks = {s: Look(stored[s], before[s], self._waiting(s)) for s in own}
             now = self._now_ms()
@@ -68,7 +69,8 @@ class Watch:
 
     def views(self) -> str | None:
         """How many shards have no views that could be read, or None."""
-        return self._problems.get("views")
+        missing = set(self._ownership.watched()) - self._with_views
+        return f"{len(missing)} shards have no views yet" if missing else None
 
     def forks(self) -> str | None:
         """Which shards are halted, or None."""
@@ -82,12 +84,6 @@ class Watch:
             self._failed("postgres", error)
             return {}
         return heads
-
-    def _count_missing(self, shards: list[str]) -> None:
-        if shards:
-            self._problems["views"] = f"{len(shards)} shards have no views yet"
-        else:
-            self._problems.pop("views", None)
 
     def _failed(self, what: str, error: Exception) -> None:
         self._problems[what] = f"not reachable: {type(error).__name__}"
