@@ -56,6 +56,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
             "tandem-query-service",
             connect_seconds=_REDIS_S,
             answer_seconds=_REDIS_S,
+            again=1,  # reads change nothing
         )
         parts.push_async_callback(client.aclose)
         metrics, positions, health = Metrics(registry), Positions(), Health()

@@ -8,7 +8,8 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 CONNECT_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 5.0
@@ -24,11 +25,12 @@ def redis_client(
     max_connections: int = 64,
     connect_seconds: float = CONNECT_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
+    again: int = 0,
 ) -> Redis:
     """A client of `redis://user:password@host:port/0` (or `rediss://`) that calls itself `name`.
 
-    A command that fails is not sent again: what to do then is for the caller, who knows whether
-    it is safe. A dropped connection is made anew at the next command.
+    A command that fails is not sent again unless the caller, who knows whether that is safe, says
+    how often: `again` is for connections that were lost, as all are when Redis restarts.
     """
     return Redis.from_url(
         url,
@@ -38,5 +40,7 @@ def redis_client(
         socket_connect_timeout=connect_seconds,
         socket_timeout=answer_seconds,
         socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
+        # With them, the client hands out connections that the server has closed meanwhile.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), again, supported_errors=(ConnectionError,)),
     )

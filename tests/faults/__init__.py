@@ -1,0 +1,1 @@
+"""Tandem under faults: a load, a nemesis, and an auditor that judges what is left."""

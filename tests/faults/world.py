@@ -1,0 +1,244 @@
+"""All of Tandem on servers of its own, with what a nemesis may do to any part of it."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+from command_service.migrate import migrate
+from deploy.local.ports import free_ports
+from deploy.local.roles import create_roles
+from deploy.local.secrets import new_passwords
+from deploy.local.servers import Postgres, Server, Valkey
+from shared.contracts.shards import DEFAULT_PARTITIONS
+from tests.faults.edges import Edge
+from tests.faults.servers import KafkaWithEdges
+from tests.support.database import Database
+from tests.support.identity import AUDIENCE, ISSUER, Identity
+from tests.support.proxy import CommitProxy
+from tests.support.stack import MODULES, Process
+
+T = TypeVar("T")
+Through = Literal["nothing", "edges", "commit proxy"]
+"""What stands between the processes: proxies on every edge, one that knows COMMIT, or none."""
+
+EDGES: Final = (
+    "command-service-postgres",
+    "relay-postgres",
+    "projector-postgres",
+    "relay-kafka",
+    "projector-kafka",
+    "projector-redis",
+    "query-service-redis",
+)
+Environment = Mapping[str, Mapping[str, str]]
+
+
+class OwnProcess(Process):
+    """One of our processes, whose memory can be looked at and whose environment be changed."""
+
+    def change_environment(self, **changes: str) -> None:
+        """From its next start on."""
+        self._environment |= changes
+
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid if self._popen is not None and self.running else None
+
+
+class World:
+    """`processes` by name; a process that ends by itself is started again, and noted."""
+
+    def __init__(
+        self,
+        directory: Path,
+        through: Through = "nothing",
+        environment: Environment | None = None,
+        disk: Path | None = None,
+    ) -> None:
+        """`disk`: where PostgreSQL's data is to be, if not beside all other."""
+        self.directory = directory
+        self.identity = Identity(directory)
+        self.through = through
+        self._more: Environment = environment or {}
+        passwords = new_passwords()
+        ports = free_ports(4)
+        self.postgres = Postgres((disk or directory) / "postgres", ports[0], passwords)
+        self.valkey = Valkey(directory / "redis", ports[1], passwords)
+        self.edges = self._make_edges() if through == "edges" else {}
+        listeners = {
+            "RELAY": self.edges.get("relay-kafka"),
+            "PROJECTOR": self.edges.get("projector-kafka"),
+        }
+        self.kafka = KafkaWithEdges(
+            directory / "kafka",
+            ports[2],
+            ports[3],
+            {name: (edge.target_port, edge.port) for name, edge in listeners.items() if edge},
+        )
+        self.database = Database.of(self.postgres, "tandem")
+        self.commits = CommitProxy("127.0.0.1", self.postgres.port)
+        self._commit_server: asyncio.Server | None = None
+        self.processes: dict[str, OwnProcess] = {}
+        self.kills = 0
+        self.ended: list[str] = []
+        self.void_before = 0.0
+        self._down: set[str] = set()
+        self._supervising: asyncio.Task[None] | None = None
+        # A server dies with the thread that started it, so there is one for all of the run.
+        self._thread = ThreadPoolExecutor(1)
+        self._begun = time.monotonic()
+        self._notes = (directory / "nemesis.jsonl").open("w", buffering=1)
+
+    @property
+    def servers(self) -> dict[str, Server]:
+        return {"postgres": self.postgres, "kafka": self.kafka, "redis": self.valkey}
+
+    def clock(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begun
+
+    def forget_the_past(self) -> None:
+        """What was acknowledged until now is void: its history was lost with PostgreSQL's data."""
+        self.void_before = self.clock()
+        self.note("what was acknowledged before is void")
+
+    def note(self, text: str) -> None:
+        """What is done to the world, for whoever reads the history."""
+        self._notes.write(json.dumps({"at": round(self.clock(), 3), "what": text}) + "\n")
+
+    async def start(self) -> None:
+        """Servers, schema, proxies and one of each process, ready."""
+        await asyncio.gather(*(edge.start() for edge in self.edges.values()))
+        for server in self.servers.values():
+            await self.in_thread(server.start)
+        await create_roles(self.postgres.url(), self.postgres.passwords)
+        await migrate(self.database.migrations_url, DEFAULT_PARTITIONS)
+        self._commit_server = await asyncio.start_server(self.commits.handle, "127.0.0.1", 0)
+        self.commits.port = self._commit_server.sockets[0].getsockname()[1]
+        for name in MODULES:
+            self.add(name)
+        await asyncio.gather(*(process.ready() for process in self.processes.values()))
+        self._supervising = asyncio.create_task(self._supervise())
+
+    async def stop(self) -> None:
+        if self._supervising is not None:
+            self._supervising.cancel()
+        for process in self.processes.values():
+            if process.running:
+                process.kill()
+        for server in self.servers.values():
+            await self.in_thread(server.resume)
+            await self.in_thread(server.kill)
+        self._thread.shutdown()
+        if self._commit_server is not None:
+            self._commit_server.close()
+            await self.commits.close()
+        await asyncio.gather(*(edge.stop() for edge in self.edges.values()))
+        self._notes.close()
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Runs what blocks, such as a server's `start`, beside the load."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def add(self, name: str) -> OwnProcess:
+        """Start one more process, such as `projector-2`."""
+        kind = name.rstrip("-0123456789")
+        environment = {**self._environment(kind), **self._more.get(kind, {})}
+        process = OwnProcess(name, environment, self.directory / f"{name}.log")
+        self.processes[name] = process
+        process.start()
+        return process
+
+    def remove(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End one for good."""
+        self.note(f"{number.name} for {name}, for good")
+        process = self.processes.pop(name)
+        process.signal(number)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and started again at once, as by a supervisor."""
+        self.note(f"SIGKILL {name}")
+        self.kill_down(name)
+        self.start_again(name)
+
+    def kill_down(self, name: str) -> None:
+        """SIGKILL; it stays down until `start_again`."""
+        self._down.add(name)
+        self.kills += 1
+        self.processes[name].kill()
+
+    def start_again(self, name: str) -> None:
+        self.processes[name].start()
+        self._down.discard(name)
+
+    def pause(self, name: str) -> None:
+        self.note(f"SIGSTOP {name}")
+        self.processes[name].signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        self.note(f"SIGCONT {name}")
+        self.processes[name].signal(signal.SIGCONT)
+
+    async def kill_server(self, name: str) -> None:
+        self.note(f"SIGKILL {name}")
+        self.kills += 1
+        await self.in_thread(self.servers[name].kill)
+
+    async def start_server(self, name: str) -> None:
+        await self.in_thread(self.servers[name].start)
+        self.note(f"{name} answers")
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            for name, process in list(self.processes.items()):
+                if name not in self._down and not process.running:
+                    self.note(f"{name} ended by itself")
+                    self.ended.append(name)
+                    process.start()
+
+    def _make_edges(self) -> dict[str, Edge]:
+        ports = {"postgres": self.postgres.port, "redis": self.valkey.port}
+        edges = {}
+        for name in EDGES:
+            own, behind = free_ports(2)
+            edges[name] = Edge(name, ports.get(name.rpartition("-")[2], behind), own)
+        return edges
+
+    def _via(self, kind: str, server: str, url: str) -> str:
+        """The same address, through the proxy of that edge where there is one."""
+        port = {"postgres": self.postgres.port, "redis": self.valkey.port}.get(
+            server, self.kafka.port
+        )
+        edge = self.edges.get(f"{kind}-{server}")
+        there = edge.port if edge else port
+        if self.through == "commit proxy" and (kind, server) == ("command-service", "postgres"):
+            there = self.commits.port
+        return url.replace(f":{port}", f":{there}")
+
+    def _environment(self, kind: str) -> dict[str, str]:
+        database = self.database
+        callers = {
+            "JWKS_URL": self.identity.jwks_url,
+            "JWT_ISSUER": ISSUER,
+            "JWT_AUDIENCE": AUDIENCE,
+        }
+        kafka = {"KAFKA_BOOTSTRAP_SERVERS": self._via(kind, "kafka", self.kafka.bootstrap_servers)}
+        match kind:
+            case "command-service":
+                url = database.command_service_url
+                return {"DATABASE_URL": self._via(kind, "postgres", url), **callers}
+            case "relay":
+                return {"DATABASE_URL": self._via(kind, "postgres", database.relay_url), **kafka}
+            case "projector":
+                url = self._via(kind, "postgres", database.log_reader_url)
+                views = self._via(kind, "redis", self.valkey.url("tandem_projector"))
+                return {"DATABASE_URL": url, "REDIS_URL": views, **kafka}
+            case _:
+                views = self._via(kind, "redis", self.valkey.url("tandem_query_service"))
+                return {"REDIS_URL": views, **callers}
