@@ -232,7 +232,7 @@ def take_in_order(records: list[Placed], taken: int = 0) -> list[str]:
     return ids
 
 
-async def complete(topics: Topics, events: Events, seconds: float = 40) -> None:
+async def complete(topics: Topics, events: Events, seconds: float = 120) -> None:
     """Wait until a strict reader has every committed event, and none beside them."""
     logs = await events.all_logs()
 

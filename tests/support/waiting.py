@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 30.0
+    condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 60.0
 ) -> None:
     """Returns once the condition holds. Raises TimeoutError that names it."""
     deadline = time.monotonic() + seconds
