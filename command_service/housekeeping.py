@@ -54,6 +54,13 @@ async def sweep(pool: Pool, keep_answers_hours: int) -> bool:
     return f"DELETE {_ROWS_PER_SWEEP}" in (batches, answers)
 
 
+async def look_for_unpublished(pool: Pool, metrics: Metrics) -> bool:
+    """Measures what the relays have not published; they may all be dead."""
+    age = await pool.fetchval("SELECT oldest_unpublished()")
+    metrics.oldest_unpublished.set(max(0.0, age))
+    return False
+
+
 async def repeat(name: str, step: Callable[[], Awaitable[bool]], pause_s: float) -> None:
     """Call the step until it finds nothing, pause, and again; through failures, until cancelled."""
     while True:

@@ -11,7 +11,7 @@ from typing import Final
 from command_service.commands.command import AnyCommand
 from command_service.commands.registry import COMMANDS
 from command_service.executor import Executor
-from command_service.housekeeping import anonymize_orders, repeat, sweep
+from command_service.housekeeping import anonymize_orders, look_for_unpublished, repeat, sweep
 from command_service.http.contracts import contract_operations
 from command_service.http.endpoint import CommandEndpoint, NewIds
 from command_service.http.operations import command_document, command_operations
@@ -113,6 +113,7 @@ def _housekeeping(
     anonymize = partial(anonymize_orders, pool, metrics, settings.partitions, random_id)
     return [
         repeat("anonymize", anonymize, pause_s=2),
+        repeat("unpublished", partial(look_for_unpublished, pool, metrics), pause_s=5),
         repeat("sweep", partial(sweep, pool, settings.keep_answers_hours), pause_s=60),
     ]
 

@@ -25,3 +25,8 @@ class Metrics:
         self.anonymizing_steps = Counter(
             "tandem_anonymizing_steps", "Transactions that anonymized orders", registry=registry
         )
+        self.oldest_unpublished = Gauge(
+            "tandem_oldest_unpublished_age_seconds",
+            "Age of the oldest event not read back from Kafka, with or without a relay alive",
+            registry=registry,
+        )

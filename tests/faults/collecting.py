@@ -26,6 +26,12 @@ async def heads(world: World) -> dict[str, int]:
         return await PostgresLog(pool).heads(SHARDS)
 
 
+async def erasures_followed_up(world: World) -> bool:
+    """Whether the log is at its end: no erased user's orders are still to be anonymized."""
+    async with asyncpg.create_pool(world.database.admin_url, min_size=0, max_size=1) as pool:
+        return not await pool.fetchval("SELECT EXISTS (SELECT FROM erasures WHERE NOT finished)")
+
+
 async def log_and_state(world: World) -> tuple[dict[str, list[Record]], dict[str, Row]]:
     async with asyncpg.create_pool(world.database.admin_url, min_size=0, max_size=1) as pool:
         log = {shard: await whole_log(PostgresLog(pool), shard) for shard in SHARDS}

@@ -1,4 +1,7 @@
-"""One defect of each kind that the auditor is there for, to be made in a clean run."""
+"""One defect of each kind that the auditor is there for, to be made in a clean run.
+
+Long, because it is a list: nothing in it depends on anything else.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -35,6 +35,11 @@ async def until_level(world: World, load: Load, stated: float) -> float | None:
 
 async def all_level(world: World) -> None:
     """Returns once every process is ready, the views are level and the topics complete."""
+
+    async def log_ended() -> bool:
+        return await collecting.erasures_followed_up(world)
+
+    await until(log_ended, "erased users' orders are anonymized", seconds=inf)
     wanted = await collecting.heads(world)
 
     async def views_level() -> bool:

@@ -46,7 +46,7 @@ async def _pause_now_and_then(stack: Stack) -> None:
 
 
 async def test_a_client_that_sends_its_last_token_never_goes_back(stack: Stack, shop: Shop) -> None:
-    user, product = await shop.user(), await shop.product()
+    product, user = await shop.product(), await shop.user()
     versions: list[int] = []
 
     async def writer() -> None:

@@ -1,0 +1,36 @@
+"""A short selection of the scenarios, for every run of the tests; `make faults` has all of them."""
+
+from typing import Final
+
+import pytest
+
+from tests.faults.run import run_all
+from tests.faults.running import Result
+from tests.faults.scenarios import SCENARIOS
+
+# Those in one world first, then the one that needs a proxy.
+SELECTION: Final = (
+    "kill",
+    "pause",
+    "postgres-kill",
+    "kafka-kill",
+    "topic-made-again",
+    "redis-flushall",
+    "redis-file-cut",
+    "commit-cut",
+)
+_SEED: Final = 1
+_SECONDS: Final = 6
+
+
+@pytest.fixture(scope="module")
+async def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    wanted = [SCENARIOS[name] for name in SELECTION]
+    played = await run_all(wanted, _SEED, _SECONDS, tmp_path_factory.mktemp("faults"))
+    return {result.scenario.name: result for result in played}
+
+
+@pytest.mark.parametrize("name", SELECTION)
+async def test_the_promises_hold_through(results: dict[str, Result], name: str) -> None:
+    found = {property: lines for property, lines in results[name].findings.items() if lines}
+    assert not found
