@@ -1,7 +1,6 @@
 """`python -m query_service`: builds the service out of its parts, and runs it."""
 
 import asyncio
-import gc
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from shared.http.metrics import process_registry
 from shared.http.operations import Operation
 from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
+from shared.memory import settle_memory
 from shared.redis import redis_client
 
 _GRACE_S: Final = 12.0
@@ -77,7 +77,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
                 tasks.create_task(job)
                 for job in (keys.run(), watcher.watch(), _end_waits(watcher, stop))
             ]
-            _settle_memory()
+            settle_memory()
             await serving
             for task in aside:
                 task.cancel()
@@ -141,10 +141,3 @@ async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:
     await stop.wait()
     await asyncio.sleep(_LAST_WAITS_S)
     watcher.stop()
-
-
-def _settle_memory() -> None:
-    """What start-up made stays; collecting it again and again would cost every request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
