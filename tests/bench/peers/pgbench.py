@@ -21,8 +21,8 @@ from tests.bench.load.job import Found, LoadFailed
 
 DATABASE: Final = "peers"
 ROLE: Final = "peer"
-# pgbench counts the time that its clients need to connect.
-_CONNECTING_S: Final = 1
+# pgbench counts the time that its clients need to connect: a second for so many.
+_CONNECTED_IN_A_SECOND: Final = 64
 _HERE: Final = Path(__file__).parent
 _ID: Final = "('00000000-0000-7000-8000-' || lpad(to_hex(:{}::bigint), 12, '0'))::uuid"
 
@@ -87,7 +87,7 @@ def _command(admin_url: str, clients: int, seconds: float, rate: float | None) -
     address = urlparse(admin_url)
     return [
         binary("pgbench"), "-n", "-M", "prepared", "-l", "-c", str(clients),
-        "-j", str(min(2, clients)), "-T", str(math.ceil(seconds) + _CONNECTING_S),
+        "-j", str(min(2, clients)), "-T", str(math.ceil(seconds + clients / _CONNECTED_IN_A_SECOND)),
         "-h", str(address.hostname), "-p", str(address.port), "-U", ROLE,
         *(["-R", f"{rate:.1f}"] if rate else []),
     ]  # fmt: skip
