@@ -15,7 +15,11 @@ SCENARIO ?= kill
 SEED ?=
 SECONDS ?= 30
 
-.PHONY: help .venv demo up down ps reset token test check contracts faults
+# Which part of the measurements, and at which numbers of orders lists are read.
+SECTION ?= all
+ORDERS ?= 10000,100000
+
+.PHONY: help .venv demo up down ps reset token test check contracts faults bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
@@ -46,6 +50,9 @@ test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKER
 
 faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
 	@$(VENV_PYTHON) -m tests.faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
+	@$(VENV_PYTHON) -m tests.bench --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
 check: .venv ## lint, format, types, import rules, published contracts
 	$(VENV_PYTHON) -m ruff check .
