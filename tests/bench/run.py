@@ -40,7 +40,7 @@ def main() -> None:
         _tell("".join(f"\n{remark}" for remark in result.remarks))
     _tell(f"\n{time.monotonic() - begun:.0f} seconds")
     if options.keep:
-        keep(Path(options.keep), results, asked)
+        keep(Path(options.keep), results)
 
 
 async def _run(names: Sequence[str], options: Options, directory: Path) -> dict[str, Result]:
