@@ -32,8 +32,10 @@ def main() -> None:
     begun = time.monotonic()
     try:
         results = asyncio.run(_run(names, asked, directory))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    except BaseException:
+        _tell(f"what its processes said is in {directory}")
+        raise
+    shutil.rmtree(directory, ignore_errors=True)
     rows = [row for result in results.values() for row in result.rows]
     _tell("\n" + for_terminal(rows))
     for result in results.values():
