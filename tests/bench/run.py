@@ -32,15 +32,17 @@ def main() -> None:
     begun = time.monotonic()
     try:
         results = asyncio.run(_run(names, asked, directory))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    except BaseException:
+        _tell(f"what its processes said is in {directory}")
+        raise
+    shutil.rmtree(directory, ignore_errors=True)
     rows = [row for result in results.values() for row in result.rows]
     _tell("\n" + for_terminal(rows))
     for result in results.values():
         _tell("".join(f"\n{remark}" for remark in result.remarks))
     _tell(f"\n{time.monotonic() - begun:.0f} seconds")
     if options.keep:
-        keep(Path(options.keep), results, asked)
+        keep(Path(options.keep), results)
 
 
 async def _run(names: Sequence[str], options: Options, directory: Path) -> dict[str, Result]:

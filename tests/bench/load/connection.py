@@ -27,6 +27,9 @@ class Connection(asyncio.Protocol):
         self.due, self.busy = due, True
         self.transport.write(request)
 
+    def close(self) -> None:
+        self.transport.close()
+
     def data_received(self, data: bytes) -> None:
         received = self._received + data if self._received else data
         head = received.find(_HEAD_END)

@@ -29,6 +29,7 @@ class _Generator:
         self._requests = itertools.cycle(job.requests)
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
+        self._connections: list[Connection] = []
         self._idle: list[Connection] = []
         self._late: deque[float] = deque()
         self._found = Found()
@@ -42,19 +43,28 @@ class _Generator:
         self._follower = None if job.follow is None else _Follower(job.follow, self._failures)
 
     async def run(self) -> Found:
+        try:
+            return await self._run()
+        finally:
+            for connection in self._connections:
+                connection.close()
+            if self._follower is not None:
+                self._follower.close()
+
+    async def _run(self) -> Found:
         for _ in range(self._job.clients):
             _, connection = await self._loop.create_connection(
                 lambda: Connection(self._answered), _HOST, self._job.port
             )
-            self._idle.append(connection)
+            self._connections.append(connection)
+        self._idle = list(self._connections)
         begun, cpu = self._clock(), time.process_time()
-        self._until = begun + self._job.seconds
-        if self._job.rate is None:
-            for _ in range(self._job.clients):
-                self._send(self._idle.pop(), begun)
-        else:
-            self._next_due = begun
+        self._until, self._next_due = begun + self._job.seconds, begun
+        if self._job.rate is not None:
             self._send_due()
+        else:
+            while self._idle:
+                self._send(self._idle.pop(), begun)
         async with asyncio.timeout(self._job.seconds + _DRAIN_S):
             await self._done.wait()
             if self._follower is not None:
@@ -122,6 +132,7 @@ class _Follower:
         self._follow = follow
         self._failures = failures
         self._loop = asyncio.get_running_loop()
+        self._connections: list[Connection] = []
         self._idle: list[Connection] = []
         self._commands: dict[Connection, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -156,10 +167,15 @@ class _Follower:
 
         await until(all_answered, "reads with tokens are answered")
 
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
     async def _ask_anew(self, request: bytes, now: float, due: float) -> None:
         _, connection = await self._loop.create_connection(
             lambda: Connection(self._answered), _HOST, self._follow.port
         )
+        self._connections.append(connection)
         self._ask(connection, request, now, due)
 
     def _ask(self, connection: Connection, request: bytes, now: float, due: float) -> None:

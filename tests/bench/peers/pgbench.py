@@ -85,9 +85,10 @@ def _measure(admin_url: str, clients: int, seconds: float, rate: float | None) -
 
 def _command(admin_url: str, clients: int, seconds: float, rate: float | None) -> list[str]:
     address = urlparse(admin_url)
+    lasts = math.ceil(seconds + clients / _CONNECTED_IN_A_SECOND)
     return [
         binary("pgbench"), "-n", "-M", "prepared", "-l", "-c", str(clients),
-        "-j", str(min(2, clients)), "-T", str(math.ceil(seconds + clients / _CONNECTED_IN_A_SECOND)),
+        "-j", str(min(2, clients)), "-T", str(lasts),
         "-h", str(address.hostname), "-p", str(address.port), "-U", ROLE,
         *(["-R", f"{rate:.1f}"] if rate else []),
     ]  # fmt: skip
