@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.kafka import bootstrap_servers
-from shared.settings import ProcessSettings
+from shared.kafka_access import KafkaAccess
 
 DAY_MS: Final = 24 * 3600 * 1000
 
 
-class RelaySettings(ProcessSettings):
+class RelaySettings(KafkaAccess):
     """`relay`. Each field is the environment variable of that name in upper case.
 
     LEASE_SECONDS: for so long a dead relay's shards rest before another one takes them.
@@ -19,7 +18,6 @@ class RelaySettings(ProcessSettings):
     """
 
     database_url: str
-    kafka_bootstrap_servers: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
     lease_seconds: float = Field(10, ge=1, le=600)
     check_seconds: float = Field(10, ge=0.1, le=60)
@@ -27,9 +25,3 @@ class RelaySettings(ProcessSettings):
     segment_ms: int = Field(DAY_MS, ge=1000)
     replication_factor: int = Field(-1, ge=-1, le=100)
     port: int = Field(8081, ge=0, le=65535)
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _names_servers(cls, text: str) -> str:
-        bootstrap_servers(text)
-        return text
