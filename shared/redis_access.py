@@ -22,6 +22,12 @@ class RedisAccess(ProcessSettings):
     redis_cluster: bool = False
     redis_ca_file: str | None = None
 
+    @field_validator("redis_cluster", mode="before")
+    @classmethod
+    def _so_many_primaries(cls, given: object) -> object:
+        """`make up` says how many there are; here it matters whether there are any."""
+        return given != "0" if isinstance(given, str) and given.isdigit() else given
+
     @field_validator("redis_url")
     @classmethod
     def _names_nodes(cls, url: str) -> str:

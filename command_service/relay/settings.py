@@ -14,6 +14,8 @@ class RelaySettings(KafkaAccess):
     """`relay`. Each field is the environment variable of that name in upper case.
 
     LEASE_SECONDS: for so long a dead relay's shards rest before another one takes them.
+    REPLICATION_FACTOR and MIN_INSYNC_REPLICAS are for topics that the relay makes; unset (-1 for
+    the first), the brokers' defaults hold.
     RETENTION_MS is for the topics that carry personal data; `products` is kept for ever.
     """
 
@@ -24,4 +26,5 @@ class RelaySettings(KafkaAccess):
     retention_ms: int = Field(7 * DAY_MS, ge=1000)
     segment_ms: int = Field(DAY_MS, ge=1000)
     replication_factor: int = Field(-1, ge=-1, le=100)
+    min_insync_replicas: int | None = Field(None, ge=1, le=100)
     port: int = Field(8081, ge=0, le=65535)

@@ -94,8 +94,9 @@ class Starting:
 
 def stop_all(supervision: Supervision) -> None:
     """The services first, so that what they are at can still be written; then the servers."""
-    servers = ("postgres", "kafka", "redis")
-    supervision.stop([name for name in supervision.statuses() if name not in servers])
+    names = list(supervision.statuses())
+    servers = [name for name in names if name.startswith(("postgres", "kafka", "redis"))]
+    supervision.stop([name for name in names if name not in servers])
     supervision.stop(servers)
     supervision.shut_down()
 
