@@ -52,10 +52,10 @@ rootLogger.level=warn
 rootLogger.appenderRef.console.ref=console
 """
 
+HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
+# Several on one machine start at the same time: they compile less, and collect in one thread each.
+SMALL_HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 JAVA_OPTIONS = (
-    "-Xms256m",
-    "-Xmx512m",
-    "-XX:+UseG1GC",
     "-XX:+ExitOnOutOfMemoryError",
     # Two things that Java 25 and log4j would else warn of at every start and stop.
     "--sun-misc-unsafe-memory-access=allow",
@@ -109,6 +109,10 @@ class Kafka(Server):
     def bootstrap_servers(self) -> str:
         return self.address
 
+    def format_options(self) -> list[str]:
+        """What else the storage is formatted with."""
+        return []
+
     def prepare(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         logs = self.data_dir / "logs"
@@ -141,7 +145,8 @@ class Kafka(Server):
 
     def _java_args(self, class_path: str) -> str:
         logging = f"-Dlog4j2.configurationFile={self._file('log4j2.properties')}"
-        return "\n".join([*JAVA_OPTIONS, f'"{logging}"', "-cp", f'"{class_path}"']) + "\n"
+        heap = HEAP if len(self._quorum.controllers) == 1 else SMALL_HEAP
+        return "\n".join([*heap, *JAVA_OPTIONS, f'"{logging}"', "-cp", f'"{class_path}"']) + "\n"
 
     def _properties(self, logs: Path) -> str:
         controllers = self._quorum.controllers
@@ -167,6 +172,7 @@ class Kafka(Server):
         command += ["kafka.tools.StorageTool", "format"]
         command += [
             f"--cluster-id={self._quorum.cluster_id}",
+            *self.format_options(),
             "-c",
             str(self._file("format.properties")),
         ]
