@@ -26,6 +26,7 @@ from shared.http.metrics import process_registry
 from shared.http.server import listen, serve
 from shared.kafka import require_fast_records
 from shared.log import Log, PostgresLog
+from shared.memory import settle_memory
 
 _LOOK_SECONDS: Final = 1.0
 _STUCK_SECONDS: Final = 60.0
@@ -54,6 +55,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
         health.require("views", watch.views)
         health.require("forked", watch.forks)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
+        settle_memory()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_SECONDS))
             watching = tasks.create_task(watch.run(_LOOK_SECONDS, looking))

@@ -1,7 +1,6 @@
 """`python -m query_service`: builds the service out of its parts, and runs it."""
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +32,7 @@ from shared.http.metrics import process_registry
 from shared.http.operations import Operation
 from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
+from shared.memory import settle_memory
 from shared.redis_cluster import Cluster
 
 _GRACE_S: Final = 12.0
@@ -70,7 +70,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
                 tasks.create_task(job)
                 for job in (keys.run(), watcher.watch(), _end_waits(watcher, stop))
             ]
-            _settle_memory()
+            settle_memory()
             await serving
             for task in aside:
                 task.cancel()
@@ -151,10 +151,3 @@ async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:
     await stop.wait()
     await asyncio.sleep(_LAST_WAITS_S)
     watcher.stop()
-
-
-def _settle_memory() -> None:
-    """What start-up made stays; collecting it again and again would cost every request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

@@ -1,4 +1,4 @@
-"""The promises on three brokers, a Redis Cluster with failover, and two of each of our processes."""
+"""The promises on three brokers, a Redis Cluster with failover, and two of each of ours."""
 
 from typing import Final
 
