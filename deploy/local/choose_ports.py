@@ -44,7 +44,7 @@ def choose_ports(
             continue
         chosen[name] = asked.get(known) or had.get(name) or DEFAULTS[known]
         _insist(name, known, chosen[name], chosen, ours, is_free)
-        if name == "kafka":
+        if known == "kafka":
             (controller,) = companions(name)
             chosen[controller] = chosen[name] + 1
             _insist("kafka's controller", known, chosen[controller], chosen, ours, is_free)
