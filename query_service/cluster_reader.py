@@ -112,15 +112,26 @@ class ClusterReader:
 
 
 async def fetch_from_cluster(cluster: Cluster, keys: Sequence[str]) -> Values:
-    """The values of these keys, all nodes asked at once. Raises what is in REDIS_DOWN."""
+    """The values of these keys, all nodes asked at once. Raises what is in REDIS_DOWN.
+
+    For the watcher alone: what a node has that does not answer is None, as long as another one
+    does. Whoever waits for it reads again, and is told.
+    """
     questions = _by_shard(keys, ())
     groups = await cluster.by_owner(questions)
-    answers: dict[str, Reading] = {}
-    for part in await _all(
-        _ask_node(cluster, address, [questions[shard] for shard in shards])
-        for address, shards in groups.items()
-    ):
-        answers |= part
+    parts = await asyncio.gather(
+        *(
+            _ask_node(cluster, address, [questions[shard] for shard in shards])
+            for address, shards in groups.items()
+        ),
+        return_exceptions=True,
+    )
+    answers = {shard: Reading([None] * len(q.keys), []) for shard, q in questions.items()}
+    failures = [part for part in parts if isinstance(part, BaseException)]
+    if len(failures) == len(parts):
+        raise failures[0]
+    for part in parts:
+        answers |= {} if isinstance(part, BaseException) else part
     return _in_order(answers, keys, ()).values
 
 

@@ -103,18 +103,19 @@ class Cluster:
     async def run_each(
         self, shards: Iterable[str], work: Callable[[Node, list[str]], Awaitable[T]]
     ) -> list[T]:
-        """`work` on all nodes at once, each with its shards; repeats are as for `run`."""
+        """`work` on all nodes at once, each with its shards; repeats are as for `run`.
+
+        Nodes that do not answer are left out. Raises where none does.
+        """
         groups = await self.by_owner(shards)
         done = await asyncio.gather(
             *(self._run_group(address, group, work) for address, group in groups.items()),
             return_exceptions=True,
         )
-        results: list[T] = []
-        for outcome in done:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            results += outcome
-        return results
+        failures = [outcome for outcome in done if isinstance(outcome, BaseException)]
+        if failures and len(failures) == len(done):
+            raise failures[0]
+        return [one for part in done if not isinstance(part, BaseException) for one in part]
 
     async def by_owner(self, shards: Iterable[str]) -> dict[Address, list[str]]:
         groups: dict[Address, list[str]] = {}

@@ -15,12 +15,12 @@ SETTING: Final = "UPGRADE_FROM"
 
 def missing() -> str | None:
     """Why there is no version before this one to be had, or None."""
-    return None if _commit() else "git has no commit before this one here (a shallow clone?)"
+    return None if commit_before(ROOT) else "git has no commit before this one here (a shallow clone?)"
 
 
 def check_out(directory: Path) -> Path:
     """A directory with the tree of that version."""
-    commit = _commit()
+    commit = commit_before(ROOT)
     assert commit is not None
     tree = directory / "previous"
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True)
@@ -29,17 +29,18 @@ def check_out(directory: Path) -> Path:
     return tree
 
 
-def _commit() -> str | None:
+def commit_before(root: Path) -> str | None:
+    """What git knows it by; None where there is none, or no git."""
     if chosen := os.environ.get(SETTING):
-        return _git("rev-parse", "--verify", "--quiet", f"{chosen}^{{commit}}")
-    before = _git("rev-parse", "--verify", "--quiet", "HEAD~1^{commit}")
-    released = before and _git("describe", "--tags", "--abbrev=0", before)
+        return _git(root, "rev-parse", "--verify", "--quiet", f"{chosen}^{{commit}}")
+    before = _git(root, "rev-parse", "--verify", "--quiet", "HEAD~1^{commit}")
+    released = before and _git(root, "describe", "--tags", "--abbrev=0", before)
     return released or before
 
 
-def _git(*command: str) -> str | None:
+def _git(root: Path, *command: str) -> str | None:
     try:
-        done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(["git", *command], cwd=root, capture_output=True, text=True)
     except FileNotFoundError:
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None

@@ -43,6 +43,8 @@ EDGES: Final = (
     "projector-redis",
     "query-service-redis",
 )
+_ON_THEIR_WAY: Final = 1.0
+"""Seconds after which whoever chose a process before it rested has reached it."""
 Environment = Mapping[str, Mapping[str, str]]
 
 
@@ -240,6 +242,7 @@ class World:
     async def leave(self, name: str, number: signal.Signals) -> None:
         """It gets no more requests, and ends; asked to, it must do so in order."""
         self._resting.add(name)
+        await asyncio.sleep(_ON_THEIR_WAY)
         process = self.processes[name]
         self.remove(name, number)
         status = await asyncio.to_thread(process.wait)

@@ -160,6 +160,7 @@ async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_o
     assert await store.write(SHARD, b"", FIRST)
     dying = nodes.primary_of(SHARD)
     other = next(f"users.{n}" for n in range(12) if nodes.primary_of(f"users.{n}") is not dying)
+    assert await store.write(other, b"", Writes(Checkpoint(5, 4, "e5")))
     await until(lambda: _same(nodes, dying), "the replica has all")
     dying.kill()
     try:
@@ -167,7 +168,10 @@ async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_o
 
         async def answered() -> bool:
             nonlocal refused
-            assert await reader.get([checkpoint_key(other)]) == [None]
+            assert await reader.get([checkpoint_key(other)]) == [b"5 4 e5 0"]
+            seen = await fetch_from_cluster(cluster, [checkpoint_key(SHARD), checkpoint_key(other)])
+            assert seen[1] == b"5 4 e5 0"
+            assert (await store.checkpoints([SHARD, other]))[other] == b"5 4 e5 0"
             try:
                 assert await reader.get([KEY]) == [b"x"]
                 return await store.write(SHARD, STORED, SECOND)
