@@ -15,7 +15,9 @@ SETTING: Final = "UPGRADE_FROM"
 
 def missing() -> str | None:
     """Why there is no version before this one to be had, or None."""
-    return None if commit_before(ROOT) else "git has no commit before this one here (a shallow clone?)"
+    if commit_before(ROOT):
+        return None
+    return "git has no commit before this one here, as in a shallow clone"
 
 
 def check_out(directory: Path) -> Path:
