@@ -7,7 +7,10 @@ RELAYS ?= 1
 PROJECTORS ?= 1
 COMMAND_SERVICES ?= 1
 QUERY_SERVICES ?= 1
-export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES
+# How many brokers Kafka has, and primaries (each with a replica) a Redis Cluster; 0: one Redis.
+BROKERS ?= 1
+REDIS_CLUSTER ?= 0
+export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
 ARGS ?=
 WORKERS ?= 3
 IMAGE ?= tandem:local
@@ -33,7 +36,7 @@ help: ## this list
 demo: .venv ## sets up, starts everything, shows one order from POST to view, leaves nothing running
 	@$(VENV_PYTHON) -m deploy.local demo
 
-up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2)
+up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2 BROKERS=3 REDIS_CLUSTER=3)
 	@$(VENV_PYTHON) -m deploy.local up
 
 down: .venv ## stops it; the data stays
