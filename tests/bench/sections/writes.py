@@ -61,7 +61,7 @@ async def _everything(world: World, options: Options) -> AsyncIterator[tuple[Ben
     async with world.shop() as shop:
         options.say("a shop for Tandem, one for its peers")
         await shop.filler.shop(CUSTOMERS, PRODUCTS)
-        await make_peers_database(world.postgres.url())
+        await make_peers_database(world.postgres)
         await shop.run("command-service", "relay", "projector")
         await shop.level()
         environment = {
@@ -85,9 +85,7 @@ def _subjects(world: World, shop: BenchShop, plain: Peer, clients: int, seconds:
     plain_orders = place_orders(numbered[:1000], numbered, authorization)
 
     async def pgbench(rate: float | None) -> Found:
-        return await run_pgbench(
-            world.postgres.url(), _MOST_CLIENTS if rate else clients, seconds, rate
-        )
+        return await run_pgbench(world.postgres, _MOST_CLIENTS if rate else clients, seconds, rate)
 
     own = Job(shop.stack["command-service"].port, orders, clients, seconds)
     theirs = Job(plain.port, plain_orders, clients, seconds)
@@ -98,7 +96,7 @@ def _subjects(world: World, shop: BenchShop, plain: Peer, clients: int, seconds:
             load_of(own, _MOST_CLIENTS),
             apart=shop.publishing_sessions,
         ),
-        Subject("pgbench", (server,), pgbench, with_generator=True),
+        Subject("pgbench", (), pgbench, with_generator=True),
         Subject("plain FastAPI", (plain.pid, server), load_of(theirs, _MOST_CLIENTS)),
     )
 
@@ -175,8 +173,7 @@ def _told(subjects: Subjects) -> str:
 
 def _remark(subjects: Subjects) -> str:
     spent = ", ".join(
-        f"{s.name} {s.generator_us:.0f} µs"
-        for s in (subjects.tandem, subjects.pgbench, subjects.plain)
+        f"{s.name} {s.generator_us:.0f} µs" for s in (subjects.tandem, subjects.plain)
     )
     return (
         "PlaceOrder per core: orders by CPU second of service and PostgreSQL together, without "
