@@ -7,9 +7,15 @@ RELAYS ?= 1
 PROJECTORS ?= 1
 COMMAND_SERVICES ?= 1
 QUERY_SERVICES ?= 1
-export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES
+# How many brokers Kafka has, and primaries (each with a replica) a Redis Cluster; 0: one Redis.
+BROKERS ?= 1
+REDIS_CLUSTER ?= 0
+export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
 ARGS ?=
 WORKERS ?= 3
+IMAGE ?= tandem:local
+ENGINE ?= docker
+BASE_IMAGE ?=
 # Which faults, from which seed (chosen by chance unless given), for how long each.
 SCENARIO ?= kill
 SEED ?=
@@ -19,7 +25,7 @@ SECONDS ?= 30
 SECTION ?= all
 ORDERS ?= 10000,100000
 
-.PHONY: help .venv demo up down ps reset token test check contracts faults bench
+.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
@@ -30,7 +36,7 @@ help: ## this list
 demo: .venv ## sets up, starts everything, shows one order from POST to view, leaves nothing running
 	@$(VENV_PYTHON) -m deploy.local demo
 
-up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2)
+up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2 BROKERS=3 REDIS_CLUSTER=3)
 	@$(VENV_PYTHON) -m deploy.local up
 
 down: .venv ## stops it; the data stays
@@ -54,12 +60,21 @@ faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS
 bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
 	@$(VENV_PYTHON) -m tests.bench --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
-check: .venv ## lint, format, types, import rules, published contracts
+check: .venv ## lint, format, types, import rules, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy tests
 	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m deploy.contracts check
+	$(VENV_PYTHON) -m deploy.manifests check
 
 contracts: .venv ## writes the published contracts (OpenAPI, AsyncAPI, JSON Schema); refuses to break them
 	@$(VENV_PYTHON) -m deploy.contracts write
+
+manifests: .venv ## renders the overlays in deploy/kubernetes, and the table of settings, anew
+	@$(VENV_PYTHON) -m deploy.manifests write
+
+image: ## builds the image (IMAGE=tandem:local, ENGINE=docker, BASE_IMAGE=python:…)
+	$(ENGINE) build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	  --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude '*') .

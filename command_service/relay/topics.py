@@ -8,7 +8,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
-from command_service.relay.settings import RelaySettings
+from command_service.relay.settings import TopicSettings
 from shared.contracts.shards import TOPICS
 from shared.kafka import Kafka
 
@@ -18,11 +18,13 @@ KEPT_FOR_EVER: Final = frozenset({"products"})
 logger = structlog.get_logger(__name__)
 
 
-def topic_configs(topic: str, settings: RelaySettings) -> dict[str, str]:
+def topic_configs(topic: str, settings: TopicSettings) -> dict[str, str]:
     """Personal data must end: only closed segments are deleted, so they are closed early enough."""
     retention = -1 if topic in KEPT_FOR_EVER else settings.retention_ms
     segment = settings.segment_ms if retention < 0 else min(settings.segment_ms, retention)
+    in_sync = settings.min_insync_replicas
     return {
+        **({"min.insync.replicas": str(in_sync)} if in_sync else {}),
         "cleanup.policy": "delete",
         "retention.ms": str(retention),
         "retention.bytes": "-1",
@@ -34,7 +36,7 @@ def topic_configs(topic: str, settings: RelaySettings) -> dict[str, str]:
 class Topics:
     """The topics as they were last seen. `problems` is empty when all may be published to."""
 
-    def __init__(self, kafka: Kafka, settings: RelaySettings) -> None:
+    def __init__(self, kafka: Kafka, settings: TopicSettings) -> None:
         self._kafka, self._settings = kafka, settings
         self.problems: dict[str, str] = dict.fromkeys(TOPICS, "the topics were not seen yet")
         self.unreachable: str | None = None
@@ -88,7 +90,8 @@ class Topics:
                 name=topic,
                 num_partitions=self._settings.partitions,
                 replication_factor=self._settings.replication_factor,
-                replica_assignments={},
+                # The client's own way to say that the brokers' default holds.
+                replica_assignments={} if self._settings.replication_factor == -1 else None,
                 topic_configs=topic_configs(topic, self._settings),
             )
             for topic in missing
