@@ -30,6 +30,14 @@ class Subjects:
     pgbench: Subject
     plain: Subject
 
+    def at(self, clients: int) -> tuple[Subject, ...]:
+        """Those that tell something at this number of clients."""
+        if clients == 1:
+            return self.tandem, self.plain
+        if clients == 256:
+            return self.tandem, self.pgbench
+        return self.tandem, self.pgbench, self.plain
+
 
 async def writes(world: World, options: Options) -> Result:
     """The relay and the projector run, as they do in earnest; the peers have neither."""
@@ -40,13 +48,13 @@ async def writes(world: World, options: Options) -> Result:
         }
         for number in range(options.rounds):
             for clients, subjects in by_clients.items():
-                for subject in (subjects.tandem, subjects.pgbench, subjects.plain):
+                for subject in subjects.at(clients):
                     await subject.measure()
                     await shop.level()
-                options.say(f"round {number + 1}, {clients} clients: {_told(subjects)}")
+                options.say(f"round {number + 1}, {clients} clients: {_told(subjects.at(clients))}")
         result = Result(_rows(by_clients), remarks=[_remark(by_clients[64])])
         result.remarks.append(await _costs(world, shop, by_clients[64].tandem))
-        for subject in (by_clients[64].tandem, by_clients[64].pgbench, by_clients[64].plain):
+        for subject in by_clients[64].at(64):
             result.points += await subject.curve(_CHART)
             await shop.level()
         if options.profiles:
@@ -164,10 +172,10 @@ def _no_fall(many: Subject, fewer: Subject) -> Row:
     return Row("PlaceOrder, 256 clients", figure, limit, times(ratio), "no fall", ratio >= 0.95)
 
 
-def _told(subjects: Subjects) -> str:
+def _told(subjects: tuple[Subject, ...]) -> str:
     return ", ".join(
         f"{s.name} {rate(s.rounds[-1].rate)} ({rate(s.rounds[-1].per_core)} per core)"
-        for s in (subjects.tandem, subjects.pgbench, subjects.plain)
+        for s in subjects
     )
 
 
