@@ -8,12 +8,13 @@ import psutil
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of all threads, and of its children, ended or not."""
-    process = psutil.Process(pid)
+    """User and system time of all threads, and of its children, ended or not; 0 if it is gone."""
     total = 0.0
-    for member in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += sum(member.cpu_times()[:4])
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for member in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(member.cpu_times()[:4])
     return total
 
 

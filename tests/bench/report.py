@@ -1,10 +1,13 @@
-"""Keeps what sections found, and writes from all that is kept what the documentation shows."""
+"""Keeps what sections found, and writes the documentation's part from all that is kept."""
 
 import os
 import platform
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import orjson
 from pydantic import TypeAdapter
@@ -14,30 +17,43 @@ from tests.bench.figures import Profile, Result
 from tests.bench.sections.registry import SECTIONS
 from tests.bench.table import for_documents
 
-_RESULT = TypeAdapter(Result)
+_DOCS: Final = Path(__file__).parents[2] / "docs"
 
 
-def keep(directory: Path, results: Mapping[str, Result]) -> None:
-    """A file for each section; `table.md`, `profiles.md` and charts from those of all sections.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A section's result; `load` is the machine's load average just before, by other work."""
 
-    So that sections can be measured one at a time, when the machine is quiet.
-    """
+    result: Result
+    load: float
+    at: str
+
+
+_KEPT: Final = TypeAdapter(Kept)
+
+
+def keep(directory: Path, results: Mapping[str, tuple[Result, float]]) -> None:
+    """A file for each section, so that sections can be measured one at a time."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name, result in results.items():
-        (directory / f"{name}.json").write_bytes(orjson.dumps(_RESULT.dump_python(result)))
-    kept = [path for name in SECTIONS if (path := directory / f"{name}.json").exists()]
-    found = [_RESULT.validate_json(path.read_bytes()) for path in kept]
-    remarks = [f"- {remark}" for result in found for remark in result.remarks]
-    rows = for_documents([row for result in found for row in result.rows])
-    text = "\n\n".join([f"{machine()}; {datetime.now(UTC):%Y-%m-%d}.", rows, "\n".join(remarks)])
-    (directory / "table.md").write_text(text + "\n")
-    profiles = [_profile(seen) for result in found for seen in result.profiles]
-    (directory / "profiles.md").write_text("\n\n".join(profiles) + "\n")
-    points = [point for result in found for point in result.points]
+    at = f"{datetime.now(UTC):%Y-%m-%d}"
+    for name, (result, load) in results.items():
+        kept = _KEPT.dump_python(Kept(result, load, at))
+        (directory / f"{name}.json").write_bytes(orjson.dumps(kept))
+
+
+def document(directory: Path, docs: Path = _DOCS) -> None:
+    """Puts table, profiles and charts of all that is kept into docs/performance.md."""
+    paths = [path for name in SECTIONS if (path := directory / f"{name}.json").exists()]
+    kept = [_KEPT.validate_json(path.read_bytes()) for path in paths]
+    page = docs / "performance.md"
+    text = _between(page.read_text(), "table", _table(kept))
+    profiles = [_profile(seen) for of in kept for seen in of.result.profiles]
+    page.write_text(_between(text, "profiles", "\n\n".join(profiles)))
+    points = [point for of in kept for point in of.result.points]
     for title in dict.fromkeys(point.chart for point in points):
-        own = [point for point in points if point.chart == title]
-        name = title.lower().replace(" ", "-")
-        (directory / f"{name}.svg").write_text(chart(title, own))
+        picture = chart(title, [point for point in points if point.chart == title])
+        (docs / "charts").mkdir(exist_ok=True)
+        (docs / "charts" / f"{title.lower().replace(' ', '-')}.svg").write_text(picture)
 
 
 def machine() -> str:
@@ -48,6 +64,24 @@ def machine() -> str:
         names = [line for line in described.read_text().splitlines() if "model name" in line]
         cpu = names[0].partition(":")[2].strip() if names else cpu
     return f"{os.cpu_count()} × {cpu}, {platform.system()}, Python {platform.python_version()}"
+
+
+def _table(kept: list[Kept]) -> str:
+    loads = [of.load for of in kept]
+    days = sorted({of.at for of in kept})
+    heading = (
+        f"{machine()}; {' and '.join(days)}. Load average by other work when the sections began:"
+        f" {min(loads):.1f} to {max(loads):.1f}."
+    )
+    rows = for_documents([row for of in kept for row in of.result.rows])
+    remarks = "\n".join(f"- {remark}" for of in kept for remark in of.result.remarks)
+    return "\n\n".join([heading, rows, remarks])
+
+
+def _between(text: str, name: str, part: str) -> str:
+    """The text with what stands between the marks `<!-- name -->` and `<!-- end -->` replaced."""
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    return marks.sub(lambda match: f"{match[1]}{part}{match[2]}", text)
 
 
 def _profile(seen: Profile) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.figures import Result
-from tests.bench.report import keep
+from tests.bench.report import document, keep
 from tests.bench.sections.registry import SECTIONS
 from tests.bench.sections.section import Options
 from tests.bench.table import for_terminal
@@ -36,25 +37,30 @@ def main() -> None:
         _tell(f"what its processes said is in {directory}")
         raise
     shutil.rmtree(directory, ignore_errors=True)
-    rows = [row for result in results.values() for row in result.rows]
+    rows = [row for result, _ in results.values() for row in result.rows]
     _tell("\n" + for_terminal(rows))
-    for result in results.values():
+    for result, _ in results.values():
         _tell("".join(f"\n{remark}" for remark in result.remarks))
     _tell(f"\n{time.monotonic() - begun:.0f} seconds")
-    if options.keep:
-        keep(Path(options.keep), results)
+    keep(Path(options.keep), results)
+    if options.document:
+        document(Path(options.keep))
 
 
-async def _run(names: Sequence[str], options: Options, directory: Path) -> dict[str, Result]:
+async def _run(
+    names: Sequence[str], options: Options, directory: Path
+) -> dict[str, tuple[Result, float]]:
+    """Each section's result, and the load average before it began."""
     world = World(directory)
-    _tell("starting PostgreSQL, Valkey and Kafka")
+    load = os.getloadavg()[0]
+    _tell(f"load average {load:.1f}; starting PostgreSQL, Valkey and Kafka")
     try:
         await world.start()
         results = {}
         for name in names:
             _tell(f"\n{name}")
             begun = time.monotonic()
-            results[name] = await SECTIONS[name](world, options)
+            results[name] = (await SECTIONS[name](world, options), load)
             _say(f"{time.monotonic() - begun:.0f} seconds")
         return results
     finally:
@@ -69,7 +75,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--orders", default="10000,100000", help="sizes that lists are read at")
     parser.add_argument("--events", type=int, default=200_000, help="of a backlog")
     parser.add_argument("--no-profiles", action="store_true", help="measure only")
-    parser.add_argument("--keep", help="a directory to write table, profiles and chart to")
+    parser.add_argument("--keep", default=".tandem/bench", help="where results are kept")
+    parser.add_argument("--document", action="store_true", help="and put into docs/performance.md")
     return parser.parse_args()
 
 

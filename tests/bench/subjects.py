@@ -1,6 +1,6 @@
 """A server under load: what each round gave, and the medians."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,19 +47,25 @@ class Round:
 
 @dataclass(slots=True)
 class Subject:
-    """`pids` are the processes whose CPU counts; `with_generator`: the load generator's as well."""
+    """`pids` are the processes whose CPU counts, but for those of `apart` among their children.
+
+    `with_generator`: the load generator's counts as well.
+    """
 
     name: str
     pids: tuple[int, ...]
     load: Load
     with_generator: bool = False
+    apart: Callable[[], Awaitable[Sequence[int]]] | None = None
     rounds: list[Round] = field(default_factory=list)
 
     async def measure(self) -> Found:
         """One more round, as fast as it goes."""
-        with measured(*self.pids) as cpu:
+        apart = () if self.apart is None else await self.apart()
+        with measured(*self.pids) as cpu, measured(*apart) as of_others:
             found = await self.load(None)
-        spent = cpu.seconds + (found.cpu_seconds if self.with_generator else 0)
+        spent = cpu.seconds - of_others.seconds
+        spent += found.cpu_seconds if self.with_generator else 0
         self.rounds.append(Round.of(found, spent))
         return found
 

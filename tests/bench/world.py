@@ -94,6 +94,14 @@ class BenchShop:
         for name in names:
             await asyncio.to_thread(self.stack.processes.pop(name).stop)
 
+    async def publishing_sessions(self) -> list[int]:
+        """The processes with which PostgreSQL serves the relay and the projector."""
+        rows = await self.admin.fetch(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE usename IN ('tandem_relay', 'tandem_log_reader')"
+        )
+        return [row["pid"] for row in rows]
+
     async def heads(self) -> Mapping[str, int]:
         """The log's last positions."""
         rows = await self.admin.fetch("SELECT shard, max(position) FROM log GROUP BY shard")

@@ -11,13 +11,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlparse
 
 import asyncpg
 import orjson
 
-from deploy.local.servers.postgres import binary
+from deploy.local.ports import HOST
+from deploy.local.secrets import ADMIN
+from deploy.local.servers.postgres import Postgres, binary
 from tests.bench.load.job import Found, LoadFailed
+from tests.bench.processes import measured
 
 DATABASE: Final = "peers"
 ROLE: Final = "peer"
@@ -27,23 +29,22 @@ _HERE: Final = Path(__file__).parent
 _ID: Final = "('00000000-0000-7000-8000-' || lpad(to_hex(:{}::bigint), 12, '0'))::uuid"
 
 
-async def make_peers_database(admin_url: str) -> None:
+async def make_peers_database(server: Postgres) -> None:
     """Customers 1 to 1000 and products 1 to 3000, in a database of their own."""
-    server = await asyncpg.connect(admin_url, database="postgres")
-    await server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-    await server.execute(f"CREATE DATABASE {DATABASE}")
-    await server.execute(_make_role(admin_url))
-    await server.close()
-    own = await asyncpg.connect(admin_url, database=DATABASE)
+    admin = await asyncpg.connect(server.url(database="postgres"))
+    await admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    await admin.execute(f"CREATE DATABASE {DATABASE}")
+    await admin.execute(_make_role(server.passwords[ADMIN]))
+    await admin.close()
+    own = await asyncpg.connect(server.url(database=DATABASE))
     for statement in (_HERE / "shop.sql").read_text().split(";\n"):
         if statement.strip():
             await own.execute(statement)
     await own.close()
 
 
-def _make_role(admin_url: str) -> str:
+def _make_role(password: str) -> str:
     """Whoever connects for each run must not pay thousands of hashes for it."""
-    password = urlparse(admin_url).password
     return f"""
         SET scram_iterations = 1;
         DROP ROLE IF EXISTS {ROLE};
@@ -58,51 +59,56 @@ def numbered_id(number: int) -> str:
 
 
 async def run_pgbench(
-    admin_url: str, clients: int, seconds: float, rate: float | None = None
+    server: Postgres, clients: int, seconds: float, rate: float | None = None
 ) -> Found:
-    """Latencies count from when a transaction was due. Raises LoadFailed if one failed."""
-    return await asyncio.to_thread(_measure, admin_url, clients, seconds, rate)
+    """Latencies count from when a transaction was due; CPU is pgbench's and the server's.
+
+    What connecting costs is left out. Raises LoadFailed if a transaction failed.
+    """
+    return await asyncio.to_thread(_measure, server, clients, seconds, rate)
 
 
-def _measure(admin_url: str, clients: int, seconds: float, rate: float | None) -> Found:
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        script = directory / "place_order.sql"
-        script.write_text(_script())
-        command = _command(admin_url, clients, seconds, rate)
-        command += ["-f", str(script), "--log-prefix", str(directory / "log"), DATABASE]
-        environment = {**os.environ, "PGPASSWORD": urlparse(admin_url).password or ""}
-        said, cpu = _run(command, environment, directory / "said")
-        logs = "".join(log.read_text() for log in directory.glob("log.*"))
-    if "number of failed transactions: 0 " not in said:
-        raise LoadFailed(f"pgbench: {said[-500:]}")
+def _measure(server: Postgres, clients: int, seconds: float, rate: float | None) -> Found:
+    lasts = math.ceil(seconds + clients / _CONNECTED_IN_A_SECOND)
+    _, connecting = _run(server, clients, ["-t", "1"])
+    limit = ["-R", f"{rate:.1f}"] if rate else []
+    logs, spent = _run(server, clients, ["-T", str(lasts), *limit])
     rows = [line.split() for line in logs.splitlines()]
+    if not rows:
+        raise LoadFailed("pgbench had no time for a transaction: its clients took all to connect")
     ends = [int(row[4]) + int(row[5]) / 1e6 for row in rows]
     latencies = [int(row[2]) / 1e6 for row in rows]
     begun = min(map(float.__sub__, ends, latencies))
-    return Found(sorted(latencies), seconds=max(ends) - begun, cpu_seconds=cpu)
+    return Found(
+        sorted(latencies), seconds=max(ends) - begun, cpu_seconds=max(spent - connecting, 0.01)
+    )
 
 
-def _command(admin_url: str, clients: int, seconds: float, rate: float | None) -> list[str]:
-    address = urlparse(admin_url)
-    lasts = math.ceil(seconds + clients / _CONNECTED_IN_A_SECOND)
-    return [
-        binary("pgbench"), "-n", "-M", "prepared", "-l", "-c", str(clients),
-        "-j", str(min(2, clients)), "-T", str(lasts),
-        "-h", str(address.hostname), "-p", str(address.port), "-U", ROLE,
-        *(["-R", f"{rate:.1f}"] if rate else []),
-    ]  # fmt: skip
-
-
-def _run(command: list[str], environment: dict[str, str], output: Path) -> tuple[str, float]:
-    with output.open("wb") as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    text = output.read_text()
-    if process.returncode:
-        raise LoadFailed(f"pgbench: {text[-500:]}")
-    return text, usage.ru_utime + usage.ru_stime
+def _run(server: Postgres, clients: int, limits: list[str]) -> tuple[str, float]:
+    """What it logs, a line for each transaction, and the CPU seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "place_order.sql").write_text(_script())
+        command = [
+            binary("pgbench"), "-n", "-M", "prepared", "-l", "--log-prefix", "log",
+            "-f", "place_order.sql", "-c", str(clients), "-j", str(min(2, clients)), *limits,
+            "-h", HOST, "-p", str(server.port), "-U", ROLE, DATABASE,
+        ]  # fmt: skip
+        with measured(server.pid or 0) as cpu, (directory / "said").open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, "PGPASSWORD": server.passwords[ADMIN]},
+                cwd=directory,
+                stdout=output,
+                stderr=output,
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        said = (directory / "said").read_text()
+        if process.returncode or "number of failed transactions: 0 " not in said:
+            raise LoadFailed(f"pgbench: {said[-500:]}")
+        logs = "".join(log.read_text() for log in directory.glob("log.*"))
+        return logs, cpu.seconds + usage.ru_utime + usage.ru_stime
 
 
 def _script() -> str:

@@ -17,7 +17,7 @@ async def scaling(world: World, options: Options) -> Result:
     spent: dict[tuple[str, int], list[float]] = {}
     for number in range(max(1, options.rounds - 1)):
         for count in (1, 2):
-            for kind, micros in (await _each(world, count, options.events // 2)).items():
+            for kind, micros in (await _each(world, count, options.events // 4)).items():
                 spent.setdefault((kind, count), []).append(micros)
                 options.say(f"round {number + 1}: {count} × {kind}: {micros:.1f} µs an event")
     return Result([_row(kind, spent) for kind in _KINDS])
