@@ -16,7 +16,7 @@ COPY projector /app/projector
 COPY query_service /app/query_service
 # Readable by whatever user it runs as, whatever umask the clone was made with; the root is
 # read-only later, so bytecode is made now.
-RUN chmod -R a+rX /opt/tandem /app && /opt/tandem/bin/python -m compileall -q /app
+RUN chmod -R a+rX /app && /opt/tandem/bin/python -m compileall -q /app
 
 FROM ${BASE_IMAGE}
 # What official Python images carry for those who build on them.

@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.compose.prepare import prepare
 from deploy.manifests.agreement import process_complaints
-from deploy.manifests.custom_kinds import schemas
+from deploy.manifests.custom_kinds import definitions, schemas
 from deploy.manifests.judging import policy_complaints, schema_complaints
 from deploy.manifests.local_secrets import keys_of, local_secrets
 from deploy.manifests.measured import metric_complaints
@@ -14,10 +15,12 @@ from deploy.manifests.processes import in_compose, in_kubernetes
 from deploy.manifests.references import reference_complaints
 from deploy.manifests.rendering import outdated, rendered, resources
 from deploy.manifests.settings_table import table_complaints
+from deploy.manifests.tools import PROGRAMS, program
 
 
 def all_complaints() -> Iterator[str]:
     """Empty when all is well. Raises StackError where a tool is missing or an overlay broken."""
+    fetch_what_is_missing()
     texts = rendered()
     yield from outdated(texts)
     custom = schemas()
@@ -34,6 +37,15 @@ def all_complaints() -> Iterator[str]:
         yield from (f"{overlay}: {line}" for line in complaints)
     yield from (line for process in in_compose() for line in process_complaints(process))
     yield from table_complaints()
+
+
+def fetch_what_is_missing() -> None:
+    """Tools and definitions, at a time: the first run waits for the network more than it works."""
+    with ThreadPoolExecutor() as pool:
+        building = [pool.submit(program, name) for name in PROGRAMS]
+        pool.submit(definitions).result()
+        for built in building:
+            built.result()
 
 
 def secrets_of_local() -> dict[str, set[str]]:

@@ -27,7 +27,8 @@ _SECONDS: Final = 900
 def program(name: str) -> Path:
     """The path of one of PROGRAMS. Raises StackError where it cannot be built."""
     package = PROGRAMS[name]
-    directory = _directory()
+    directory = _directory() / name
+    directory.mkdir(exist_ok=True)
     path = directory / f"{name}-{package.rpartition('@')[2]}"
     if not path.exists():
         with only_one(directory):
