@@ -13,12 +13,19 @@ REDIS_CLUSTER ?= 0
 export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
 ARGS ?=
 WORKERS ?= 3
+IMAGE ?= tandem:local
+ENGINE ?= docker
+BASE_IMAGE ?=
 # Which faults, from which seed (chosen by chance unless given), for how long each.
 SCENARIO ?= kill
 SEED ?=
 SECONDS ?= 30
 
-.PHONY: help .venv demo up down ps reset token test check contracts faults
+# Which part of the measurements, and at which numbers of orders lists are read.
+SECTION ?= all
+ORDERS ?= 10000,100000
+
+.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
@@ -50,12 +57,24 @@ test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKER
 faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
 	@$(VENV_PYTHON) -m tests.faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-check: .venv ## lint, format, types, import rules, published contracts
+bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
+	@$(VENV_PYTHON) -m tests.bench --section $(SECTION) --orders $(ORDERS) $(ARGS)
+
+check: .venv ## lint, format, types, import rules, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy tests
 	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m deploy.contracts check
+	$(VENV_PYTHON) -m deploy.manifests check
 
 contracts: .venv ## writes the published contracts (OpenAPI, AsyncAPI, JSON Schema); refuses to break them
 	@$(VENV_PYTHON) -m deploy.contracts write
+
+manifests: .venv ## renders the overlays in deploy/kubernetes, and the table of settings, anew
+	@$(VENV_PYTHON) -m deploy.manifests write
+
+image: ## builds the image (IMAGE=tandem:local, ENGINE=docker, BASE_IMAGE=python:…)
+	$(ENGINE) build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	  --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude '*') .

@@ -1,4 +1,7 @@
-"""`python -m command_service {serve,relay,migrate}`. Settings come from the environment."""
+"""`python -m command_service {serve,relay,migrate,await-schema,topics}`.
+
+Settings come from the environment.
+"""
 
 import argparse
 import asyncio
@@ -9,9 +12,10 @@ from typing import TypeVar
 
 import asyncpg
 
+from command_service.await_schema import SchemaMissing, await_schema
 from command_service.installation import WrongPartitions
 from command_service.migrate import CannotMigrate, migrate
-from command_service.settings import MigrateSettings, ServeSettings
+from command_service.settings import AwaitSettings, MigrateSettings, ServeSettings
 from shared.http.jwks import JwksUnreadable
 from shared.http.server import CannotListen, run, stop_on_signals
 from shared.http.worker import run_worker
@@ -52,7 +56,33 @@ def migrate_database() -> None:
     print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
 
 
-COMMANDS = {"serve": serve, "relay": relay, "migrate": migrate_database}
+def await_database() -> None:
+    settings = load_settings(AwaitSettings)
+    try:
+        asyncio.run(await_schema(settings.database_url, settings.await_seconds))
+    except SchemaMissing as error:
+        sys.exit(f"await-schema: {error}")
+
+
+def topics() -> None:
+    from command_service.relay.make_topics import TopicsMissing, make_topics
+    from command_service.relay.settings import MakeTopicsSettings
+
+    settings = load_settings(MakeTopicsSettings)
+    configure_logs("topics", settings.log_level, settings.log_format)
+    try:
+        asyncio.run(make_topics(settings))
+    except TopicsMissing as error:
+        sys.exit(f"topics: {error}")
+
+
+COMMANDS = {
+    "serve": serve,
+    "relay": relay,
+    "migrate": migrate_database,
+    "await-schema": await_database,
+    "topics": topics,
+}
 
 
 S = TypeVar("S", bound=ProcessSettings)

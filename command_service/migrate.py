@@ -51,6 +51,22 @@ async def migrate(database_url: str, partitions: int) -> list[str]:
     return applied
 
 
+async def missing(database_url: str) -> list[str]:
+    """The migrations of this version that the database lacks; any of Tandem's roles may ask.
+
+    Raises what asyncpg raises, OSError included, where it does not answer.
+    """
+    connection: asyncpg.Connection = await asyncpg.connect(database_url, timeout=10)
+    try:
+        rows = await connection.fetch("SELECT name FROM schema_migrations", timeout=10)
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+        rows = []  # the first migration has not come that far
+    finally:
+        await connection.close(timeout=5)
+    done = {row["name"] for row in rows}
+    return [name for name, _ in migrations() if name not in done]
+
+
 async def _apply(connection: asyncpg.Connection, name: str, sql: str) -> None:
     async with connection.transaction():
         await connection.execute(sql)

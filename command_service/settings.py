@@ -29,3 +29,11 @@ class MigrateSettings(ProcessSettings):
     database_url: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
     port: int = 0
+
+
+class AwaitSettings(ProcessSettings):
+    """`await-schema`, with any of the roles: all may see which migrations were applied."""
+
+    database_url: str
+    await_seconds: float = Field(300, gt=0)
+    port: int = 0

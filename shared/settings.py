@@ -1,12 +1,21 @@
-"""Settings come from the environment, once, at the start of a process."""
+"""Settings come from the environment, or from files of secrets, once, at the start of a process."""
 
+import os
 import sys
-from typing import Literal, NoReturn, TypeVar
+from pathlib import Path
+from typing import Final, Literal, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.logs import LogFormat
+
+SECRETS_DIR: Final = "SECRETS_DIR"
+"""Names a directory with a file for each setting that is not in the environment.
+
+A file is named like its variable in lower case, as in `database_url`; white space around its
+content is cut off. A variable that is set, and not empty, wins over the file of its name.
+"""
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -25,11 +34,24 @@ class ProcessSettings(BaseSettings):
 
 
 def load_settings(settings: type[Settings]) -> Settings:
-    """The settings of the environment, or one line per bad one and exit status 2."""
+    """The settings of the environment and the files, or one line per bad one and exit status 2."""
     try:
-        return settings()
+        return settings(_secrets_dir=_secrets_directory())
     except ValidationError as error:
         _exit_with(complaints(settings, error))
+    except OSError as error:
+        _exit_with([f"{SECRETS_DIR}: {error.filename}: {(error.strerror or str(error)).lower()}"])
+
+
+def _secrets_directory() -> Path | None:
+    """A directory that was named and is not there is a mistake, not a lack of secrets."""
+    name = os.environ.get(SECRETS_DIR)
+    if not name:
+        return None
+    directory = Path(name)
+    if not directory.is_dir():
+        _exit_with([f"{SECRETS_DIR}: {name} is not a directory"])
+    return directory
 
 
 def insist(settings: ProcessSettings, field: str, needed: bool, by: str) -> None:

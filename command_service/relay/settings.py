@@ -10,21 +10,35 @@ from shared.kafka_access import KafkaAccess
 DAY_MS: Final = 24 * 3600 * 1000
 
 
-class RelaySettings(KafkaAccess):
-    """`relay`. Each field is the environment variable of that name in upper case.
+class TopicSettings(KafkaAccess):
+    """What missing topics are made with.
 
-    LEASE_SECONDS: for so long a dead relay's shards rest before another one takes them.
-    REPLICATION_FACTOR and MIN_INSYNC_REPLICAS are for topics that the relay makes; unset (-1 for
-    the first), the brokers' defaults hold.
+    REPLICATION_FACTOR and MIN_INSYNC_REPLICAS: unset (-1 for the first), the brokers' defaults
+    hold.
     RETENTION_MS is for the topics that carry personal data; `products` is kept for ever.
     """
 
-    database_url: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
-    lease_seconds: float = Field(10, ge=1, le=600)
-    check_seconds: float = Field(10, ge=0.1, le=60)
     retention_ms: int = Field(7 * DAY_MS, ge=1000)
     segment_ms: int = Field(DAY_MS, ge=1000)
     replication_factor: int = Field(-1, ge=-1, le=100)
     min_insync_replicas: int | None = Field(None, ge=1, le=100)
+
+
+class MakeTopicsSettings(TopicSettings):
+    """`topics`, which tries for so many seconds."""
+
+    await_seconds: float = Field(300, gt=0)
+    port: int = 0
+
+
+class RelaySettings(TopicSettings):
+    """`relay`. Each field is the environment variable of that name in upper case.
+
+    LEASE_SECONDS: for so long a dead relay's shards rest before another one takes them.
+    """
+
+    database_url: str
+    lease_seconds: float = Field(10, ge=1, le=600)
+    check_seconds: float = Field(10, ge=0.1, le=60)
     port: int = Field(8081, ge=0, le=65535)

@@ -8,7 +8,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
-from command_service.relay.settings import RelaySettings
+from command_service.relay.settings import TopicSettings
 from shared.contracts.shards import TOPICS
 from shared.kafka import Kafka
 
@@ -18,7 +18,7 @@ KEPT_FOR_EVER: Final = frozenset({"products"})
 logger = structlog.get_logger(__name__)
 
 
-def topic_configs(topic: str, settings: RelaySettings) -> dict[str, str]:
+def topic_configs(topic: str, settings: TopicSettings) -> dict[str, str]:
     """Personal data must end: only closed segments are deleted, so they are closed early enough."""
     retention = -1 if topic in KEPT_FOR_EVER else settings.retention_ms
     segment = settings.segment_ms if retention < 0 else min(settings.segment_ms, retention)
@@ -36,7 +36,7 @@ def topic_configs(topic: str, settings: RelaySettings) -> dict[str, str]:
 class Topics:
     """The topics as they were last seen. `problems` is empty when all may be published to."""
 
-    def __init__(self, kafka: Kafka, settings: RelaySettings) -> None:
+    def __init__(self, kafka: Kafka, settings: TopicSettings) -> None:
         self._kafka, self._settings = kafka, settings
         self.problems: dict[str, str] = dict.fromkeys(TOPICS, "the topics were not seen yet")
         self.unreachable: str | None = None

@@ -51,15 +51,11 @@ Environment = Mapping[str, Mapping[str, str]]
 
 
 class OwnProcess(Process):
-    """One of our processes, whose memory can be looked at and whose environment be changed."""
+    """One of our processes, whose environment can be changed."""
 
     def change_environment(self, **changes: str) -> None:
         """From its next start on."""
         self._environment |= changes
-
-    @property
-    def pid(self) -> int | None:
-        return self._popen.pid if self._popen is not None and self.running else None
 
 
 class World:

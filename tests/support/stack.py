@@ -79,6 +79,10 @@ class Process:
     def running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid if self._popen is not None and self.running else None
+
     async def ready(self) -> None:
         async with httpx.AsyncClient() as client:
 

@@ -1,5 +1,7 @@
 """How settings are read, and how bad ones are told."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -35,3 +37,50 @@ def test_bad_settings_are_a_line_each_without_their_values(
         *("BATCH_SIZE", "DATABASE_URL", "LOG_LEVEL", "PORT")
     ]
     assert "DATABASE_URL: is not set" in written
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of secrets, which holds a database's address."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("PORT", "8001")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    (tmp_path / "database_url").write_text("postgresql://from-file\n")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_setting_may_be_a_file_among_the_secrets() -> None:
+    assert load_settings(Example).database_url.get_secret_value() == "postgresql://from-file"
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize(
+    ("variable", "value"), [("postgresql://x", "postgresql://x"), ("", "postgresql://from-file")]
+)
+def test_the_environment_wins_over_a_secret_unless_it_is_empty(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", variable)
+    assert load_settings(Example).database_url.get_secret_value() == value
+
+
+def test_a_bad_secret_is_told_without_its_value(
+    secrets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (secrets / "batch_size").write_text("hunter2")
+    with pytest.raises(SystemExit):
+        load_settings(Example)
+    written = capsys.readouterr().err
+    assert written.startswith("BATCH_SIZE: ")
+    assert "hunter2" not in written
+
+
+def test_a_directory_of_secrets_that_is_not_there_is_told(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(secrets / "missing"))
+    with pytest.raises(SystemExit) as exited:
+        load_settings(Example)
+    assert exited.value.code == 2
+    assert capsys.readouterr().err == f"SECRETS_DIR: {secrets / 'missing'} is not a directory\n"

@@ -1,0 +1,1 @@
+"""What `docker compose up` needs before the servers: users, passwords and keys of its own."""

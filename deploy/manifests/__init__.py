@@ -1,0 +1,1 @@
+"""The manifests in deploy/kubernetes and deploy/compose, rendered and held against the code."""

@@ -1,0 +1,67 @@
+"""Each resource held against its kind's schema, and all of them against a linter's policies."""
+
+import subprocess
+from typing import Final
+
+import jsonschema
+import kubernetes_validate
+
+from deploy.manifests.custom_kinds import WITHOUT_SCHEMA, Schemas
+from deploy.manifests.rendering import Resource
+from deploy.manifests.tools import program
+
+KUBERNETES_VERSION: Final = "1.36"
+NOT_OURS: Final = (
+    # One digest or tag means one image.
+    "container-image-pull-policy",
+    # Roots are read-only, and every emptyDir has a limit.
+    "container-ephemeral-storage-request-and-limit",
+)
+"""The linter's policies that are not followed. CPU has no limit: it would only make pods slow."""
+
+
+def schema_complaints(resources: list[Resource], custom: Schemas) -> list[str]:
+    """A line for each field that is unknown, missing or of the wrong shape, and unknown kinds."""
+    return [f"{name_of(r)}: {wrong}" for r in resources if (wrong := _wrong(r, custom))]
+
+
+def policy_complaints(rendered: str) -> list[str]:
+    """What the linter calls critical."""
+    command = [
+        str(program("kube-score")),
+        "score",
+        "--kubernetes-version",
+        f"v{KUBERNETES_VERSION}",
+    ]
+    ignored = ["--ignore-container-cpu-limit", "--ignore-test", ",".join(NOT_OURS)]
+    done = subprocess.run(
+        [*command, *ignored, "--output-format", "ci", "-"],
+        input=rendered,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = [line for line in done.stdout.splitlines() if line.startswith("[CRITICAL]")]
+    if done.returncode != 0 and not found:
+        return [f"kube-score: {done.stderr.strip() or done.stdout.strip()}"]
+    return found
+
+
+def name_of(resource: Resource) -> str:
+    return f"{resource['kind']} {resource['metadata']['name']}"
+
+
+def _wrong(resource: Resource, custom: Schemas) -> str | None:
+    kind = f"{resource['apiVersion']} {resource['kind']}"
+    if kind in WITHOUT_SCHEMA:
+        return None
+    if kind in custom:
+        errors = jsonschema.Draft202012Validator(custom[kind]).iter_errors(resource)
+        return next((f"{error.json_path}: {error.message[:300]}" for error in errors), None)
+    try:
+        kubernetes_validate.validate(resource, KUBERNETES_VERSION, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return str(error.message)[:300]
+    except kubernetes_validate.SchemaNotFoundError:
+        return f"no schema is known for {kind}"
+    return None

@@ -1,0 +1,60 @@
+"""Whether alerts, the dashboard and autoscalers ask for what the processes measure."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from command_service.metrics import Metrics as CommandMetrics
+from command_service.relay.metrics import RelayMetrics
+from deploy.manifests.rendering import Resource
+from projector.metrics import Metrics as ProjectorMetrics
+from query_service.metrics import Metrics as QueryMetrics
+from query_service.metrics import ProjectionMetrics
+from query_service.positions import Positions
+from shared.http.request_metrics import RequestMetrics
+
+_NAME: Final = re.compile(r"\b(?:tandem|http)_\w+")
+_OF_HISTOGRAMS: Final = ("_bucket", "_count", "_sum")
+
+
+def measured_names() -> set[str]:
+    """Every name that a scrape of one of the processes may have."""
+    names: set[str] = set()
+    makers = (CommandMetrics, RelayMetrics, ProjectorMetrics, QueryMetrics, RequestMetrics)
+    for make in makers:
+        registry = CollectorRegistry()
+        make(registry)
+        for metric in registry.collect():
+            counted = {"counter": ("_total",), "histogram": _OF_HISTOGRAMS}.get(metric.type, ("",))
+            names |= {metric.name + suffix for suffix in counted}
+    return names | {metric.name for metric in ProjectionMetrics(Positions(), {}).collect()}
+
+
+def metric_complaints(resources: list[Resource]) -> list[str]:
+    known = measured_names()
+    return [
+        f"{place}: nothing measures {name}"
+        for place, expression in _expressions(resources)
+        for name in _NAME.findall(expression)
+        if name not in known
+    ]
+
+
+def _expressions(resources: list[Resource]) -> Iterator[tuple[str, str]]:
+    for resource in resources:
+        match resource["kind"]:
+            case "PrometheusRule":
+                for group in resource["spec"]["groups"]:
+                    yield from ((f"alert {r['alert']}", r["expr"]) for r in group["rules"])
+            case "ScaledObject":
+                for trigger in resource["spec"]["triggers"]:
+                    name = f"ScaledObject {resource['metadata']['name']}"
+                    yield name, trigger["metadata"].get("query", "")
+            case "ConfigMap":
+                for name, text in resource["data"].items():
+                    if name.endswith(".json"):
+                        for panel in json.loads(text)["panels"]:
+                            yield f"panel {panel['title']}", panel["targets"][0]["expr"]

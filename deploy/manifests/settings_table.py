@@ -1,0 +1,67 @@
+"""The table of all settings in deploy/README.md: all but its last column comes from the code."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from deploy.local.home import ROOT
+from deploy.manifests.agreement import is_required, variables
+from deploy.manifests.processes import COMMANDS
+from shared.settings import SECRETS_DIR
+
+PAGE: Final = ROOT / "deploy" / "README.md"
+HEAD: Final = "| setting | default | read by | meaning |\n|---|---|---|---|\n"
+NAMES: Final = {
+    ("command_service", "serve"): "command service",
+    ("projector", "run"): "projector",
+    ("query_service",): "query service",
+}
+_ROW: Final = re.compile(r"^\| `(\w+)` \| .*? \| .*? \| (.*) \|$", re.MULTILINE)
+_TABLE: Final = re.compile(re.escape(HEAD) + r"(?:\|.*\n)*")
+
+
+def with_table(page: str) -> str:
+    """The page with the table as the code has it. A new setting's meaning is empty."""
+    meanings = dict(_ROW.findall(page))
+    rows = "".join(
+        f"| `{name}` | {default} | {readers} | {meanings.get(name, '')} |\n"
+        for name, default, readers in _settings()
+    )
+    return _TABLE.sub(lambda _: HEAD + rows, page)
+
+
+def table_complaints(page: Path = PAGE) -> list[str]:
+    text = page.read_text()
+    if not _TABLE.search(text):
+        return [f"{page.name} has no table of settings"]
+    empty = [name for name, meaning in _ROW.findall(text) if not meaning.strip()]
+    stale = [] if with_table(text) == text else ["its settings are not the code's: make manifests"]
+    return [f"{page.name}: {line}" for line in (*stale, *(f"what does {n} mean?" for n in empty))]
+
+
+def _settings() -> list[tuple[str, str, str]]:
+    """Name, default and commands of each, those that must be set first."""
+    defaults: dict[str, dict[str, list[str]]] = {}
+    for command, settings in COMMANDS.items():
+        for name, field in variables(settings).items():
+            default = settings.model_fields[field].default
+            shown = "must be set" if is_required(settings, field) else f"`{default}`"
+            # Without a port of its own a command serves nothing.
+            if (name, default) not in (("PORT", 0), ("HOST", 0)):
+                defaults.setdefault(name, {}).setdefault(shown, []).append(
+                    NAMES.get(command, command[-1])
+                )
+    rows = [(name, _shown(found), _readers(found)) for name, found in defaults.items()]
+    rows.append((SECRETS_DIR, "none", "all"))
+    return sorted(rows, key=lambda row: (row[1] != "must be set", row[0]))
+
+
+def _shown(found: dict[str, list[str]]) -> str:
+    if len(found) == 1:
+        return next(iter(found))
+    return ", ".join(f"{shown} ({', '.join(of)})" for shown, of in found.items())
+
+
+def _readers(found: dict[str, list[str]]) -> str:
+    readers = [command for commands in found.values() for command in commands]
+    return "all" if len(readers) == len(COMMANDS) else ", ".join(readers)

@@ -1,0 +1,78 @@
+"""The programs that render and judge manifests, built from pinned Go modules once.
+
+They lie outside the clone, beside what else is fetched. Go's checksum database vouches for the
+modules; a crash while building leaves nothing that would be used.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from deploy.local.errors import StackError
+from deploy.local.servers.jars import cache_dir, only_one
+
+PROGRAMS: Final[Mapping[str, str]] = {
+    "kustomize": "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1",
+    "kube-score": "github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
+}
+_SECONDS: Final = 900
+
+
+def program(name: str) -> Path:
+    """The path of one of PROGRAMS. Raises StackError where it cannot be built."""
+    package = PROGRAMS[name]
+    directory = _directory()
+    path = directory / f"{name}-{package.rpartition('@')[2]}"
+    if not path.exists():
+        with only_one(directory):
+            if not path.exists():
+                _build(name, package, path)
+    return path
+
+
+def module(name: str) -> Path:
+    """The directory of a Go module, `path@version`, read-only. Raises StackError."""
+    described = _go("mod", "download", "-json", name)
+    return Path(json.loads(described)["Dir"])
+
+
+def _build(name: str, package: str, path: Path) -> None:
+    print(f"tandem: building {package}, once, about a minute", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+        _go("install", package, GOBIN=work)
+        (Path(work) / name).rename(path)
+
+
+def _go(*arguments: str, **more: str) -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise StackError("go is missing: the manifests' tools are built with it; install Go 1.26")
+    environment = {
+        "GOMODCACHE": str(_directory() / "modules"),
+        "GOFLAGS": "-mod=mod -modcacherw",
+        "GOTOOLCHAIN": "local",
+    }
+    done = subprocess.run(
+        [go, *arguments],
+        cwd=_directory(),
+        env=os.environ | environment | more,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        raise StackError(f"go {' '.join(arguments)}: {said[-1] if said else 'failed'}")
+    return done.stdout
+
+
+def _directory() -> Path:
+    directory = cache_dir() / "go"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -1,0 +1,93 @@
+"""A manifest that names what is not there is told; so is one that says what another owns."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deploy.manifests.checking import secrets_of_local
+from deploy.manifests.measured import metric_complaints
+from deploy.manifests.references import reference_complaints
+from deploy.manifests.rendering import Resource
+from tests.manifests.conftest import find
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def route_writes_to_queries(spec: dict[str, Any]) -> None:
+    spec["rules"][0]["backendRefs"][0]["name"] = "query-service"
+
+
+def forget_patch_and_put(spec: dict[str, Any]) -> None:
+    del spec["rules"][0]["matches"][1]
+
+
+def secret_key(spec: dict[str, Any]) -> None:
+    [volume] = [v for v in spec["template"]["spec"]["volumes"] if v["name"] == "secrets"]
+    volume["projected"]["sources"][0]["secret"]["items"][0]["key"] = "uri"
+
+
+CHANGES: list[tuple[str, str, Change, str]] = [
+    ("Deployment", "relay", lambda s: s.update(replicas=2), "replicas belong to its ScaledObject"),
+    ("Deployment", "query-service", lambda s: s.update(replicas=2), "replicas belong to its Horiz"),
+    ("HorizontalPodAutoscaler", "query-service",
+     lambda s: s["scaleTargetRef"].update(name="queries"), "there is no Deployment queries"),
+    ("HorizontalPodAutoscaler", "query-service",
+     lambda s: s["scaleTargetRef"].update(name="relay"), "relay has two autoscalers"),
+    ("ScaledObject", "projector", lambda s: s.update(maxReplicaCount=24), "is not PARTITIONS, 12"),
+    ("ScaledObject", "projector",
+     lambda s: s["triggers"][0]["metadata"].update(topic="user"), "its topics are not"),
+    ("ScaledObject", "projector",
+     lambda s: s["triggers"][0]["metadata"].update(consumerGroup="p"), "the consumer group is"),
+    ("KafkaTopic", "orders", lambda s: s.update(partitions=6), "partitions is not PARTITIONS"),
+    ("KafkaTopic", "orders",
+     lambda s: s["config"].update({"retention.ms": -1}), "retention.ms must be 604800000"),
+    ("KafkaUser", "kafka-projector",
+     lambda s: s["authorization"]["acls"][3]["resource"].update(name="p"), "no group is called so"),
+    ("Cluster", "write-store", lambda s: s["managed"]["roles"].pop(), "are not those of roles.sql"),
+    ("ExternalSecret", "relay",
+     lambda s: s["data"][0]["remoteRef"].update(property="tandem_rely"), "no tandem_rely"),
+    ("HTTPRoute", "tandem", route_writes_to_queries, "does not go to command-service"),
+    ("HTTPRoute", "tandem", forget_patch_and_put, "PUT /v1/users/{id}/name does not go to"),
+    ("Service", "query-service",
+     lambda s: s["ports"][0].update(targetPort="web"), "no pod that it selects has these ports"),
+    ("Service", "query-service", lambda s: s["ports"][0].update(port=81), "query-service:80"),
+    ("Deployment", "relay", secret_key, "no Secret relay {'uri'}"),
+]  # fmt: skip
+
+
+def test_the_committed_manifests_name_what_is_there(
+    production: list[Resource], local: list[Resource]
+) -> None:
+    assert reference_complaints(production, {}) == []
+    assert reference_complaints(local, secrets_of_local()) == []
+
+
+@pytest.mark.parametrize(("kind", "name", "change", "complaint"), CHANGES)
+def test_a_wrong_name_is_told(
+    production: list[Resource], kind: str, name: str, change: Change, complaint: str
+) -> None:
+    change(find(production, kind, name)["spec"])
+    found = reference_complaints(production, {})
+    assert any(complaint in line for line in found), found
+
+
+def test_a_topic_that_nobody_publishes_to_is_told(production: list[Resource]) -> None:
+    find(production, "KafkaTopic", "orders")["metadata"]["name"] = "order"
+    assert any("the KafkaTopics are not" in line for line in reference_complaints(production, {}))
+
+
+def test_only_what_is_measured_is_asked_for(production: list[Resource]) -> None:
+    assert metric_complaints(production) == []
+    rules = find(production, "PrometheusRule", "tandem")["spec"]["groups"][0]["rules"]
+    rules[0]["expr"] = "tandem_oldest_unpublished_seconds > 1"
+    relay = find(production, "ScaledObject", "relay")["spec"]["triggers"][0]["metadata"]
+    relay["query"] = "max(tandem_unpublished)"
+    dashboard = find(production, "ConfigMap", "tandem-dashboard")["data"]
+    dashboard["tandem.json"] = dashboard["tandem.json"].replace("tandem_commands_total", "tandem_c")
+    found = metric_complaints(production)
+    assert [line.rpartition(" ")[2] for line in found] == [
+        "tandem_c",
+        "tandem_unpublished",
+        "tandem_oldest_unpublished_seconds",
+    ]
