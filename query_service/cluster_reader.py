@@ -128,7 +128,7 @@ async def fetch_from_cluster(cluster: Cluster, keys: Sequence[str]) -> Values:
     )
     answers = {shard: Reading([None] * len(q.keys), []) for shard, q in questions.items()}
     failures = [part for part in parts if isinstance(part, BaseException)]
-    if len(failures) == len(parts):
+    if failures and len(failures) == len(parts):
         raise failures[0]
     for part in parts:
         answers |= {} if isinstance(part, BaseException) else part

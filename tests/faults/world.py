@@ -43,6 +43,8 @@ EDGES: Final = (
     "projector-redis",
     "query-service-redis",
 )
+_STARTED_WITHIN: Final = 180.0
+"""Seconds: several at once, on a machine that is busy with a load besides."""
 _ON_THEIR_WAY: Final = 1.0
 """Seconds after which whoever chose a process before it rested has reached it."""
 Environment = Mapping[str, Mapping[str, str]]
@@ -176,7 +178,7 @@ class World:
         for server in servers:
             server.launch()
         for server in servers:
-            server.wait_ready(180)
+            server.wait_ready(_STARTED_WITHIN)
         if self.redis_nodes:
             form_cluster(self.redis_nodes.nodes)
 
@@ -276,7 +278,7 @@ class World:
         await self.in_thread(self.servers[name].kill)
 
     async def start_server(self, name: str) -> None:
-        await self.in_thread(self.servers[name].start)
+        await self.in_thread(lambda: self.servers[name].start(_STARTED_WITHIN))
         self.note(f"{name} answers")
 
     async def _supervise(self) -> None:

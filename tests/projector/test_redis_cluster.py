@@ -122,6 +122,7 @@ async def test_a_slot_that_has_moved_is_followed(
     move.end()
     assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
     assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [STORED]
+    assert await fetch_from_cluster(cluster, []) == []
     assert (await store.checkpoints([SHARD, "users.1"]))[SHARD] == STORED
     assert await store.write(SHARD, STORED, SECOND)
 

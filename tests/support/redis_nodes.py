@@ -74,8 +74,11 @@ class RedisNodes:
             yield client
 
     def _has_replica(self, node: Valkey) -> bool:
-        with self.client(node) as client:
-            info = client.info("replication")
+        try:
+            with self.client(node) as client:
+                info = client.info("replication")
+        except redis.RedisError:  # it has just died, or has just come back
+            return False
         replicas = [value for name, value in info.items() if name.startswith("slave")]
         return any(value["state"] == "online" for value in replicas if isinstance(value, dict))
 
