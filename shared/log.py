@@ -20,7 +20,7 @@ SELECT s.name, coalesce((
 FROM unnest($1::text[]) AS s (name)
 """
 _IDS = """
-SELECT l.position, l.event_id FROM log AS l
+SELECT l.position, l.event_id::text FROM log AS l
 WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
 """
 
@@ -60,4 +60,4 @@ class PostgresLog:
 
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
         rows = await self._pool.fetch(_IDS, shard, list(positions))
-        return {row["position"]: str(row["event_id"]) for row in rows}
+        return dict(rows)

@@ -57,7 +57,7 @@ def producers(kafka: Kafka, batch_bytes: int) -> Renewable[AIOKafkaProducer]:
 
     async def start() -> AIOKafkaProducer:
         producer = kafka.producer(
-            "tandem-relay", compression_type="lz4", max_batch_size=batch_bytes, linger_ms=0
+            "tandem-relay", compression_type="snappy", max_batch_size=batch_bytes, linger_ms=0
         )
         await _within(producer.start(), lambda: _abandon_producer(producer))
         return producer

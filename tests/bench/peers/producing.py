@@ -33,7 +33,7 @@ async def prepare() -> AsyncIterator[Work]:
     await admin.close()
     made = await _records()
     producer = kafka.producer(
-        "bench", compression_type="lz4", max_batch_size=_BATCH_BYTES, linger_ms=0
+        "bench", compression_type="snappy", max_batch_size=_BATCH_BYTES, linger_ms=0
     )
     await producer.start()
     for topic in TOPICS:
