@@ -60,4 +60,4 @@ class PostgresLog:
 
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
         rows = await self._pool.fetch(_IDS, shard, list(positions))
-        return dict(rows)
+        return {row["position"]: row["event_id"] for row in rows}
