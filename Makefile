@@ -7,7 +7,10 @@ RELAYS ?= 1
 PROJECTORS ?= 1
 COMMAND_SERVICES ?= 1
 QUERY_SERVICES ?= 1
-export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES
+# How many brokers Kafka has, and primaries (each with a replica) a Redis Cluster; 0: one Redis.
+BROKERS ?= 1
+REDIS_CLUSTER ?= 0
+export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
 ARGS ?=
 WORKERS ?= 3
 IMAGE ?= tandem:local
@@ -18,7 +21,11 @@ SCENARIO ?= kill
 SEED ?=
 SECONDS ?= 30
 
-.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults
+# Which part of the measurements, and at which numbers of orders lists are read.
+SECTION ?= all
+ORDERS ?= 10000,100000
+
+.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
@@ -29,7 +36,7 @@ help: ## this list
 demo: .venv ## sets up, starts everything, shows one order from POST to view, leaves nothing running
 	@$(VENV_PYTHON) -m deploy.local demo
 
-up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2)
+up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2 BROKERS=3 REDIS_CLUSTER=3)
 	@$(VENV_PYTHON) -m deploy.local up
 
 down: .venv ## stops it; the data stays
@@ -49,6 +56,9 @@ test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKER
 
 faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
 	@$(VENV_PYTHON) -m tests.faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
+	@$(VENV_PYTHON) -m tests.bench --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
 check: .venv ## lint, format, types, import rules, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .

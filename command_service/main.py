@@ -1,7 +1,6 @@
 """`python -m command_service serve`: builds the service out of its parts, and runs it."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -31,6 +30,7 @@ from shared.http.metrics import process_registry
 from shared.http.operations import Handler, Operation
 from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
+from shared.memory import settle_memory
 
 _GRACE_S: Final = 12.0
 _SIDE_CONNECTIONS: Final = 3
@@ -82,7 +82,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
                 *_housekeeping(pool, metrics, settings),
             )
             aside = [tasks.create_task(job) for job in jobs]
-            _settle_memory()
+            settle_memory()
             await serving
             for task in aside:
                 task.cancel()
@@ -116,10 +116,3 @@ def _housekeeping(
         repeat("unpublished", partial(look_for_unpublished, pool, metrics), pause_s=5),
         repeat("sweep", partial(sweep, pool, settings.keep_answers_hours), pause_s=60),
     ]
-
-
-def _settle_memory() -> None:
-    """What start-up made stays; collecting it again and again would cost every request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

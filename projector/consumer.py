@@ -9,6 +9,8 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 Records = Sequence[ConsumerRecord[bytes, bytes]]
 
+_PLACE: Final = attrgetter("topic", "partition")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _REWIND_PAUSE: Final = 1.0
@@ -150,23 +153,21 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         return self._shards[shard].own(stored, head)
 
     def _by_shard(self, records: Records) -> dict[str, list[Arrival]]:
+        """The events of the shards that are this process's. A batch has whole runs of a shard."""
         batch: dict[str, list[Arrival]] = defaultdict(list)
-        for record in records:
-            event = from_kafka(record.topic, record.partition, record.value, record.headers)
-            arrivals = batch[shard_name(record.topic, record.partition)]
-            if event is not None:
-                arrivals.append(Arrival(record.offset, event))
-            else:
-                self._metrics.foreign.inc()
-        last = {shard_name(r.topic, r.partition): r.offset + 1 for r in records}
-        return self._own_part(batch, last)
-
-    def _own_part(
-        self, batch: dict[str, list[Arrival]], reached: dict[str, int]
-    ) -> dict[str, list[Arrival]]:
-        own = self._ownership.assigned
-        self._next |= {shard: offset for shard, offset in reached.items() if shard in own}
-        return {shard: given for shard, given in batch.items() if given and shard in own}
+        for place, run in groupby(records, key=_PLACE):
+            shard = shard_name(*place)
+            if shard not in self._ownership.assigned:
+                continue
+            arrivals = batch[shard]
+            for record in run:
+                event = from_kafka(shard, record.value, record.headers)
+                if event is not None:
+                    arrivals.append(Arrival(record.offset, event))
+                else:
+                    self._metrics.foreign.inc()
+            self._next[shard] = record.offset + 1
+        return {shard: arrivals for shard, arrivals in batch.items() if arrivals}
 
     async def _give(self, name: str, arrivals: Sequence[Arrival]) -> None:
         """A store that is away is waited for by pausing the shard, not by holding up the others."""

@@ -87,7 +87,8 @@ class _Batch:
 
     def _project(self, record: Record, model: type[Event]) -> None:
         data = upcast(record.type, orjson.loads(record.data), self._view.upcasts)
-        event = model.model_validate(data)
+        # Without the checks of options that `model_validate` takes: a tenth of the fold's time.
+        event: Event = model.__pydantic_validator__.validate_python(data)
         before = self._documents[record.subject]
         if event.id != record.subject:
             raise CannotFold("the record's subject is another one")

@@ -9,17 +9,19 @@ from shared.contracts.documents import HistoryItem
 from shared.contracts.events import personal_fields
 from shared.contracts.records import Record
 
-_NOT_DATA = ("id", "version")
-
 
 def history_item(record: Record, version: int, data: dict[str, Any]) -> bytes:
-    """The item of a record whose value is `data`, fields that are not known yet included."""
+    """The item of a record whose value is `data`, fields that are not known yet included.
+
+    Takes what stands beside the data, `id` and `version`, out of it.
+    """
+    del data["id"], data["version"]
     item: HistoryItem = {
         "type": record.type,
         "at": record.time,
         "by": record.actor,
         "version": version,
-        "data": {name: value for name, value in data.items() if name not in _NOT_DATA},
+        "data": data,
     }
     return orjson.dumps(item)
 

@@ -11,6 +11,7 @@ import asyncpg
 from projector.consumer import Consumer
 from projector.metrics import Metrics
 from projector.ownership import Ownership
+from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
 from projector.settings import ProjectorSettings
 from projector.shard import Shard
@@ -25,7 +26,7 @@ from shared.http.metrics import process_registry
 from shared.http.server import listen, serve
 from shared.kafka import require_fast_records
 from shared.log import Log, PostgresLog
-from shared.redis import redis_client
+from shared.memory import settle_memory
 
 _LOOK_SECONDS: Final = 1.0
 _STUCK_SECONDS: Final = 60.0
@@ -44,7 +45,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
     require_fast_records()
     listener = listen(settings.host, settings.port)
     registry = process_registry()
-    async with _log(settings.database_url) as log, _store(settings.redis_url) as store:
+    async with _log(settings.database_url) as log, _store(settings) as store:
         shards, consumer, watch = _parts(settings, store, log, Metrics(registry))
         health, consuming, looking = Health(), Heartbeat(_STUCK_SECONDS), Heartbeat(_STUCK_SECONDS)
         health.watch("consumer", consuming)
@@ -54,6 +55,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
         health.require("views", watch.views)
         health.require("forked", watch.forks)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
+        settle_memory()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_SECONDS))
             watching = tasks.create_task(watch.run(_LOOK_SECONDS, looking))
@@ -101,8 +103,15 @@ async def _log(database_url: str) -> AsyncIterator[Log]:
 
 
 @asynccontextmanager
-async def _store(redis_url: str) -> AsyncIterator[Store]:
-    client = redis_client(redis_url, "tandem-projector")
+async def _store(settings: ProjectorSettings) -> AsyncIterator[Store]:
+    if settings.redis_cluster:
+        cluster = settings.cluster("tandem-projector")
+        try:
+            yield RedisClusterStore(cluster)
+        finally:
+            await cluster.aclose()
+        return
+    client = settings.redis("tandem-projector")
     try:
         yield RedisStore(client)
     finally:

@@ -3,14 +3,13 @@
 from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.settings import ProcessSettings
+from shared.kafka_access import KafkaAccess
+from shared.redis_access import RedisAccess
 
 
-class ProjectorSettings(ProcessSettings):
+class ProjectorSettings(KafkaAccess, RedisAccess):
     """`DATABASE_URL` is of a role that may read the log, `REDIS_URL` of one that writes views."""
 
-    kafka_bootstrap_servers: str = Field(min_length=1)
-    redis_url: str = Field(min_length=1)
     database_url: str = Field(min_length=1)
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
     consumer_group: str = Field(default="projector", min_length=1)

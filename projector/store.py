@@ -35,7 +35,10 @@ class Store(Protocol):
         ...
 
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        """The checkpoints of all these shards."""
+        """The checkpoints of these shards; shards whose part of the store is away are left out.
+
+        Raises where all of it is.
+        """
         ...
 
     async def write_heads(self, heads: Mapping[str, Head]) -> None:

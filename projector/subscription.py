@@ -10,13 +10,14 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from projector.consumer import Consumer, Records
 from projector.polling import Polling
 from projector.settings import ProjectorSettings
 from shared.contracts.shards import TOPICS
 from shared.http.health import Heartbeat
-from shared.kafka import bootstrap_servers
+from shared.kafka import Kafka
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,11 @@ _LAST_BATCH_SECONDS: Final = 4.0
 _RETRY_SECONDS: Final = 1.0
 _COMMIT_SECONDS: Final = 5.0
 _STUCK_SECONDS: Final = 30.0
+_SASL: Final = {
+    "PLAIN": SASLPlaintext,
+    "SCRAM-SHA-256": SASLScram256,
+    "SCRAM-SHA-512": SASLScram512,
+}
 
 
 async def consume(
@@ -69,8 +75,10 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
 def _broker(
     settings: ProjectorSettings, consumer: Consumer, polled: Heartbeat, heartbeat: Heartbeat
 ) -> KafkaBroker:
+    kafka = settings.kafka()
     broker = KafkaBroker(
-        bootstrap_servers(settings.kafka_bootstrap_servers),  # a joined string fails
+        kafka.servers,  # a joined string fails
+        security=_security(kafka),
         client_id="tandem-projector",
         consumer_only=True,
         allow_auto_create_topics=False,
@@ -105,6 +113,14 @@ def _broker(
         await consumer.handle(records)
 
     return broker
+
+
+def _security(kafka: Kafka) -> BaseSecurity:
+    """The same as for our own clients, in FastStream's words."""
+    user, password = kafka.sasl_plain_username, kafka.sasl_plain_password
+    if user is None or password is None:
+        return BaseSecurity(kafka.ssl_context)
+    return _SASL[kafka.sasl_mechanism](user, password, kafka.ssl_context)
 
 
 def _errors_only() -> logging.Logger:

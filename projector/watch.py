@@ -50,6 +50,7 @@ class Watch:
         before = {shard: self._shards[shard].position for shard in own}
         try:
             stored = await self._store.checkpoints(own or sorted(self._shards)[:1])
+            own = [shard for shard in own if shard in stored]
             self._with_views = {shard for shard in own if stored[shard] is not None}
             heads = await self._heads(own)
             looks = {s: Look(stored[s], before[s], self._waiting(s)) for s in own}

@@ -1,8 +1,8 @@
 """One document, with all that decides whether it may be shown, in one round trip."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import orjson
 
@@ -16,8 +16,7 @@ Parked = Mapping[str, tuple[int, int]]
 """Aggregate id -> first parked position, number of parked events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What is stored of a document, and the position of its shard at that moment.
 
     `withheld`: an event of it that the token stands for is parked.

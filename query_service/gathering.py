@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
 from typing import Generic, TypeVar
 
 import structlog
@@ -29,14 +28,14 @@ class Gathering(Generic[Question, Answer]):
     ) -> None:
         self._send = send
         self._most = most
-        self._waiting: dict[asyncio.Future[Answer], Question] = {}
+        self._waiting: list[tuple[asyncio.Future[Answer], Question]] = []
         self._sending: asyncio.Task[None] | None = None
 
     def ask(self, question: Question) -> asyncio.Future[Answer]:
         """The answer to come. Raises 503 when it is awaited and there is none."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting[answer] = question
+        self._waiting.append((answer, question))
         if self._sending is None:
             self._sending = loop.create_task(self._send_all())
         return answer
@@ -53,31 +52,29 @@ class Gathering(Generic[Question, Answer]):
                 await self._send_batch(self._take())
         finally:
             self._sending = None
-            for answer in self._waiting:
+            for answer, _ in self._waiting:
                 answer.cancel()
 
-    def _take(self) -> dict[asyncio.Future[Answer], Question]:
-        batch = dict(islice(self._waiting.items(), self._most))
-        for answer in batch:
-            del self._waiting[answer]
-        return {answer: question for answer, question in batch.items() if not answer.done()}
+    def _take(self) -> list[tuple[asyncio.Future[Answer], Question]]:
+        batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        return [asked for asked in batch if not asked[0].done()]
 
-    async def _send_batch(self, batch: dict[asyncio.Future[Answer], Question]) -> None:
+    async def _send_batch(self, batch: list[tuple[asyncio.Future[Answer], Question]]) -> None:
         if not batch:
             return
         try:
-            answers = await self._send(list(batch.values()))
+            answers = await self._send([question for _, question in batch])
         except asyncio.CancelledError:
-            for future in batch:
+            for future, _ in batch:
                 future.cancel()
             raise
         except Exception as error:
             if not isinstance(error, REDIS_DOWN):
                 log.error("a read of the views failed", error=origin(error))
-            for future in batch:
+            for future, _ in batch:
                 if not future.done():
                     future.set_exception(unavailable("the views cannot be reached"))
             return
-        for future, answer in zip(batch, answers, strict=True):
+        for (future, _), answer in zip(batch, answers, strict=True):
             if not future.done():
                 future.set_result(answer)

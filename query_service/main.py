@@ -1,16 +1,16 @@
 """`python -m query_service`: builds the service out of its parts, and runs it."""
 
 import asyncio
-import gc
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 
+from query_service.cluster_reader import ClusterReader, fetch_from_cluster
 from query_service.consistency import Consistency
 from query_service.documents import Documents
 from query_service.metrics import Metrics, ProjectionMetrics
@@ -18,9 +18,10 @@ from query_service.pages import Pages
 from query_service.positions import Positions
 from query_service.queries.documented import query_document, query_operations
 from query_service.queries.query import Reads
+from query_service.reader import Reader
 from query_service.redis_reader import RedisReader, fetch
 from query_service.settings import QuerySettings
-from query_service.watcher import Watcher
+from query_service.watcher import Fetch, Watcher
 from shared.contracts.shards import all_shards
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
@@ -31,7 +32,8 @@ from shared.http.metrics import process_registry
 from shared.http.operations import Operation
 from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
-from shared.redis import redis_client
+from shared.memory import settle_memory
+from shared.redis_cluster import Cluster
 
 _GRACE_S: Final = 12.0
 _LAST_WAITS_S: Final = 5.0
@@ -51,22 +53,13 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
     registry = process_registry()
     async with AsyncExitStack() as parts:
         listener = parts.enter_context(listen(settings.host, settings.port))
-        client = redis_client(
-            settings.redis_url,
-            "tandem-query-service",
-            connect_seconds=_REDIS_S,
-            answer_seconds=_REDIS_S,
-            again=1,  # reads change nothing
-        )
-        parts.push_async_callback(client.aclose)
         metrics, positions, health = Metrics(registry), Positions(), Health()
-        watcher = _watcher(settings, client, positions, health)
+        reader, fetch_values = await parts.enter_async_context(_views(settings, metrics))
+        watcher = _watcher(settings, fetch_values, positions, health)
         metrics.waiting.set_function(lambda: watcher.waiting)
         registry.register(ProjectionMetrics(positions, watcher.heads))
         health.require("redis", watcher.not_ready)
         health.require("keys", keys.not_ready)
-        reader = RedisReader(client, metrics.batch_keys)
-        parts.push_async_callback(reader.close)
         reads = compose_reads(reader, positions, watcher, settings.partitions)
         app = _app(
             settings, keys, registry, [*_operations(reads), *health_operations(health, registry)]
@@ -77,15 +70,32 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
                 tasks.create_task(job)
                 for job in (keys.run(), watcher.watch(), _end_waits(watcher, stop))
             ]
-            _settle_memory()
+            settle_memory()
             await serving
             for task in aside:
                 task.cancel()
 
 
-def compose_reads(
-    reader: RedisReader, positions: Positions, watcher: Watcher, partitions: int
-) -> Reads:
+@asynccontextmanager
+async def _views(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[tuple[Reader, Fetch]]:
+    """The one Redis, or the cluster, that the views are in."""
+    options = {"connect_seconds": _REDIS_S, "answer_seconds": _REDIS_S, "again": 1}  # reads only
+    source = settings.cluster if settings.redis_cluster else settings.redis
+    client = source("tandem-query-service", **options)
+    reader: ClusterReader | RedisReader
+    if isinstance(client, Cluster):
+        reader = ClusterReader(client, metrics.batch_keys)
+        values: Fetch = partial(fetch_from_cluster, client)
+    else:
+        reader, values = RedisReader(client, metrics.batch_keys), partial(fetch, client)
+    try:
+        yield reader, values
+    finally:
+        await reader.close()
+        await client.aclose()
+
+
+def compose_reads(reader: Reader, positions: Positions, watcher: Watcher, partitions: int) -> Reads:
     """What queries use."""
     consistency = Consistency(positions, watcher)
     return Reads(
@@ -99,12 +109,12 @@ def compose_reads(
 
 
 def _watcher(
-    settings: QuerySettings, client: Redis, positions: Positions, health: Health
+    settings: QuerySettings, fetch_values: Fetch, positions: Positions, health: Health
 ) -> Watcher:
     heartbeat = Heartbeat(_WATCHER_STUCK_S)
     health.watch("watcher", heartbeat)
     return Watcher(
-        partial(fetch, client),
+        fetch_values,
         all_shards(settings.partitions),
         positions,
         most_waiting=settings.most_waiting,
@@ -141,10 +151,3 @@ async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:
     await stop.wait()
     await asyncio.sleep(_LAST_WAITS_S)
     watcher.stop()
-
-
-def _settle_memory() -> None:
-    """What start-up made stays; collecting it again and again would cost every request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

@@ -3,13 +3,12 @@
 from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.settings import ProcessSettings
+from shared.redis_access import RedisAccess
 
 
-class QuerySettings(ProcessSettings):
+class QuerySettings(RedisAccess):
     """Each field is the environment variable of that name in upper case."""
 
-    redis_url: str
     jwks_url: str
     jwt_issuer: str
     jwt_audience: str

@@ -18,7 +18,7 @@ def bootstrap_servers(text: str) -> list[str]:
     """`"a:9092, b:9092"` as the list that the clients want. Raises ValueError where it is empty."""
     servers = [part.strip() for part in text.split(",") if part.strip()]
     if not servers:
-        raise ValueError("KAFKA_BOOTSTRAP_SERVERS names no server")
+        raise ValueError("names no server")
     return servers
 
 

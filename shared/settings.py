@@ -54,17 +54,29 @@ def _secrets_directory() -> Path | None:
     return directory
 
 
+def insist(settings: ProcessSettings, field: str, needed: bool, by: str) -> None:
+    """For validators: ValueError, naming the setting, if it is unset and needed `by` another one,
+    or set and meaningless with it.
+    """
+    is_set = getattr(settings, field) is not None
+    if needed and not is_set:
+        raise ValueError(f"{field.upper()}: is needed for {by}")
+    if is_set and not needed:
+        raise ValueError(f"{field.upper()}: has no meaning with {by}")
+
+
 def complaints(settings: type[BaseSettings], error: ValidationError) -> list[str]:
     """One line for each bad setting: its environment variable and why, never its value."""
     prefix = settings.model_config.get("env_prefix", "")
     return [
-        f"{_variable(prefix, detail['loc'])}: {_reason(detail['type'], detail['msg'])}"
+        _variable(prefix, detail["loc"]) + _reason(detail["type"], detail["msg"])
         for detail in error.errors(include_url=False, include_input=False)
     ]
 
 
 def _variable(prefix: str, location: tuple[int | str, ...]) -> str:
-    return (prefix + "__".join(str(step) for step in location)).upper() or "settings"
+    """Nothing for what concerns several settings: such a reason begins with their names."""
+    return f"{prefix}{'__'.join(map(str, location))}: ".upper() if location else ""
 
 
 def _reason(kind: str, message: str) -> str:

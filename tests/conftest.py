@@ -13,6 +13,7 @@ from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
 from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.support.database import Database, make_database, make_template
+from tests.support.redis_nodes import RedisNodes
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +45,15 @@ def valkey(scratch: Path, passwords: dict[str, str]) -> Iterator[Valkey]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_nodes(scratch: Path, passwords: dict[str, str]) -> Iterator[RedisNodes]:
+    """A Redis Cluster of three primaries; it is left whole by whoever harms it."""
+    nodes = RedisNodes(scratch / "redis-cluster", 3, passwords)
+    nodes.start()
+    yield nodes
+    nodes.stop()
 
 
 @pytest.fixture(scope="session")

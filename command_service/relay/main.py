@@ -26,7 +26,7 @@ from command_service.relay.topics import Topics, keep_looking
 from command_service.relay.wake import listen
 from shared.contracts.shards import split_shard
 from shared.http.health import Health, Heartbeat
-from shared.kafka import Kafka, bootstrap_servers, require_fast_records
+from shared.kafka import Kafka, require_fast_records
 from shared.log import PostgresLog
 
 _BEAT_SECONDS: Final = 60.0
@@ -43,7 +43,7 @@ async def run(
     leases that lapse, and at most one batch per shard that the next relay sends again.
     """
     require_fast_records()
-    kafka = Kafka(bootstrap_servers(settings.kafka_bootstrap_servers))
+    kafka = settings.kafka()
     topics, nudge = Topics(kafka, settings), asyncio.Event()
     async with _clients(settings, kafka) as (pool, sending, reading):
         around = _surroundings(settings, pool, sending, reading, topics, nudge, registry)

@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError
 
 from command_service.relay.settings import MakeTopicsSettings
 from command_service.relay.topics import Topics
-from shared.kafka import Kafka, bootstrap_servers
 
 _PAUSE_SECONDS: Final = 1.0
 
@@ -24,7 +23,7 @@ async def make_topics(settings: MakeTopicsSettings) -> None:
 
     Kafka may be away until then. A crash leaves some of the topics; the next run makes the rest.
     """
-    topics = Topics(Kafka(bootstrap_servers(settings.kafka_bootstrap_servers)), settings)
+    topics = Topics(settings.kafka(), settings)
     reason = topics.not_ready()
     try:
         async with asyncio.timeout(settings.await_seconds):

@@ -2,32 +2,27 @@
 
 from typing import Final
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.kafka import bootstrap_servers
-from shared.settings import ProcessSettings
+from shared.kafka_access import KafkaAccess
 
 DAY_MS: Final = 24 * 3600 * 1000
 
 
-class TopicSettings(ProcessSettings):
+class TopicSettings(KafkaAccess):
     """What missing topics are made with.
 
+    REPLICATION_FACTOR and MIN_INSYNC_REPLICAS: unset (-1 for the first), the brokers' defaults
+    hold.
     RETENTION_MS is for the topics that carry personal data; `products` is kept for ever.
     """
 
-    kafka_bootstrap_servers: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
     retention_ms: int = Field(7 * DAY_MS, ge=1000)
     segment_ms: int = Field(DAY_MS, ge=1000)
     replication_factor: int = Field(-1, ge=-1, le=100)
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _names_servers(cls, text: str) -> str:
-        bootstrap_servers(text)
-        return text
+    min_insync_replicas: int | None = Field(None, ge=1, le=100)
 
 
 class MakeTopicsSettings(TopicSettings):

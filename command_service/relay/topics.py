@@ -22,7 +22,9 @@ def topic_configs(topic: str, settings: TopicSettings) -> dict[str, str]:
     """Personal data must end: only closed segments are deleted, so they are closed early enough."""
     retention = -1 if topic in KEPT_FOR_EVER else settings.retention_ms
     segment = settings.segment_ms if retention < 0 else min(settings.segment_ms, retention)
+    in_sync = settings.min_insync_replicas
     return {
+        **({"min.insync.replicas": str(in_sync)} if in_sync else {}),
         "cleanup.policy": "delete",
         "retention.ms": str(retention),
         "retention.bytes": "-1",
@@ -88,7 +90,8 @@ class Topics:
                 name=topic,
                 num_partitions=self._settings.partitions,
                 replication_factor=self._settings.replication_factor,
-                replica_assignments={},
+                # The client's own way to say that the brokers' default holds.
+                replica_assignments={} if self._settings.replication_factor == -1 else None,
                 topic_configs=topic_configs(topic, self._settings),
             )
             for topic in missing

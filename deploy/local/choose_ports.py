@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from deploy.local.errors import StackError
 from deploy.local.ports import is_free
+from deploy.local.servers.shapes import companions
 from deploy.local.settings import PORT_SETTINGS
 
 DEFAULTS = {
@@ -13,9 +14,16 @@ DEFAULTS = {
     "kafka": 9094,
     "redis": 6380,
 }
+FIRST_OF = {
+    "relay": 8100,
+    "projector": 8200,
+    "command-service": 8300,
+    "query-service": 8400,
+    "kafka": 9200,
+    "redis": 6400,
+}
 """The rest have ports that nobody needs to know beforehand: the next free one from these on."""
-FIRST_OF = {"relay": 8100, "projector": 8200, "command-service": 8300, "query-service": 8400}
-CONTROLLER = "kafka-controller"
+FIRST_OF_COMPANIONS = {"kafka": 9300, "redis": 16400}
 
 
 def choose_ports(
@@ -36,13 +44,27 @@ def choose_ports(
             continue
         chosen[name] = asked.get(known) or had.get(name) or DEFAULTS[known]
         _insist(name, known, chosen[name], chosen, ours, is_free)
-        if name == "kafka":
-            chosen[CONTROLLER] = chosen[name] + 1
-            _insist("kafka's controller", known, chosen[CONTROLLER], chosen, ours, is_free)
+        if known == "kafka":
+            (controller,) = companions(name)
+            chosen[controller] = chosen[name] + 1
+            _insist("kafka's controller", known, chosen[controller], chosen, ours, is_free)
     for name in names:
         if name not in chosen:
-            chosen[name] = _next_free(name, had.get(name), chosen, ours, is_free)
+            first = FIRST_OF[_kind(name)] + _number(name) - 1
+            chosen[name] = _next_free(name, first, had.get(name), chosen, ours, is_free)
+        for beside in companions(name):
+            if beside not in chosen:
+                first = FIRST_OF_COMPANIONS[_kind(name)] + _number(name) - 1
+                chosen[beside] = _next_free(beside, first, had.get(beside), chosen, ours, is_free)
     return chosen
+
+
+def _kind(name: str) -> str:
+    return name.rpartition("-")[0] if name[-1].isdigit() else name
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("-")[2]) if name[-1].isdigit() else 1
 
 
 def _well_known(name: str) -> str | None:
@@ -69,13 +91,12 @@ def _insist(
 
 def _next_free(
     name: str,
+    first: int,
     had: int | None,
     chosen: Mapping[str, int],
     ours: Collection[int],
     is_free: Callable[[int], bool],
 ) -> int:
-    kind, _, number = name.rpartition("-") if name[-1].isdigit() else (name, "", "1")
-    first = FIRST_OF[kind] + int(number) - 1
     candidates: list[int] = [had or first, *range(first, first + 90)]
     for port in candidates:
         if port not in chosen.values() and (port in ours or is_free(port)):

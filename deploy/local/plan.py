@@ -4,12 +4,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.local.choose_ports import CONTROLLER
 from deploy.local.home import Home
 from deploy.local.ports import HOST
 from deploy.local.programs import Program
 from deploy.local.secrets import Passwords
-from deploy.local.servers import Kafka, Postgres, Server, Valkey
+from deploy.local.servers import Postgres, Server, Valkey
+from deploy.local.servers.kafka import in_sync_of, replicas_of
+from deploy.local.servers.shapes import kafka_names, kafkas, redis_names, valkeys
 from deploy.local.services import Service, services
 from deploy.local.settings import Settings
 from deploy.local.used_servers import SERVER_OF
@@ -27,6 +28,15 @@ class Plan:
     passwords: Passwords
 
     @property
+    def redis_nodes(self) -> list[Valkey]:
+        """Of a cluster that is to be started; none where there is one server, or one is used."""
+        return [s for s in self.servers if isinstance(s, Valkey) and s.bus_port]
+
+    @property
+    def redis_is_cluster(self) -> bool:
+        return self.urls["REDIS_CLUSTER"] != "false"
+
+    @property
     def programs(self) -> list[Program]:
         return [*(server_program(server) for server in self.servers), *self.services]
 
@@ -38,7 +48,12 @@ class Plan:
 
 def names_of(settings: Settings, used: Mapping[str, str]) -> list[str]:
     """Of all processes to run, in the order in which they are shown."""
-    servers = [server for setting, server in SERVER_OF.items() if setting not in used]
+    shape = {
+        "postgres": ["postgres"],
+        "kafka": kafka_names(settings.brokers),
+        "redis": redis_names(settings.redis_primaries),
+    }
+    servers = [n for setting, kind in SERVER_OF.items() if setting not in used for n in shape[kind]]
     services = ["command-service", "relay", "projector", "query-service"]
     return servers + [name for service in services for name in settings.names(service)]
 
@@ -52,21 +67,35 @@ def make_plan(
     environ: Mapping[str, str],
 ) -> Plan:
     postgres = Postgres(home.data / "postgres", ports.get("postgres", 0), passwords)
-    kafka = Kafka(home.data / "kafka", ports.get("kafka", 0), ports.get(CONTROLLER, 0))
-    valkey = Valkey(home.data / "redis", ports.get("redis", 0), passwords)
+    brokers = kafkas(home.data, settings.brokers, ports)
+    nodes = valkeys(home.data, settings.redis_primaries, ports, passwords)
+    cluster = str(settings.redis_primaries or str(settings.redis_is_cluster).lower())
     urls = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA_BOOTSTRAP_SERVERS": ",".join(broker.address for broker in brokers),
         "JWKS_URL": home.jwks.as_uri(),
         "DATABASE_URL": postgres.url(),
-        "REDIS_URL": valkey.url(),
-    }
-    by_setting: dict[str, Server] = dict(zip(SERVER_OF, (postgres, kafka, valkey), strict=True))
-    servers = [server for setting, server in by_setting.items() if setting not in used]
-    plan = Plan(home, ports, servers, [], urls | dict(used), passwords)
-    for service in services(urls | dict(used), passwords):
+        "REDIS_URL": nodes[0].url(others=nodes[1:]),
+        "REDIS_CLUSTER": cluster,
+    } | dict(used)
+    by_setting: dict[str, list[Server]] = dict(
+        zip(SERVER_OF, ([postgres], [*brokers], [*nodes]), strict=True)
+    )
+    servers = [s for setting, some in by_setting.items() if setting not in used for s in some]
+    plan = Plan(home, ports, servers, [], urls, passwords)
+    for service in services(urls, passwords, _topics(settings, used)):
         for name in settings.names(service.name):
             plan.services.append(service_program(service, name, ports[name], environ))
     return plan
+
+
+def _topics(settings: Settings, used: Mapping[str, str]) -> dict[str, str]:
+    """How the relay makes them; a Kafka that is used has its own mind."""
+    if "KAFKA_BOOTSTRAP_SERVERS" in used:
+        return {}
+    return {
+        "REPLICATION_FACTOR": str(replicas_of(settings.brokers)),
+        "MIN_INSYNC_REPLICAS": str(in_sync_of(settings.brokers)),
+    }
 
 
 def service_program(service: Service, name: str, port: int, environ: Mapping[str, str]) -> Program:

@@ -38,8 +38,12 @@ def migration(urls: Mapping[str, str], passwords: Passwords) -> Service:
     )
 
 
-def services(urls: Mapping[str, str], passwords: Passwords) -> list[Service]:
-    """In the order in which they are shown. `urls` are an administrator's."""
+def services(
+    urls: Mapping[str, str], passwords: Passwords, topics: Mapping[str, str]
+) -> list[Service]:
+    """In the order in which they are shown. `urls` are an administrator's; `topics` is how the
+    relay makes them.
+    """
     kafka = {"KAFKA_BOOTSTRAP_SERVERS": urls["KAFKA_BOOTSTRAP_SERVERS"]}
     tokens = {"JWKS_URL": urls["JWKS_URL"], "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
 
@@ -47,10 +51,14 @@ def services(urls: Mapping[str, str], passwords: Passwords) -> list[Service]:
         return {"DATABASE_URL": url_for(urls["DATABASE_URL"], role, passwords)}
 
     def views(role: str) -> dict[str, str]:
-        return {"REDIS_URL": url_for(urls["REDIS_URL"], role, passwords)}
+        cluster = "false" if urls["REDIS_CLUSTER"] == "false" else "true"
+        return {
+            "REDIS_URL": url_for(urls["REDIS_URL"], role, passwords),
+            "REDIS_CLUSTER": cluster,
+        }
 
     serving = database("tandem_command_service") | tokens
-    relaying = database("tandem_relay") | kafka
+    relaying = database("tandem_relay") | kafka | dict(topics)
     projecting = kafka | views("tandem_projector") | database("tandem_log_reader")
     reading = views("tandem_query_service") | tokens
     return [

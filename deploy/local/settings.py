@@ -22,14 +22,24 @@ COUNT_SETTINGS = {
     "query-service": "QUERY_SERVICES",
 }
 MOST = 16
+MOST_BROKERS = 5
+LEAST_PRIMARIES = 3
+"""Of a Redis Cluster: fewer could not agree on who takes a dead one's place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How many of each service, and the ports that were asked for."""
+    """How many of each service, and the ports that were asked for.
+
+    `redis_primaries`: of a Redis Cluster; 0 is a single Redis. `redis_is_cluster` is so for one
+    that is used and not started as well.
+    """
 
     counts: Mapping[str, int]
     ports: Mapping[str, int]
+    brokers: int = 1
+    redis_primaries: int = 0
+    redis_is_cluster: bool = False
 
     def names(self, service: str) -> list[str]:
         return numbered(service, self.counts[service])
@@ -45,7 +55,21 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         for name, setting in PORT_SETTINGS.items()
         if environ.get(setting)
     }
-    return Settings(counts, ports)
+    primaries, is_cluster = _redis_cluster(environ)
+    brokers = _number(environ, "BROKERS", 1, 1, MOST_BROKERS)
+    return Settings(counts, ports, brokers, primaries, is_cluster)
+
+
+def _redis_cluster(environ: Mapping[str, str]) -> tuple[int, bool]:
+    """REDIS_CLUSTER is how many primaries to start; `true` or `false` for a Redis that is used."""
+    text = environ.get("REDIS_CLUSTER", "").strip().lower()
+    if text in ("", "0", "false"):
+        return 0, False
+    if text == "true":
+        if not environ.get("REDIS_URL", "").strip():
+            raise StackError("REDIS_CLUSTER=true is for a REDIS_URL; say how many primaries")
+        return 0, True
+    return _number(environ, "REDIS_CLUSTER", 0, LEAST_PRIMARIES, MOST), True
 
 
 def _number(environ: Mapping[str, str], setting: str, default: int, least: int, most: int) -> int:

@@ -19,9 +19,11 @@ from deploy.local.errors import StackError
 from deploy.local.home import ROOT, Home
 from deploy.local.logs import last_words
 from deploy.local.plan import Plan, make_plan, names_of
+from deploy.local.redis_cluster import form_cluster, node_urls
 from deploy.local.redis_users import set_users
 from deploy.local.roles import create_roles
 from deploy.local.secrets import passwords_in
+from deploy.local.servers.shapes import companions
 from deploy.local.services import migration
 from deploy.local.settings import settings_from
 from deploy.local.smoke import one_command_and_read
@@ -92,8 +94,7 @@ def _ports_of_running(home: Home, known: Mapping[str, Mapping[str, int]]) -> set
         running = {name for name, status in Supervision(home).statuses().items() if status.pid}
     except GONE:
         return set()
-    if "kafka" in running:
-        running.add("kafka-controller")
+    running |= {beside for name in running for beside in companions(name)}
     return {port for name, port in known["ports"].items() if name in running}
 
 
@@ -103,7 +104,7 @@ def _bring_up(plan: Plan, starting: Starting, environ: Mapping[str, str]) -> Non
     starting.begin([server.name for server in plan.servers])
     checks = {server.name: server.is_ready for server in plan.servers}
     # Kafka takes longest, and the tables do not need it.
-    starting.wait({name: check for name, check in checks.items() if name != "kafka"})
+    starting.wait({name: check for name, check in checks.items() if not name.startswith("kafka")})
     _prepare_stores(plan)
     if plan.services:
         migrate(plan, environ)
@@ -128,8 +129,11 @@ def _prepare_stores(plan: Plan) -> None:
             f"cannot make the roles of Tandem in PostgreSQL at {without_password(database)} "
             f"({error}); DATABASE_URL needs an administrator's rights"
         ) from error
+    if plan.redis_nodes:
+        form_cluster(plan.redis_nodes)
     try:
-        set_users(store, plan.passwords)
+        for node in node_urls(store) if plan.redis_is_cluster else [store]:
+            set_users(node, plan.passwords)
     except redis.RedisError as error:
         raise StackError(
             f"cannot make the users of Tandem in Redis at {without_password(store)} ({error}); "

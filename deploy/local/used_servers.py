@@ -81,7 +81,9 @@ async def _ask_kafka(servers: str) -> None:
 
 
 def _ask_redis(url: str) -> None:
-    with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+    """Of a cluster, the first of the nodes that it names."""
+    first = url.partition(",")[0]
+    with redis.Redis.from_url(first, socket_timeout=5, socket_connect_timeout=5) as client:
         client.ping()
 
 

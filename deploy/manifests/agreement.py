@@ -12,18 +12,9 @@ from deploy.manifests.processes import COMMANDS, Process, image_environment
 from shared.http.health import Health, health_operations
 from shared.settings import SECRETS_DIR, ProcessSettings, complaints
 
-NOT_READ_YET: Final = frozenset(
-    {
-        "KAFKA_SECURITY_PROTOCOL",
-        "KAFKA_CA_FILE",
-        "KAFKA_CERTIFICATE_FILE",
-        "KAFKA_KEY_FILE",
-        "REDIS_CLUSTER",
-    }
-)
-"""Settings that manifests give and that no process reads yet. Empty is how it should be."""
-
 FILE_SETTINGS: Final = ("_FILE", "_URL")
+_SOME_SECRET: Final = {"redis_url": "redis://user:password@host"}
+"""What stands for a secret whose form is checked."""
 
 
 def process_complaints(process: Process) -> Iterator[str]:
@@ -42,15 +33,6 @@ def process_complaints(process: Process) -> Iterator[str]:
         yield f"{process.place}: {wrong}"
 
 
-def stale_exceptions() -> list[str]:
-    """Settings that are read by now, though this module says that they are not."""
-    read = {name for settings in COMMANDS.values() for name in variables(settings)}
-    return [
-        f"{name} is read now: take it out of NOT_READ_YET in deploy/manifests/agreement.py"
-        for name in sorted(read & NOT_READ_YET)
-    ]
-
-
 def variables(settings: type[ProcessSettings]) -> dict[str, str]:
     """Environment variable to field."""
     return {field.upper(): field for field in settings.model_fields}
@@ -62,7 +44,7 @@ def is_required(settings: type[ProcessSettings], field: str) -> bool:
 
 
 def _unknown(process: Process, settings: type[ProcessSettings]) -> Iterator[str]:
-    known = {*variables(settings), SECRETS_DIR, *NOT_READ_YET}
+    known = {*variables(settings), SECRETS_DIR}
     for name in sorted(set(process.environment) - known):
         yield f"{name} is no setting of {' '.join(process.command)}"
     for name in sorted(process.secrets - set(settings.model_fields)):
@@ -81,8 +63,12 @@ def _missing(process: Process, settings: type[ProcessSettings]) -> Iterator[str]
 def _bad_values(process: Process, settings: type[ProcessSettings]) -> Iterator[str]:
     given = image_environment() | dict(process.environment)
     fields = variables(settings)
-    values = dict.fromkeys(process.secrets, "given")
-    values |= {fields[name]: value for name, value in given.items() if name in fields}
+    values = {name: _SOME_SECRET.get(name, "given") for name in process.secrets}
+    values |= {
+        fields[name]: value
+        for name, value in given.items()
+        if name in fields and not name.endswith("_FILE")  # it is there, not here
+    }
     try:
         settings(**values)  # type: ignore[arg-type]  # strings, as the environment has them
     except ValidationError as error:

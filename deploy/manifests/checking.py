@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.compose.prepare import prepare
-from deploy.manifests.agreement import process_complaints, stale_exceptions
+from deploy.manifests.agreement import process_complaints
 from deploy.manifests.custom_kinds import definitions, schemas
 from deploy.manifests.judging import policy_complaints, schema_complaints
 from deploy.manifests.local_secrets import keys_of, local_secrets
@@ -36,7 +36,6 @@ def all_complaints() -> Iterator[str]:
         ]
         yield from (f"{overlay}: {line}" for line in complaints)
     yield from (line for process in in_compose() for line in process_complaints(process))
-    yield from stale_exceptions()
     yield from table_complaints()
 
 

@@ -1,6 +1,7 @@
 """The orders' part of the dashboard: counts by status, revenue, and both by day."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from shared.contracts.dashboard_parts import DAYS_KEPT, OrdersPart
 from shared.contracts.documents import OrderDocument
@@ -49,6 +50,7 @@ def _open_day(part: OrdersPart, day: str) -> None:
         del part["by_day"][old]
 
 
+@lru_cache(maxsize=8)
 def _limit(latest: str) -> str:
     return (date.fromisoformat(latest) - timedelta(days=DAYS_KEPT)).isoformat()
 

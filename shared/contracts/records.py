@@ -1,18 +1,20 @@
 """A committed event as a CloudEvent: the log's row, and the Kafka record made of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from shared.contracts.names import NAMESPACE
-from shared.contracts.shards import shard_name
 
-Headers = Sequence[tuple[str, bytes]]
+Header = tuple[str, bytes]
+Headers = Sequence[Header]
 SOURCE: Final = f"{NAMESPACE}/command-service"
+_SPECVERSION: Final[Header] = ("ce_specversion", b"1.0")
+_SOURCE: Final[Header] = ("ce_source", SOURCE.encode())
+_CONTENT_TYPE: Final[Header] = ("content-type", b"application/json")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An event at its place in the log. `data` is the JSON that the topics carry, as bytes."""
 
     shard: str
@@ -31,18 +33,19 @@ def data_schema(type: str) -> str:
     return f"{NAMESPACE}/schemas/{type}.json"
 
 
-def to_headers(record: Record) -> list[tuple[str, bytes]]:
+def to_headers(record: Record) -> list[Header]:
     """CloudEvents 1.0, binary content mode. The record's key is its subject."""
+    type, schema = _type_headers(record.type)
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", record.event_id.encode()),
-        ("ce_type", record.type.encode()),
-        ("ce_source", SOURCE.encode()),
+        type,
+        _SOURCE,
         ("ce_subject", record.subject.encode()),
         ("ce_time", record.time.encode()),
-        ("ce_dataschema", data_schema(record.type).encode()),
+        schema,
         ("ce_position", b"%d" % record.position),
-        ("content-type", b"application/json"),
+        _CONTENT_TYPE,
     ]
     if record.actor is not None:
         headers.append(("ce_actor", record.actor.encode()))
@@ -51,33 +54,38 @@ def to_headers(record: Record) -> list[tuple[str, bytes]]:
     return headers
 
 
+@lru_cache(maxsize=256)
+def _type_headers(type: str) -> tuple[Header, Header]:
+    return ("ce_type", type.encode()), ("ce_dataschema", data_schema(type).encode())
+
+
 def position_of(headers: Headers) -> int | None:
     """The position that a Kafka record claims, or None where it is not one of Tandem's."""
-    for name, value in headers:
-        if name == "ce_position":
-            return int(value) if value and value.isdigit() and len(value) <= 18 else None
-    return None
+    return _position(dict(headers).get("ce_position"))
 
 
-def from_kafka(topic: str, partition: int, value: bytes | None, headers: Headers) -> Record | None:
-    """The event that a Kafka record carries, or None where it is not one of Tandem's."""
-    position = position_of(headers)
+def from_kafka(shard: str, value: bytes | None, headers: Headers) -> Record | None:
+    """The event that a Kafka record of the shard carries, or None where it is not Tandem's."""
+    found = dict(headers)
+    position = _position(found.get("ce_position"))
     if position is None or value is None:
         return None
-    texts: dict[str, str] = {}
-    for name, raw in headers:
-        texts[name] = (raw or b"").decode(errors="replace")
+    actor, trace = found.get("ce_actor"), found.get("traceparent")
     try:
         return Record(
-            shard=shard_name(topic, partition),
-            position=position,
-            event_id=texts["ce_id"],
-            type=texts["ce_type"],
-            subject=texts["ce_subject"],
-            actor=texts.get("ce_actor"),
-            time=texts["ce_time"],
-            traceparent=texts.get("traceparent"),
-            data=value,
+            shard,
+            position,
+            found["ce_id"].decode(),
+            found["ce_type"].decode(),
+            found["ce_subject"].decode(),
+            None if actor is None else actor.decode(),
+            found["ce_time"].decode(),
+            None if trace is None else trace.decode(),
+            value,
         )
-    except KeyError:
+    except (KeyError, AttributeError, UnicodeDecodeError):
         return None
+
+
+def _position(value: bytes | None) -> int | None:
+    return int(value) if value and value.isdigit() and len(value) <= 18 else None

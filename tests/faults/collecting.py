@@ -42,7 +42,7 @@ async def log_and_state(world: World) -> tuple[dict[str, list[Record]], dict[str
 async def topics(world: World) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {}
     for topic in TOPICS:
-        partitions = await read_topic(world.kafka.bootstrap_servers, topic)
+        partitions = await read_topic(world.bootstrap_servers, topic)
         found |= {shard_name(topic, number): records for number, records in partitions.items()}
     return found
 
@@ -57,5 +57,8 @@ async def topics_complete(world: World, wanted: Mapping[str, int]) -> bool:
 
 
 async def views(world: World) -> dict[str, Content]:
-    async with Redis.from_url(world.valkey.url()) as redis:
-        return {shard: await content_in_redis(redis, shard) for shard in SHARDS}
+    found: dict[str, Content] = {}
+    for shard in SHARDS:
+        async with Redis.from_url(world.redis_admin(shard)) as redis:
+            found[shard] = await content_in_redis(redis, shard)
+    return found

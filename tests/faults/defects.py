@@ -38,7 +38,7 @@ def an_acknowledged_command_is_missing(e: Evidence) -> None:
 def a_command_is_in_the_log_twice(e: Evidence) -> None:
     records = e.log[_shard("orders", ORDER)]
     shipped = changed(records[1], version=3)
-    records.append(replace(shipped, position=3, event_id="another"))
+    records.append(shipped._replace(position=3, event_id="another"))
 
 
 def an_unknown_command_is_in_the_log_twice(e: Evidence) -> None:
@@ -80,12 +80,12 @@ def a_key_was_taken_twice_as_new(e: Evidence) -> None:
 
 def the_log_has_a_hole(e: Evidence) -> None:
     records = e.log[_shard("orders", ORDER)]
-    records[1] = replace(records[1], position=3)
+    records[1] = records[1]._replace(position=3)
 
 
 def an_event_has_the_id_of_another(e: Evidence) -> None:
     records = e.log[_shard("orders", ORDER)]
-    records[1] = replace(records[1], event_id=records[0].event_id)
+    records[1] = records[1]._replace(event_id=records[0].event_id)
 
 
 def a_version_is_left_out(e: Evidence) -> None:
@@ -116,12 +116,12 @@ def a_partition_has_two_events_the_wrong_way_round(e: Evidence) -> None:
 
 def a_partition_has_an_event_that_the_log_lacks(e: Evidence) -> None:
     records = e.topics[_shard("orders", ORDER)]
-    records.append(replace(records[-1], position=3, event_id="another"))
+    records.append(records[-1]._replace(position=3, event_id="another"))
 
 
 def a_repeat_is_another_event(e: Evidence) -> None:
     records = e.topics[_shard("orders", ORDER)]
-    records.append(replace(records[-1], event_id="another"))
+    records.append(records[-1]._replace(event_id="another"))
 
 
 def a_repeat_has_other_data(e: Evidence) -> None:

@@ -75,7 +75,7 @@ def token_of(log: dict[str, list[Record]], topic: Topic, id: str, version: int) 
 
 def changed(record: Record, **data: Any) -> Record:
     """The same event with other data."""
-    return replace(record, data=json.dumps({**json.loads(record.data), **data}).encode())
+    return record._replace(data=json.dumps({**json.loads(record.data), **data}).encode())
 
 
 def _log() -> dict[str, list[Record]]:

@@ -65,7 +65,7 @@ async def _ready(world: World) -> bool:
 
 async def _views_level(world: World, wanted: dict[str, int]) -> bool:
     headers = world.identity.headers("recovery")
-    query = world.processes["query-service"].url
+    query = world.url_of("query-service")
     async with httpx.AsyncClient(timeout=5, headers=headers) as client:
         try:
             if (await client.get(f"{query}/v1/orders")).status_code != 200:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.faults import previous
 from tests.faults.nemesis import disks
 from tests.faults.recovering import all_level
 from tests.faults.running import Result, Stage
@@ -55,15 +56,20 @@ async def run_all(
 
 
 def _fits(before: Scenario, scenario: Scenario, result: Result) -> bool:
-    alike = (before.through, before.environment) == (scenario.through, scenario.environment)
+    alike = _ground(before) == _ground(scenario)
     return alike and not (before.alone or scenario.alone or result.failed)
+
+
+def _ground(scenario: Scenario) -> tuple[object, ...]:
+    return scenario.through, scenario.environment, scenario.shape
 
 
 async def _new_stage(scenario: Scenario, directory: Path) -> Stage:
     own = directory / f"world-of-{scenario.name}-{secrets.token_hex(2)}"
     own.mkdir(parents=True)
     disk = _small_disk(own) if scenario.own_disk else None
-    world = World(own, scenario.through, scenario.environment, disk)
+    before = previous.check_out(own) if scenario.from_previous else None
+    world = World(own, scenario.through, scenario.environment, disk, scenario.shape, before)
     try:
         await world.start()
         await all_level(world)

@@ -78,11 +78,10 @@ class Stage:
         return result
 
     def _load(self, scenario: Scenario, seed: int) -> Load:
-        processes = self.world.processes
         return Load(
             self.world.identity,
-            lambda: processes["command-service"].url,
-            lambda: processes["query-service"].url,
+            lambda: self.world.url_of("command-service"),
+            lambda: self.world.url_of("query-service"),
             self.history,
             self.shelf,
             self.world.clock,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from tests.faults import previous
 from tests.faults.history import Part
 from tests.faults.limits import Limits
 from tests.faults.nemesis import (
@@ -16,9 +17,12 @@ from tests.faults.nemesis import (
     postgres,
     processes,
     redis,
+    replicas,
     restored,
+    upgrading,
 )
 from tests.faults.nemesis.processes import OURS, kill_some, pause_some
+from tests.faults.shape import BIG, SMALL, Shape
 from tests.faults.world import Environment, Through, World
 
 Nemesis = Callable[[World, Random, float], Awaitable[None]]
@@ -29,7 +33,7 @@ Nemesis = Callable[[World, Random, float], Awaitable[None]]
 class Scenario:
     """`missing` says why it cannot be run here, or None. `alone`: in a world of its own.
 
-    `own_disk`: with PostgreSQL on a small disk.
+    `own_disk`: with PostgreSQL on a small disk. `from_previous`: begun by the version before.
     """
 
     name: str
@@ -40,6 +44,8 @@ class Scenario:
     environment: Environment = field(default_factory=dict)
     alone: bool = False
     own_disk: bool = False
+    shape: Shape = SMALL
+    from_previous: bool = False
     missing: Callable[[], str | None] = lambda: None
 
 
@@ -173,6 +179,43 @@ def _machine() -> Iterable[Scenario]:
     )
 
 
+def _big() -> Iterable[Scenario]:
+    """Three brokers, a Redis Cluster of three primaries and their replicas, two of each of ours."""
+    yield Scenario(
+        "broker-kill",
+        "kill -9 of one of three brokers",
+        replicas.kill_brokers,
+        Limits(_BOTH, recovery=30),
+        shape=BIG,
+    )
+    yield Scenario(
+        "redis-failover",
+        "kill -9 of a primary of the Redis Cluster",
+        replicas.fail_redis_over,
+        Limits(_COMMANDS, recovery=30),
+        shape=BIG,
+    )
+    yield Scenario(
+        "replicas-come-and-go",
+        "replicas of all four services join and leave",
+        replicas.come_and_go,
+        Limits(_BOTH, recovery=30),
+        shape=BIG,
+    )
+
+
+def _versions() -> Iterable[Scenario]:
+    yield Scenario(
+        "rolling-upgrade",
+        "the version before, this one beside it, this one alone, and back",
+        upgrading.upgrade_and_roll_back,
+        Limits(_BOTH, recovery=30),
+        alone=True,
+        from_previous=True,
+        missing=previous.missing,
+    )
+
+
 def _edges() -> Iterable[Scenario]:
     hit = {
         "command-service-postgres": Limits(_READS, recovery=30),
@@ -188,7 +231,7 @@ def _edges() -> Iterable[Scenario]:
         yield Scenario(f"edge-{name}", about, edges.cut(name), limits, through="edges")
 
 
-_FAMILIES: Final = (_processes, _servers, _restored, _clients, _machine, _edges)
+_FAMILIES: Final = (_processes, _servers, _restored, _clients, _machine, _big, _versions, _edges)
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario for family in _FAMILIES for scenario in family()
 }

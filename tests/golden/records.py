@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.contracts.ids import placement
 from shared.contracts.records import Record, from_kafka
-from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.contracts.shards import DEFAULT_PARTITIONS, shard_name
 
 FOLDER: Final = Path(__file__).parent
 _KEY: Final = "key"
@@ -27,7 +27,7 @@ class GoldenRecord:
         return placement(self.key.decode()) % DEFAULT_PARTITIONS
 
     def event(self) -> Record:
-        record = from_kafka(self.topic, self.partition, self.value, self.headers)
+        record = from_kafka(shard_name(self.topic, self.partition), self.value, self.headers)
         assert record is not None
         return record
 

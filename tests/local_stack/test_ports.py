@@ -72,6 +72,23 @@ def test_several_of_a_kind_get_free_ports_and_the_first_one_the_known_one() -> N
     }
 
 
+def test_brokers_and_nodes_of_a_cluster_get_ports_of_their_own_and_beside_them() -> None:
+    names = ["kafka-1", "kafka-2", "redis-1", "redis-2"]
+
+    ports = choose_ports(names, {"kafka": 7000}, {}, set(), lambda port: port != 9201)
+
+    assert ports == {
+        "kafka-1": 7000,
+        "kafka-1-controller": 7001,
+        "kafka-2": 9202,
+        "kafka-2-controller": 9301,
+        "redis-1": 6380,
+        "redis-1-bus": 16400,
+        "redis-2": 6401,
+        "redis-2-bus": 16401,
+    }
+
+
 def test_a_port_with_a_listener_is_not_free() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

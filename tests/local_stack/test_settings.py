@@ -23,6 +23,31 @@ def test_a_wrong_number_is_named(wrong: str) -> None:
         settings_from({"RELAYS": wrong})
 
 
+@pytest.mark.parametrize("text", ["", "0", "false"])
+def test_one_redis_unless_told(text: str) -> None:
+    settings = settings_from({"REDIS_CLUSTER": text})
+
+    assert (settings.redis_primaries, settings.redis_is_cluster, settings.brokers) == (0, False, 1)
+
+
+def test_a_cluster_by_the_number_of_its_primaries() -> None:
+    settings = settings_from({"REDIS_CLUSTER": "3", "BROKERS": "3"})
+
+    assert (settings.redis_primaries, settings.redis_is_cluster, settings.brokers) == (3, True, 3)
+
+
+def test_too_few_to_agree_on_a_failover_are_refused() -> None:
+    with pytest.raises(StackError, match="REDIS_CLUSTER=2 must be a number from 3 to 16"):
+        settings_from({"REDIS_CLUSTER": "2"})
+
+
+def test_true_is_for_a_cluster_that_is_used() -> None:
+    with pytest.raises(StackError, match="REDIS_CLUSTER=true is for a REDIS_URL"):
+        settings_from({"REDIS_CLUSTER": "true"})
+    used = {"REDIS_CLUSTER": "true", "REDIS_URL": "redis://one:1,two:2/0"}
+    assert settings_from(used).redis_is_cluster
+
+
 def test_a_url_that_is_set_means_a_server_that_is_used(tmp_path: Path) -> None:
     used = used_servers(Home(tmp_path), {"REDIS_URL": "redis://else:6379"})
 

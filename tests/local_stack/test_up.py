@@ -104,6 +104,7 @@ def test_the_env_file_leads_to_everything(whole_stack: Stack) -> None:
         "JWKS_URL",
         "DATABASE_URL",
         "REDIS_URL",
+        "REDIS_CLUSTER",
     }
     assert not env["QUERY_URL"].endswith("/v1")
     assert whole_stack.home.env.stat().st_mode & 0o077 == 0

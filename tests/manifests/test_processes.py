@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.manifests import agreement
-from deploy.manifests.agreement import NOT_READ_YET, process_complaints, variables
+from deploy.manifests.agreement import process_complaints, variables
 from deploy.manifests.processes import COMMANDS, Process, in_compose, in_kubernetes
 from deploy.manifests.rendering import Resource
 
@@ -54,11 +53,6 @@ def test_a_process_that_has_what_it_reads_is_fine() -> None:
 def test_what_does_not_agree_is_told(process: Process, complaint: str) -> None:
     [found] = process_complaints(process)
     assert complaint in found
-
-
-def test_a_setting_that_is_read_by_now_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "NOT_READ_YET", NOT_READ_YET | {"LANES"})
-    assert any(line.startswith("LANES is read now") for line in agreement.stale_exceptions())
 
 
 def test_every_way_to_run_tandem_runs_all_of_it(

@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -248,4 +247,4 @@ class Projector:
 
 def spoiled(record: Record, data: bytes) -> Record:
     """The record with other bytes."""
-    return replace(record, data=data)
+    return record._replace(data=data)

@@ -1,16 +1,20 @@
 """What every store promises, on the real one and on its twin in memory."""
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
 
+from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
 from projector.store import Store
 from projector.writes import Writes
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
+from shared.redis import redis_cluster
 from tests.projector.memory_store import MemoryStore
 from tests.support.expected_views import Content, content_in_redis
+from tests.support.redis_nodes import RedisNodes
 
 SHARD = "orders.7"
 KEY = "{orders.7}:document:a"
@@ -27,23 +31,48 @@ class Memory:
 
 
 class Real:
-    def __init__(self, redis: Redis, client: Redis) -> None:
-        self.store: Store = RedisStore(client)
-        self._redis = redis
+    """`admin_url` is of the node that has the shard."""
+
+    def __init__(self, store: Store, admin_url: str) -> None:
+        self.store = store
+        self._admin_url = admin_url
 
     async def content(self) -> Content:
-        return await content_in_redis(self._redis, SHARD)
+        async with Redis.from_url(self._admin_url) as admin:
+            return await content_in_redis(admin, SHARD)
+
+    async def value(self, key: str) -> bytes | None:
+        async with Redis.from_url(self._admin_url) as admin:
+            found: Any = await admin.get(key)
+            return cast("bytes | None", found)
 
 
-@pytest.fixture(params=["memory", "redis"])
-async def kept(
-    request: pytest.FixtureRequest, redis: Redis, redis_projector_url: str
-) -> AsyncIterator["Memory | Real"]:
-    if request.param == "memory":
-        yield Memory()
-        return
+@pytest.fixture
+async def single(redis: Redis, redis_url: str, redis_projector_url: str) -> AsyncIterator[Real]:
     async with Redis.from_url(redis_projector_url) as client:
-        yield Real(redis, client)
+        yield Real(RedisStore(client), redis_url)
+
+
+@pytest.fixture
+async def cluster(redis_nodes: RedisNodes) -> AsyncIterator[Real]:
+    redis_nodes.flush()
+    cluster = redis_cluster(redis_nodes.url("tandem_projector"), "test")
+    yield Real(RedisClusterStore(cluster), redis_nodes.admin_of(SHARD))
+    await cluster.aclose()
+
+
+@pytest.fixture(params=["single", "cluster"])
+def real(request: pytest.FixtureRequest) -> Real:
+    real: Real = request.getfixturevalue(request.param)
+    return real
+
+
+@pytest.fixture(params=["memory", "single", "cluster"])
+def kept(request: pytest.FixtureRequest) -> "Memory | Real":
+    if request.param == "memory":
+        return Memory()
+    real: Real = request.getfixturevalue(request.param)
+    return real
 
 
 Kept = Memory | Real
@@ -102,8 +131,7 @@ async def test_purging_leaves_other_shards_alone(kept: Kept) -> None:
     assert await kept.store.load("orders.70", ["{orders.70}:x"]) == (b"4 3 e4 0", [b"1"])
 
 
-async def test_heads(redis: Redis, redis_projector_url: str) -> None:
-    async with Redis.from_url(redis_projector_url) as client:
-        await RedisStore(client).write_heads({SHARD: Head(5, 2, 1)})
-    assert await redis.get(head_key(SHARD)) == b"5 2 1"
-    assert await redis.get(checkpoint_key(SHARD)) is None
+async def test_heads(real: Real) -> None:
+    await real.store.write_heads({SHARD: Head(5, 2, 1), "users.1": Head(6, 2, 1)})
+    assert await real.value(head_key(SHARD)) == b"5 2 1"
+    assert await real.value(checkpoint_key(SHARD)) is None

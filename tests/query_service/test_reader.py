@@ -9,17 +9,20 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from deploy.local.servers import Valkey
+from query_service.cluster_reader import ClusterReader
 from query_service.metrics import Metrics
+from query_service.reader import Reader
 from query_service.redis_reader import RedisReader
 from shared.http.problems import Problem
-from shared.redis import redis_client
+from shared.redis import redis_client, redis_cluster
+from tests.support.redis_nodes import RedisNodes
 
 NOTHING = "{users.0}:nothing"
 KEYS = [f"{{users.{i % 12}}}:document:{i}" for i in range(300)]
 
 
 @pytest.fixture
-async def reader(valkey: Valkey) -> AsyncIterator[RedisReader]:
+async def single(valkey: Valkey) -> AsyncIterator[Reader]:
     async with Redis.from_url(valkey.url()) as admin:
         await admin.mset({key: key.encode() for key in KEYS})
     client = redis_client(valkey.url("tandem_query_service"), "test")
@@ -29,8 +32,27 @@ async def reader(valkey: Valkey) -> AsyncIterator[RedisReader]:
     await client.aclose()
 
 
+@pytest.fixture
+async def cluster(redis_nodes: RedisNodes) -> AsyncIterator[Reader]:
+    redis_nodes.flush()
+    for key in KEYS:
+        with redis_nodes.client(redis_nodes.primary_of(key[1 : key.index("}")])) as admin:
+            admin.set(key, key.encode())
+    cluster = redis_cluster(redis_nodes.url("tandem_query_service"), "test")
+    reader = ClusterReader(cluster, Metrics(CollectorRegistry()).batch_keys)
+    yield reader
+    await reader.close()
+    await cluster.aclose()
+
+
+@pytest.fixture(params=["single", "cluster"])
+def reader(request: pytest.FixtureRequest) -> Reader:
+    chosen: Reader = request.getfixturevalue(request.param)
+    return chosen
+
+
 async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
-    reader: RedisReader,
+    reader: Reader,
 ) -> None:
     dice = random.Random(7)
     wrong: list[object] = []
@@ -39,7 +61,7 @@ async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
     async def read() -> None:
         first, second = dice.choices(KEYS, k=2)
         if dice.random() < 0.7:
-            found = await reader.get((first, second, NOTHING))
+            found = [*await reader.get((first,)), *await reader.get((second,)), None]
         else:
             values, replies = await reader.read([first], [("GET", second), ("GET", NOTHING)])
             found = [*values, *replies]
@@ -60,13 +82,44 @@ async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
     assert answered == 5000
 
 
-async def test_reads_of_one_moment_share_a_round_trip(reader: RedisReader, valkey: Valkey) -> None:
+async def test_reads_of_one_moment_share_a_round_trip(single: Reader, valkey: Valkey) -> None:
     async with Redis.from_url(valkey.url()) as admin:
-        await reader.get(KEYS[:1])
+        await single.get(KEYS[:1])
         before = (await admin.info("commandstats"))["cmdstat_mget"]["calls"]
-        await asyncio.gather(*(reader.get((key,)) for key in KEYS))
+        await asyncio.gather(*(single.get((key,)) for key in KEYS))
         after = (await admin.info("commandstats"))["cmdstat_mget"]["calls"]
     assert after - before == 1
+
+
+async def test_in_a_cluster_reads_of_one_moment_share_one_mget_for_each_shard(
+    cluster: Reader, redis_nodes: RedisNodes
+) -> None:
+    await cluster.get(KEYS[:1])
+    before = _mgets(redis_nodes)
+    await asyncio.gather(*(cluster.get((key,)) for key in KEYS))
+    assert _mgets(redis_nodes) - before == 12
+    values, sizes = await cluster.read(KEYS, [("ZCARD", "{users.3}:ids"), ("STRLEN", KEYS[5])])
+    assert values == [key.encode() for key in KEYS]
+    assert sizes == [0, len(KEYS[5])]
+
+
+def _mgets(nodes: RedisNodes) -> int:
+    count = 0
+    for node in nodes.primaries():
+        with nodes.client(node) as admin:
+            count += admin.info("commandstats").get("cmdstat_mget", {"calls": 0})["calls"]
+    return count
+
+
+async def test_without_a_cluster_every_reader_is_told() -> None:
+    cluster = redis_cluster("redis://127.0.0.1:1,127.0.0.1:2/0", "test")
+    reader = ClusterReader(cluster, Metrics(CollectorRegistry()).batch_keys)
+    key = "{users.0}:a"
+    reads = [reader.get((key,)), reader.read([key], [("ZCARD", key)]), reader.read([key])]
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert [isinstance(o, Problem) and o.name for o in outcomes] == ["unavailable"] * 3
+    await reader.close()
+    await cluster.aclose()
 
 
 async def test_without_redis_every_reader_is_told(valkey: Valkey) -> None:

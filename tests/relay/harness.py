@@ -214,7 +214,7 @@ class Placed:
 
 
 def _placed(tp: TopicPartition, record: Any) -> Placed:
-    event = from_kafka(tp.topic, tp.partition, record.value, record.headers)
+    event = from_kafka(shard_name(*tp), record.value, record.headers)
     return Placed(record.offset, position_of(record.headers), event, record.key)
 
 

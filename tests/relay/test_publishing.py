@@ -2,6 +2,8 @@
 
 import asyncio
 
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from shared.contracts.shards import TOPICS, all_shards
 from tests.relay.conftest import SpawnRelay, StartRelay
 from tests.relay.harness import PARTITIONS, Events, Topics, complete, take_in_order
@@ -42,25 +44,40 @@ async def test_an_event_is_there_soon_after_its_notification_and_without_one_too
 
 
 async def test_topics_are_made_as_promised(topics: Topics, start_relay: StartRelay) -> None:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
     relay = start_relay(retention_ms=3_600_000)
     await relay.ready()
-    admin = topics._kafka.admin("test")
-    await admin.start()
-    try:
-        described = await admin.describe_topics(list(TOPICS))
-        assert {t["topic"]: len(t["partitions"]) for t in described} == dict.fromkeys(TOPICS, 12)
-        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in TOPICS]
-        (answer,) = await admin.describe_configs(resources)
-    finally:
-        await admin.close()
-    configs = {r[3]: {c[0]: c[1] for c in r[4]} for r in answer.resources}
+    partitions, configs = await _described(topics)
+    assert partitions == dict.fromkeys(TOPICS, 12)
     assert configs["products"]["retention.ms"] == "-1"
     for topic in ("users", "orders"):
         assert configs[topic]["retention.ms"] == "3600000"
         assert int(configs[topic]["segment.ms"]) <= 3_600_000
     assert {c["message.timestamp.type"] for c in configs.values()} == {"LogAppendTime"}
+
+
+async def test_topics_have_the_replicas_and_the_least_in_sync_that_are_asked_for(
+    topics: Topics, start_relay: StartRelay
+) -> None:
+    relay = start_relay(replication_factor=1, min_insync_replicas=2)
+    await relay.ready()
+    _, configs = await _described(topics)
+    assert {c["min.insync.replicas"] for c in configs.values()} == {"2"}
+
+
+async def _described(topics: Topics) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
+    """How many partitions each topic has, and how it is configured."""
+    admin = topics._kafka.admin("test")
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(TOPICS))
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in TOPICS]
+        (answer,) = await admin.describe_configs(resources)
+    finally:
+        await admin.close()
+    return (
+        {topic["topic"]: len(topic["partitions"]) for topic in described},
+        {r[3]: {c[0]: c[1] for c in r[4]} for r in answer.resources},
+    )
 
 
 async def test_a_topic_with_another_number_of_partitions_is_left_alone_and_named(

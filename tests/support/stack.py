@@ -28,7 +28,11 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
 class Process:
     """One of our processes. `kill`, `pause` and `resume` are the signals of that name."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, environment: Mapping[str, str], log: Path, root: Path | None = None
+    ) -> None:
+        """`root`: a tree to run it from, if not from this one."""
+        self._root = root
         self.kind = name.rstrip("-0123456789")
         self.name = name
         self.port = free_ports(1)[0]
@@ -50,6 +54,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                cwd=self._root,
             )
 
     def signal(self, number: signal.Signals) -> None:
@@ -73,6 +78,10 @@ class Process:
     @property
     def running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid if self._popen is not None and self.running else None
 
     async def ready(self) -> None:
         async with httpx.AsyncClient() as client:

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.records import Record, from_kafka
-from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS
+from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, shard_name
 from tests.support.waiting import until
 
 
@@ -43,7 +43,7 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
         while any([await consumer.position(p) < ends[p] for p in partitions]):
             for partition, batch in (await consumer.getmany(timeout_ms=200)).items():
                 for r in batch:
-                    record = from_kafka(topic, partition.partition, r.value, r.headers)
+                    record = from_kafka(shard_name(topic, partition.partition), r.value, r.headers)
                     if record is not None:
                         found[partition.partition].append(record)
         return found

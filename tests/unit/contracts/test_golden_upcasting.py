@@ -24,7 +24,7 @@ def as_it_was_before(record: Record) -> Record:
     data = orjson.loads(record.data)
     data["address"] = data.pop("shipping_address")
     data["customer"] = {"id": data.pop("customer_id"), "name": data.pop("customer_name")}
-    return replace(record, data=orjson.dumps(data))
+    return record._replace(data=orjson.dumps(data))
 
 
 def to_present_shape(data: dict[str, Any]) -> dict[str, Any]:

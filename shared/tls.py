@@ -1,0 +1,29 @@
+"""TLS contexts from files that settings name; one that cannot be used is named, with the reason."""
+
+import ssl
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def trusting(setting: str, ca_file: str | None) -> ssl.SSLContext:
+    """Checks certificates and host names, by the file's authorities or those the system knows.
+
+    Raises ValueError that begins with the setting's name.
+    """
+    return _read(setting, lambda: ssl.create_default_context(cafile=ca_file))
+
+
+def show(setting: str, context: ssl.SSLContext, certificate_file: str, key_file: str) -> None:
+    """Makes it show a certificate of our own. Raises ValueError that begins with the name."""
+    _read(setting, lambda: context.load_cert_chain(certificate_file, key_file))
+
+
+def _read(setting: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except ssl.SSLError as error:
+        raise ValueError(f"{setting}: is no such PEM file") from error
+    except OSError as error:
+        raise ValueError(f"{setting}: cannot be read ({error.strerror})") from error

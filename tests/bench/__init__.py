@@ -1,0 +1,1 @@
+"""`make bench`: what Tandem does, beside what would be possible, in the same run."""

@@ -1,0 +1,47 @@
+"""One keep-alive connection with one request on its way, at the least cost that Python allows."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final, cast
+
+_LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_HEAD_END: Final = b"\r\n\r\n"
+
+Answered = Callable[["Connection", bytes], None]
+
+
+class Connection(asyncio.Protocol):
+    """Calls `answered` with each whole answer; with b"" if the server hung up instead."""
+
+    def __init__(self, answered: Answered) -> None:
+        self._answered = answered
+        self._received = b""
+        self.due = 0.0
+        self.busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def send(self, request: bytes, due: float) -> None:
+        self.due, self.busy = due, True
+        self.transport.write(request)
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received + data if self._received else data
+        head = received.find(_HEAD_END)
+        length = _LENGTH.search(received, 0, head) if head >= 0 else None
+        if length is None or len(received) < head + 4 + int(length[1]):
+            self._received = received
+            return
+        self._received = b""
+        self.busy = False
+        self._answered(self, received)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.busy:
+            self.busy = False
+            self._answered(self, b"")

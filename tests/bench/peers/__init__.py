@@ -1,0 +1,1 @@
+"""What Tandem is compared with: the limits, and services as most would write them."""

@@ -1,0 +1,31 @@
+"""What stands on the topics."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
+from shared.kafka import Kafka, bootstrap_servers
+
+
+@asynccontextmanager
+async def counting(bootstrap: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Gives the number of records on all topics; 0 while one of them is missing."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each missing topic
+    consumer = Kafka(bootstrap_servers(bootstrap)).consumer("bench")
+    await consumer.start()
+    partitions = [TopicPartition(*split_shard(shard)) for shard in all_shards(DEFAULT_PARTITIONS)]
+
+    async def count() -> int:
+        try:
+            return sum((await consumer.end_offsets(partitions)).values())
+        except (KafkaError, ValueError):
+            return 0
+
+    try:
+        yield count
+    finally:
+        await consumer.stop()

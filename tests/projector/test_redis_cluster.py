@@ -1,0 +1,198 @@
+"""A Redis Cluster whose slots move and whose primaries die, under the projector and the queries."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+from redis.crc import key_slot
+from redis.exceptions import TryAgainError
+
+from deploy.local.servers import Valkey
+from projector.redis_cluster_store import RedisClusterStore
+from projector.writes import Writes
+from query_service.cluster_reader import ClusterReader, fetch_from_cluster
+from query_service.metrics import Metrics
+from shared.contracts.views import Checkpoint, checkpoint_key
+from shared.http.problems import Problem
+from shared.redis import REDIS_DOWN, redis_cluster
+from shared.redis_cluster import Cluster
+from tests.support.redis_nodes import RedisNodes
+from tests.support.waiting import until
+
+SHARD = "orders.7"
+KEY = "{orders.7}:document:a"
+FIRST = Writes(Checkpoint(1, 0, "e1"), {KEY: b"x"})
+SECOND = Writes(Checkpoint(2, 1, "e2"), {KEY: b"y"})
+STORED = b"1 0 e1 0"
+
+
+@pytest.fixture
+def nodes(redis_nodes: RedisNodes) -> RedisNodes:
+    redis_nodes.flush()
+    return redis_nodes
+
+
+@pytest.fixture
+async def cluster(nodes: RedisNodes) -> AsyncIterator[Cluster]:
+    cluster = redis_cluster(nodes.url("tandem_projector"), "test", answer_seconds=1.0)
+    yield cluster
+    await cluster.aclose()
+
+
+@pytest.fixture
+async def store(cluster: Cluster) -> RedisClusterStore:
+    """It knows where everything is."""
+    store = RedisClusterStore(cluster)
+    await store.checkpoints([SHARD, "users.1"])
+    return store
+
+
+@pytest.fixture
+async def reader(nodes: RedisNodes) -> AsyncIterator[ClusterReader]:
+    cluster = redis_cluster(nodes.url("tandem_query_service"), "test", answer_seconds=1.0)
+    reader = ClusterReader(cluster, Metrics(CollectorRegistry()).batch_keys)
+    await reader.get([checkpoint_key(SHARD)])
+    yield reader
+    await reader.close()
+    await cluster.aclose()
+
+
+class Move:
+    """The shard's slot on its way to another primary, as an administrator moves it."""
+
+    def __init__(self, nodes: RedisNodes) -> None:
+        self._nodes = nodes
+        self._slot = key_slot(SHARD.encode())
+        self.source = nodes.primary_of(SHARD)
+        self.target = next(node for node in nodes.primaries() if node is not self.source)
+
+    def begin(self) -> None:
+        self._set(self.target, "IMPORTING", self._id(self.source))
+        self._set(self.source, "MIGRATING", self._id(self.target))
+
+    def keys(self, *keys: str) -> None:
+        with self._nodes.client(self.source) as client:
+            client.execute_command(
+                "MIGRATE", "127.0.0.1", self.target.port, "", 0, 5000,
+                "AUTH2", "tandem_admin", self.target.passwords["tandem_admin"], "KEYS", *keys,
+            )  # fmt: skip
+
+    def end(self) -> None:
+        for node in (self.target, *self._nodes.primaries()):
+            self._set(node, "NODE", self._id(self.target))
+
+    def _set(self, node: Valkey, how: str, id: str) -> None:
+        with self._nodes.client(node) as client:
+            client.execute_command("CLUSTER", "SETSLOT", self._slot, how, id)
+
+    def _id(self, node: Valkey) -> str:
+        with self._nodes.client(node) as client:
+            id: bytes = client.execute_command("CLUSTER", "MYID")
+        return id.decode()
+
+
+@pytest.fixture
+def move(nodes: RedisNodes) -> Iterator[Move]:
+    yield (move := Move(nodes))
+    move.end()
+
+
+async def test_a_slot_on_its_way_is_asked_for_where_it_goes(
+    move: Move, store: RedisClusterStore, reader: ClusterReader
+) -> None:
+    assert await store.write(SHARD, b"", FIRST)
+    move.begin()
+    assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
+    move.keys(checkpoint_key(SHARD), KEY)
+    assert await store.load(SHARD, [KEY]) == (STORED, [b"x"])
+    assert await store.checkpoints([SHARD]) == {SHARD: STORED}
+    assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
+    assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
+    assert await store.write(SHARD, STORED, SECOND)
+    assert await reader.get([KEY]) == [b"y"]
+
+
+async def test_a_slot_that_has_moved_is_followed(
+    move: Move, cluster: Cluster, store: RedisClusterStore, reader: ClusterReader
+) -> None:
+    assert await store.write(SHARD, b"", FIRST)
+    move.begin()
+    move.keys(checkpoint_key(SHARD), KEY)
+    move.end()
+    assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
+    assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [STORED]
+    assert await fetch_from_cluster(cluster, []) == []
+    assert (await store.checkpoints([SHARD, "users.1"]))[SHARD] == STORED
+    assert await store.write(SHARD, STORED, SECOND)
+
+
+async def test_a_slot_on_its_way_is_not_purged(move: Move, store: RedisClusterStore) -> None:
+    assert await store.write(SHARD, b"", FIRST)
+    move.begin()
+    move.keys(KEY)
+    with pytest.raises(TryAgainError):
+        await store.purge(SHARD, STORED)
+    move.keys(checkpoint_key(SHARD))
+    with pytest.raises(TryAgainError):
+        await store.purge(SHARD, STORED)
+    move.end()
+    assert await store.purge(SHARD, STORED)
+    assert await store.load(SHARD, [KEY]) == (STORED, [None])
+
+
+async def test_a_half_moved_document_is_never_absent(
+    move: Move, store: RedisClusterStore, reader: ClusterReader
+) -> None:
+    assert await store.write(SHARD, b"", FIRST)
+    move.begin()
+    move.keys(KEY)
+    with pytest.raises(Problem) as told:
+        await reader.get([checkpoint_key(SHARD), KEY])
+    assert told.value.name == "unavailable"
+    with pytest.raises(TryAgainError):
+        await store.load(SHARD, [KEY])
+    move.keys(checkpoint_key(SHARD))
+
+
+async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_on(
+    nodes: RedisNodes, cluster: Cluster, store: RedisClusterStore, reader: ClusterReader
+) -> None:
+    assert await store.write(SHARD, b"", FIRST)
+    dying = nodes.primary_of(SHARD)
+    other = next(f"users.{n}" for n in range(12) if nodes.primary_of(f"users.{n}") is not dying)
+    assert await store.write(other, b"", Writes(Checkpoint(5, 4, "e5")))
+    await until(lambda: _same(nodes, dying), "the replica has all")
+    dying.kill()
+    try:
+        refused = 0
+
+        async def answered() -> bool:
+            nonlocal refused
+            assert await reader.get([checkpoint_key(other)]) == [b"5 4 e5 0"]
+            seen = await fetch_from_cluster(cluster, [checkpoint_key(SHARD), checkpoint_key(other)])
+            assert seen[1] == b"5 4 e5 0"
+            assert (await store.checkpoints([SHARD, other]))[other] == b"5 4 e5 0"
+            try:
+                assert await reader.get([KEY]) == [b"x"]
+                return await store.write(SHARD, STORED, SECOND)
+            except (Problem, *REDIS_DOWN):
+                refused += 1
+                return False
+
+        await until(answered, "the replica has taken over", seconds=20)
+        assert refused
+        assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [b"2 1 e2 0"]
+    finally:
+        dying.start()
+        await until(lambda: _whole(nodes), "the cluster is whole again")
+
+
+async def _same(nodes: RedisNodes, primary: Valkey) -> bool:
+    with nodes.client(primary) as client:
+        return bool(client.execute_command("WAIT", 1, 1000))
+
+
+async def _whole(nodes: RedisNodes) -> bool:
+    await asyncio.sleep(0.1)
+    return nodes.replicated()

@@ -1,0 +1,98 @@
+"""A Redis Cluster of real servers: primaries, a replica of each, and which of them has what."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.crc import key_slot
+
+from deploy.local.ports import free_ports
+from deploy.local.redis_cluster import form_cluster
+from deploy.local.secrets import ADMIN, Passwords
+from deploy.local.servers import Valkey
+from deploy.local.servers.shapes import companions, redis_names, valkeys
+
+
+class RedisNodes:
+    """`nodes` are the primaries, then as many replicas, as they were at first."""
+
+    def __init__(self, directory: Path, primaries: int, passwords: Passwords) -> None:
+        names = redis_names(primaries)
+        names += [beside for name in names for beside in companions(name)]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.nodes: Sequence[Valkey] = valkeys(directory, primaries, ports, passwords)
+
+    def url(self, role: str = ADMIN) -> str:
+        """Of the whole cluster."""
+        return self.nodes[0].url(role, self.nodes[1:])
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+        form_cluster(self.nodes)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.resume()
+            node.kill()
+
+    def primary_of(self, shard: str) -> Valkey:
+        """As the first node that runs sees it."""
+        slot = key_slot(shard.encode())
+        for first, last, primary, *_ in self._slots():
+            if first <= slot <= last:
+                return self._at(primary[1])
+        raise LookupError(f"nobody has {shard}")
+
+    def replica_of(self, primary: Valkey) -> Valkey:
+        for _, _, owner, *replicas in self._slots():
+            if owner[1] == primary.port and replicas:
+                return self._at(replicas[0][1])
+        raise LookupError(f"{primary.name} has no replica")
+
+    def primaries(self) -> list[Valkey]:
+        return [self._at(port) for port in sorted({owner[1] for _, _, owner, *_ in self._slots()})]
+
+    def admin_of(self, shard: str) -> str:
+        """The administrator's URL of the node that has the shard."""
+        return self.primary_of(shard).url()
+
+    def replicated(self) -> bool:
+        """Whether every primary has a replica that follows it."""
+        return all(self._has_replica(node) for node in self.primaries())
+
+    def flush(self) -> None:
+        for node in self.primaries():
+            with self.client(node) as client:
+                client.flushall()
+
+    @contextmanager
+    def client(self, node: Valkey) -> Iterator[Any]:
+        with redis.Redis.from_url(node.url(), socket_timeout=5) as client:
+            yield client
+
+    def _has_replica(self, node: Valkey) -> bool:
+        try:
+            with self.client(node) as client:
+                info = client.info("replication")
+        except redis.RedisError:  # it has just died, or has just come back
+            return False
+        replicas = [value for name, value in info.items() if name.startswith("slave")]
+        return any(value["state"] == "online" for value in replicas if isinstance(value, dict))
+
+    def _slots(self) -> list[Any]:
+        for node in self.nodes:
+            if node.pid is None:
+                continue
+            with self.client(node) as client:
+                try:
+                    found: list[Any] = client.execute_command("CLUSTER", "SLOTS")
+                except redis.RedisError:
+                    continue
+                return found
+        raise LookupError("no node answers")
+
+    def _at(self, port: int) -> Valkey:
+        return next(node for node in self.nodes if node.port == port)
