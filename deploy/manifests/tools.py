@@ -44,7 +44,7 @@ def module(name: str) -> Path:
 
 
 def _build(name: str, package: str, path: Path) -> None:
-    print(f"tandem: building {package}, once, about a minute", file=sys.stderr, flush=True)
+    print(f"tandem: building {package}, once, a minute or more", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as work:
         _go("install", package, GOBIN=work)
         (Path(work) / name).rename(path)

@@ -17,6 +17,7 @@ from tests.manifests.conftest import find
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)
     prepare(tmp_path)
     return tmp_path
 
