@@ -81,8 +81,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
     def waiting(self, shard: str) -> bool:
         """Whether Kafka has, or may have, records of the shard that were not given yet."""
         kafka, reached = self._kafka, self._next.get(shard)
-        if kafka is None or reached is None or shard not in self._ownership.assigned:
+        if kafka is None or shard not in self._ownership.assigned:
             return False
+        if reached is None:  # its checkpoint is still being read
+            return True
         try:
             high = kafka.highwater(_partition(shard))
         except (IllegalStateError, AssertionError):

@@ -43,7 +43,7 @@ from tests.support.topics import delete_topics
 from tests.support.waiting import until
 
 STATEMENTS_OF_A_BATCH = 7  # BEGIN, the batch's row, customers, products, state, log, COMMIT
-BYTES_OF_AN_EVENT = 135  # compressed, in large batches
+BYTES_OF_AN_EVENT = 175  # compressed, in large batches
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.faults.running import Result
 from tests.faults.scenarios import SCENARIOS
 
 # Those in one world first, then the one that needs a proxy.
-SELECTION: Final = ("kill", "postgres-kill", "kafka-kill", "redis-file-cut", "commit-cut")
+SELECTION: Final = ("kill", "redis-file-cut", "commit-cut")
 _SEED: Final = 1
 _SECONDS: Final = 6
 
