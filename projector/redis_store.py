@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from importlib import resources
 from typing import Any, Final
 
-import hiredis
-from redis.asyncio import ConnectionPool, Redis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
+from projector.pipelined import Pipelined
 from projector.writes import Writes
 from shared.contracts.views import Head, checkpoint_key, head_key
 
@@ -24,7 +23,7 @@ class RedisStore:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self._run: Run = partial(_run_packed, client.connection_pool)
+        self._run: Run = Pipelined(client.connection_pool).run
         self._write = _Script("write.lua")
         self._purge = _Script("purge.lua")
 
@@ -62,25 +61,6 @@ class RedisStore:
             for shard, head in heads.items():
                 pipeline.set(head_key(shard), head.encode())
             await pipeline.execute()
-
-
-async def _run_packed(pool: ConnectionPool, *command: Any) -> Any:
-    """`execute_command`, packed by hiredis: redis-py packs thousands of arguments in Python.
-
-    Whatever happens while it is under way, cancellation included, closes the connection, so that
-    nobody gets another's answer.
-    """
-    connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-    try:
-        await connection.send_packed_command(hiredis.pack_command(command))
-        return await connection.read_response()
-    except ResponseError:
-        raise
-    except BaseException:
-        await connection.disconnect(nowait=True)
-        raise
-    finally:
-        await pool.release(connection)
 
 
 class _Script:

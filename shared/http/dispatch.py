@@ -24,6 +24,7 @@ from shared.http.messages import (
 )
 from shared.http.operations import Answer, Operation
 from shared.http.problems import Problem, forbidden, unauthorized, unavailable
+from shared.http.protocol import write_whole
 from shared.http.rate_limit import RateLimit
 from shared.http.request_metrics import RequestMetrics, Timings
 from shared.http.routing import Routes
@@ -213,8 +214,11 @@ async def _send(answer: Answer, head: bool, receive: Receive, send: Send) -> Non
     headers = answer.headers
     if answer.status not in (204, 304):
         headers = [*headers, (b"content-length", b"%d" % len(answer.body))]
+    body = b"" if head else answer.body
+    if write_whole(send, answer.status, headers, body):
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _stream(answer: StreamedReply, head: bool, receive: Receive, send: Send) -> None:

@@ -3,9 +3,13 @@
 import asyncio
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from shared.http.messages import problem_reply
+from shared.http.messages import RawHeaders, Send, problem_reply
 from shared.http.problems import Problem
 
 _MOST_HEAD_BYTES: Final = 64 * 1024
@@ -71,6 +75,34 @@ class BoundedProtocol(HttpToolsProtocol):
         head = b"\r\n".join([b"HTTP/1.1 400 Bad Request", *lines, length, b"connection: close"])
         self.transport.write(head + b"\r\n\r\n" + reply.body)
         self.transport.close()
+
+
+def write_whole(send: Send, status: int, headers: RawHeaders, body: bytes) -> bool:
+    """Writes a whole answer at once: the bytes of two ASGI messages at a fraction of their cost.
+
+    False, with nothing written, where `send` is not the server's own, the client does not keep up,
+    or a header is none: the messages are the way then.
+    """
+    cycle = getattr(send, "__self__", None)
+    if not isinstance(cycle, RequestResponseCycle) or cycle.flow.write_paused:
+        return False
+    if cycle.disconnected:
+        return True
+    parts = [STATUS_LINE[status]]
+    for name, value in (*cycle.default_headers, *headers):
+        if b"\n" in value or b"\r" in value:
+            return False
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+    parts.append(body)
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"".join(parts))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 async def cut_off_slow(connections: set[BoundedProtocol], seconds: float) -> None:
