@@ -5,6 +5,7 @@ transactions it would take a lock over the whole database at COMMIT.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from command_service.write_store.pool import Pool
 
 CHANNEL: Final = "tandem_log"
 _PAUSE_S: Final = 0.5
+_LONGEST: Final = 7999  # bytes of a payload
 logger = structlog.get_logger(__name__)
 
 
@@ -22,19 +24,29 @@ class Notifier:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._shards: set[str] = set()
         self._changed = asyncio.Event()
 
-    def committed(self) -> None:
-        """Something was committed."""
-        self._changed.set()
+    def committed(self, shards: Iterable[str]) -> None:
+        """Events of these shards were committed."""
+        self._shards.update(shards)
+        if self._shards:
+            self._changed.set()
 
     async def run(self) -> None:
         """Tells until it is cancelled. What cannot be told is dropped: polling finds it."""
         while True:
             await self._changed.wait()
             self._changed.clear()
+            shards, self._shards = self._shards, set()
             try:
-                await self._pool.execute("SELECT pg_notify($1, '')", CHANNEL)
+                await self._pool.execute("SELECT pg_notify($1, $2)", CHANNEL, _payload(shards))
             except PASSES as error:
                 logger.warning("notify_failed", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
+
+
+def _payload(shards: set[str]) -> str:
+    """The shards' names; nothing, which stands for all of them, where they are too many."""
+    names = ",".join(sorted(shards))
+    return names if len(names) <= _LONGEST else ""

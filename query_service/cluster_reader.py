@@ -12,9 +12,8 @@ from typing import Any, Final
 from prometheus_client import Histogram
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
-from query_service.gathering import Gathering
-from query_service.reader import Command, Reading, Values
-from shared.http.problems import unavailable
+from query_service.reader import Command, Reading, Values, unreachable
+from shared.gathering import Gathering
 from shared.redis import REDIS_DOWN
 from shared.redis_cluster import Address, Cluster, Node
 
@@ -47,8 +46,8 @@ class _Lane:
         self._cluster = cluster
         self._address = address
         self._keys = keys
-        self.gets = Gathering(self._answer, most=_MOST_GETS)
-        self.reads = Gathering(self._answer, most=_MOST_READS)
+        self.gets = Gathering(self._answer, most=_MOST_GETS, failed=unreachable)
+        self.reads = Gathering(self._answer, most=_MOST_READS, failed=unreachable)
 
     async def close(self) -> None:
         await self.gets.close()
@@ -104,8 +103,8 @@ class ClusterReader:
     async def _lane(self, shard: str) -> _Lane:
         try:
             address = await self._cluster.owner(shard)
-        except REDIS_DOWN:
-            raise unavailable("the views cannot be reached") from None
+        except REDIS_DOWN as error:
+            raise unreachable(error) from None
         if address not in self._lanes:
             self._lanes[address] = _Lane(self._cluster, address, self._batch_keys)
         return self._lanes[address]

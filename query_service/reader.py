@@ -3,6 +3,14 @@
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import structlog
+
+from shared.http.problems import Problem, unavailable
+from shared.logs import origin
+from shared.redis import REDIS_DOWN
+
+log = structlog.stdlib.get_logger(__name__)
+
 Command = Sequence[str | int]
 """A command that only reads, and keys of one shard alone, so that a cluster answers it as well."""
 
@@ -26,3 +34,10 @@ class Reader(Protocol):
     def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
         """The values of keys of any shards, those of one shard of one moment; then the replies."""
         ...
+
+
+def unreachable(error: Exception) -> Problem:
+    """What a read that failed is answered with; what should not have happened is logged."""
+    if not isinstance(error, REDIS_DOWN):
+        log.error("a read of the views failed", error=origin(error))
+    return unavailable("the views cannot be reached")

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple, cast
 from prometheus_client import Histogram
 from redis.asyncio import Redis
 
-from query_service.gathering import Gathering
-from query_service.reader import Command, Reading, Values
+from query_service.reader import Command, Reading, Values, unreachable
+from shared.gathering import Gathering
 
 _MOST_GETS: Final = 512
 _MOST_READS: Final = 16
@@ -28,8 +28,8 @@ class RedisReader:
     def __init__(self, client: Redis, batch_keys: Histogram) -> None:
         self._client = client
         self._batch_keys = batch_keys
-        self._gets = Gathering(self._get_all, most=_MOST_GETS)
-        self._reads = Gathering(self._read_all, most=_MOST_READS)
+        self._gets = Gathering(self._get_all, most=_MOST_GETS, failed=unreachable)
+        self._reads = Gathering(self._read_all, most=_MOST_READS, failed=unreachable)
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
         return self._gets.ask(keys)

@@ -1,7 +1,8 @@
 """Reads the log from PostgreSQL. The relay publishes from it, the projector heals from it."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 import asyncpg
 
@@ -9,9 +10,14 @@ from shared.contracts.records import Record
 
 # Texts are made by the server: the driver's own conversions cost more than all the rest.
 _READ = """
-SELECT shard, position, event_id::text, type, subject::text, actor,
-       to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), traceparent, data
-FROM log WHERE shard = $1 AND position >= $2 ORDER BY position LIMIT $3
+SELECT asked.number, l.position, l.event_id::text, l.type, l.subject::text, l.actor,
+       to_char(l.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), l.traceparent, l.data
+FROM unnest($1::text[], $2::bigint[], $3::int[])
+    WITH ORDINALITY AS asked (shard, first, most, number)
+CROSS JOIN LATERAL (
+    SELECT * FROM log WHERE log.shard = asked.shard AND log.position >= asked.first
+    ORDER BY log.position LIMIT asked.most
+) AS l
 """
 _HEADS = """
 SELECT s.name, coalesce((
@@ -23,6 +29,14 @@ _IDS = """
 SELECT l.position, l.event_id::text FROM log AS l
 WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
 """
+
+
+class Range(NamedTuple):
+    """Up to `limit` records of a shard from position `first` on."""
+
+    shard: str
+    first: int
+    limit: int
 
 
 class Log(Protocol):
@@ -41,18 +55,31 @@ class Log(Protocol):
         ...
 
 
+_position = itemgetter(Record._fields.index("position"))
+
+
 class PostgresLog:
     """The log itself, through any role that may SELECT it."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
-    async def read(self, shard: str, first: int, limit: int) -> list[Record]:
-        rows = await self._pool.fetch(_READ, shard, first, limit)
-        return [
-            Record(shard, position, event_id, type, subject, actor, time, trace, data.encode())
-            for shard, position, event_id, type, subject, actor, time, trace, data in rows
-        ]
+    async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
+        return (await self.read_ranges([Range(shard, first, limit)]))[0]
+
+    async def read_ranges(self, asked: Sequence[Range]) -> list[list[Record]]:
+        """The records of each range, in one statement and of one moment."""
+        rows = await self._pool.fetch(_READ, *map(list, zip(*asked, strict=True)))
+        found: list[list[Record]] = [[] for _ in asked]
+        for number, position, event_id, type, subject, actor, time, trace, data in rows:
+            shard = asked[number - 1].shard
+            record = Record(
+                shard, position, event_id, type, subject, actor, time, trace, data.encode()
+            )
+            found[number - 1].append(record)
+        for records in found:
+            records.sort(key=_position)  # PostgreSQL gives them in order, but does not say so
+        return found
 
     async def heads(self, shards: Iterable[str]) -> dict[str, int]:
         rows = await self._pool.fetch(_HEADS, list(shards))

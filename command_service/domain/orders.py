@@ -1,7 +1,6 @@
 """An order: whose it is, what it holds, and how far it has come."""
 
-from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from shared.contracts.documents import OrderStatus
 from shared.contracts.events import (
@@ -14,14 +13,12 @@ from shared.contracts.events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     product_id: str
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """`lines` never change; they are empty where a decision did not ask for them."""
 
     id: str
@@ -40,12 +37,12 @@ def evolve_order(order: Order | None, event: OrderEvent) -> Order:
     assert order is not None
     match event:
         case OrderShipped():
-            return replace(order, status="shipped", version=event.version)
+            return order._replace(status="shipped", version=event.version)
         case OrderDelivered():
-            return replace(order, status="delivered", version=event.version)
+            return order._replace(status="delivered", version=event.version)
         case OrderCancelled():
-            return replace(order, status="cancelled", version=event.version)
+            return order._replace(status="cancelled", version=event.version)
         case OrderAnonymized():
-            return replace(order, anonymized=True, version=event.version)
+            return order._replace(anonymized=True, version=event.version)
         case _:
             assert_never(event)

@@ -1,7 +1,6 @@
 """A product: its price, its stock, and whether it is still sold."""
 
-from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from shared.contracts.events import (
     ProductAdded,
@@ -17,8 +16,7 @@ from shared.contracts.money import Money
 MOST_STOCK: Final = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     id: str
     name: str
     price: Money
@@ -29,15 +27,17 @@ class Product:
 
 def evolve_product(product: Product | None, event: ProductEvent) -> Product:
     """The product after the event."""
-    if isinstance(event, ProductAdded):
+    if product is None:
+        assert isinstance(event, ProductAdded)
         return Product(event.id, event.name, event.price, event.stock, False, event.version)
-    assert product is not None
     match event:
+        case ProductReserved() | ProductRestocked() | ProductReleased():
+            return product._replace(stock=event.stock, version=event.version)
         case ProductPriceChanged():
-            return replace(product, price=event.price, version=event.version)
-        case ProductRestocked() | ProductReserved() | ProductReleased():
-            return replace(product, stock=event.stock, version=event.version)
+            return product._replace(price=event.price, version=event.version)
         case ProductRetired():
-            return replace(product, retired=True, version=event.version)
+            return product._replace(retired=True, version=event.version)
+        case ProductAdded():
+            raise ValueError("a product is added once")
         case _:
             assert_never(event)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from command_service.domain.orders import Order, evolve_order
 from command_service.domain.products import Product, evolve_product
@@ -26,15 +27,16 @@ class Shop:
     def apply(self, events: Iterable[Event]) -> None:
         """Make what was decided the state that the next decision sees."""
         for event in events:
-            if isinstance(event, UserEvent):
-                self._replace_user(evolve_user(self.users.get(event.id), event))
-            elif isinstance(event, ProductEvent):
-                product = self.products.get(event.id)
-                self.products[event.id] = evolve_product(product, event)
-            elif isinstance(event, OrderEvent):
-                self.orders[event.id] = evolve_order(self.orders.get(event.id), event)
-            else:
-                raise TypeError(f"no aggregate takes {event.type}")
+            id = event.id
+            match event.topic:
+                case "users":
+                    self._replace_user(evolve_user(self.users.get(id), cast(UserEvent, event)))
+                case "products":
+                    product = self.products.get(id)
+                    self.products[id] = evolve_product(product, cast(ProductEvent, event))
+                case "orders":
+                    order = self.orders.get(id)
+                    self.orders[id] = evolve_order(order, cast(OrderEvent, event))
 
     def _replace_user(self, user: User) -> None:
         before = self.users.get(user.id)

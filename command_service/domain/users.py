@@ -1,8 +1,7 @@
 """A user: who they are until they are erased."""
 
 import unicodedata
-from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from shared.contracts.events import (
     UserCreated,
@@ -13,8 +12,7 @@ from shared.contracts.events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """`name` and `email` are None once the user is erased."""
 
     id: str
@@ -36,9 +34,9 @@ def evolve_user(user: User | None, event: UserEvent) -> User:
     assert user is not None
     match event:
         case UserRenamed():
-            return replace(user, name=event.name, version=event.version)
+            return user._replace(name=event.name, version=event.version)
         case UserEmailChanged():
-            return replace(user, email=event.email, version=event.version)
+            return user._replace(email=event.email, version=event.version)
         case UserErased():
             return User(user.id, None, None, event.version, erased=True)
         case _:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from command_service.relay.clients import Renewable, producers, readers
 from command_service.relay.cursor import PostgresCursors
 from command_service.relay.database import connect, disconnect
+from command_service.relay.gathered_log import GatheredLog
 from command_service.relay.lease import Leases
 from command_service.relay.metrics import RelayMetrics
 from command_service.relay.publish import BATCH_BYTES, KafkaPublisher
@@ -27,7 +28,6 @@ from command_service.relay.wake import listen
 from shared.contracts.shards import split_shard
 from shared.http.health import Health, Heartbeat
 from shared.kafka import Kafka, require_fast_records
-from shared.log import PostgresLog
 
 _BEAT_SECONDS: Final = 60.0
 Producers = Renewable[AIOKafkaProducer]
@@ -75,7 +75,7 @@ def _surroundings(
         return PartitionReader(reading, *split_shard(shard), settings.partitions)
 
     return Surroundings(
-        log=PostgresLog(pool),
+        log=GatheredLog(pool),
         cursors=PostgresCursors(pool),
         publisher=KafkaPublisher(sending, metrics),
         partition=partition,

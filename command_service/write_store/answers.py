@@ -1,8 +1,8 @@
 """What a command is answered with, and the answers that idempotency keys give again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -18,8 +18,7 @@ JOIN unnest($1::text[], $2::text[]) AS k (caller, key) ON a.caller = k.caller AN
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """`token` stands for all of the command's events."""
 
     id: str
@@ -28,8 +27,7 @@ class Accepted:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """`reason` is the name of a problem."""
 
     reason: str
@@ -49,7 +47,7 @@ class Stored:
 
     def answer_to(self, pending: Pending) -> Answer:
         if pending.request == self.request:
-            return replace(self.answer, replayed=True)
+            return self.answer._replace(replayed=True)
         return Rejected(KEY_REUSED, "the Idempotency-Key was used with another request")
 
 

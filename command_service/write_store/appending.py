@@ -1,23 +1,28 @@
 """Appends a batch's events to the log and stores its answers, in the last statement before COMMIT.
 
-Both stand in one statement because the shards are locked from here on until COMMIT, and an answer
-names positions that are only known then.
+All of it stands in one statement because the shards are locked from here on until COMMIT, and an
+answer names positions that are only known then.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
 from command_service.write_store.answers import Accepted, Answer, Rejected
+from command_service.write_store.columns import columns
 from command_service.write_store.pending import Pending
 from shared.contracts.events import Event
 from shared.contracts.shards import shard_of
 from shared.contracts.tokens import format_token, merge_position
 
+# That the batch's row is there says, after a lost connection, that the batch was committed.
 _APPEND = """
-WITH appended AS (
+WITH batch AS (
+    INSERT INTO batches (id) SELECT $19::uuid WHERE $19 IS NOT NULL
+), appended AS (
     SELECT * FROM append(
         $1::text[], $2::uuid[], $3::text[], $4::uuid[],
         $5::text[], $6::timestamptz[], $7::text[], $8::text[]
@@ -46,8 +51,7 @@ _HEADS = "SELECT s.name, head(s.name) AS head FROM unnest($1::text[]) AS s (name
 _UNATTRIBUTED = frozenset({"product.reserved", "product.released"})
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event that the command at index `command` of its batch decided."""
 
     command: int
@@ -60,47 +64,42 @@ class NewEvent:
 
 async def append(
     connection: asyncpg.Connection,
+    batch_id: UUID | None,
     events: Sequence[NewEvent],
     to_remember: Sequence[tuple[int, Pending, Answer]],
     partitions: int,
 ) -> dict[int, dict[str, int]]:
-    """The last position in each shard, for every command that has events. COMMIT must follow."""
-    shards = [shard_of(new.event.topic, new.event.id, partitions) for new in events]
+    """The last position in each shard, for every command that has events. COMMIT must follow.
+
+    `batch_id`: of a batch that may have to be asked about.
+    """
     rows = await connection.fetch(
         _APPEND,
-        shards,
-        [new.event_id for new in events],
-        [new.event.type for new in events],
-        [new.event.id for new in events],
-        [None if new.event.type in _UNATTRIBUTED else new.actor for new in events],
-        [new.at for new in events],
-        [new.traceparent for new in events],
-        [new.event.model_dump_json() for new in events],
-        [new.command for new in events],
-        *_answer_columns(to_remember),
+        *columns(9, (_event_row(new, partitions) for new in events)),
+        *columns(9, (_answer_row(*remembered) for remembered in to_remember)),
+        batch_id,
     )
     positions: dict[int, dict[str, int]] = {}
-    for row in rows:
-        of_command = positions.setdefault(events[row["ordinal"] - 1].command, {})
-        merge_position(of_command, row["shard"], row["position"])
+    for ordinal, shard, position in rows:
+        merge_position(positions.setdefault(events[ordinal - 1].command, {}), shard, position)
     return positions
 
 
-def _answer_columns(to_remember: Sequence[tuple[int, Pending, Answer]]) -> list[list[object]]:
-    columns: list[list[object]] = [[] for _ in range(9)]
-    for command, pending, answer in to_remember:
-        row = (command, *(pending.name or ("", "")), pending.request, *_answer_fields(answer))
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    return columns
+def _event_row(new: NewEvent, partitions: int) -> tuple[object, ...]:
+    command, event, event_id, actor, at, traceparent = new
+    shard = shard_of(event.topic, event.id, partitions)
+    known_actor = None if event.type in _UNATTRIBUTED else actor
+    data = event.model_dump_json()
+    return (shard, event_id, event.type, event.id, known_actor, at, traceparent, data, command)
 
 
-def _answer_fields(answer: Answer) -> tuple[object, ...]:
+def _answer_row(command: int, pending: Pending, answer: Answer) -> tuple[object, ...]:
+    named = (command, *(pending.name or ("", "")), pending.request)
     match answer:
         case Accepted():
-            return (answer.id, answer.version, answer.token or None, None, None)
+            return (*named, answer.id, answer.version, answer.token or None, None, None)
         case Rejected():
-            return (None, None, None, answer.reason, answer.detail)
+            return (*named, None, None, None, answer.reason, answer.detail)
 
 
 async def head_tokens(connection: asyncpg.Connection, shards: set[str]) -> dict[str, str]:

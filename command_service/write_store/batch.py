@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -44,6 +45,14 @@ class Defect:
 Outcome = Answer | Postponed | Defect
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One outcome for each command, and the shards that its events are in."""
+
+    outcomes: list[Outcome]
+    shards: AbstractSet[str]
+
+
 @dataclass(slots=True)
 class Decided:
     """What has been decided so far, by the commands' index in their batch.
@@ -64,14 +73,14 @@ async def decide_batch(
     *,
     partitions: int,
     new_event_id: Callable[[], str],
-) -> list[Outcome]:
-    """One outcome for each command. The caller owns the transaction, and must COMMIT at once.
+) -> Batch:
+    """Decides, and writes what follows. The caller owns the transaction, and must COMMIT at once.
 
     If the process dies before COMMIT nothing has happened; after it, everything has, the answers
     to idempotency keys included.
     """
     touched = [p.command.touches(p.message, p.context) for p in pendings]
-    claims = await claim(connection, batch_id, pendings, touched)
+    claims = await claim(connection, pendings, touched)
     stored = await recall(connection, pendings)
     shop = await load(connection, touched)
     decided = Decided()
@@ -84,8 +93,8 @@ async def decide_batch(
             outcome = _decide(index, pending, shop, decided, new_event_id)
         if outcome is not None:
             decided.outcomes[index] = outcome
-    await _write(connection, shop, pendings, decided, partitions)
-    return _in_order(pendings, decided)
+    shards = await _write(connection, batch_id, shop, pendings, decided, partitions)
+    return Batch(_in_order(pendings, decided), shards)
 
 
 def _known(
@@ -142,15 +151,17 @@ def _present_version(pending: Pending, shop: Shop) -> int:
 
 async def _write(
     connection: asyncpg.Connection,
+    batch_id: UUID,
     shop: Shop,
     pendings: Sequence[Pending],
     decided: Decided,
     partitions: int,
-) -> None:
+) -> AbstractSet[str]:
+    """The shards that events were appended to."""
     changed = {new.event.id for new in decided.events}
     if changed:
         await save(connection, shop, changed)
-    erased = [new for new in decided.events if isinstance(new.event, UserErased)]
+    erased = [new for new in decided.events if new.event.type == UserErased.type]
     if erased:
         await erase_personal_data(connection, [(e.event.id, e.actor) for e in erased])
     await _fill_in_heads(connection, pendings, decided, partitions)
@@ -159,10 +170,12 @@ async def _write(
         for index in decided.by_key.values()
         if isinstance(outcome := decided.outcomes.get(index), Accepted | Rejected)
     ]
-    if decided.events or to_remember:
-        positions = await append(connection, decided.events, to_remember, partitions)
-        for index, of_command in positions.items():
-            _give_token(decided, index, format_token(of_command))
+    if not (decided.events or to_remember):
+        return frozenset()
+    positions = await append(connection, batch_id, decided.events, to_remember, partitions)
+    for index, of_command in positions.items():
+        _give_token(decided, index, format_token(of_command))
+    return {shard for of_command in positions.values() for shard in of_command}
 
 
 async def _fill_in_heads(
@@ -183,7 +196,7 @@ async def _fill_in_heads(
 def _give_token(decided: Decided, index: int, token: str) -> None:
     outcome = decided.outcomes[index]
     assert isinstance(outcome, Accepted)
-    decided.outcomes[index] = Accepted(outcome.id, outcome.version, token)
+    decided.outcomes[index] = outcome._replace(token=token)
 
 
 def _in_order(pendings: Sequence[Pending], decided: Decided) -> list[Outcome]:

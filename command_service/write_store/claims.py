@@ -6,18 +6,14 @@ A batch that waited for another replica's name would hold up every command in it
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from uuid import UUID
 
 import asyncpg
 
 from command_service.commands.command import Touched
 from command_service.write_store.pending import Pending
 
-# The batch's own row comes with it: that it is there says, after a lost connection, that the batch
-# was committed.
 _CLAIM = """
-WITH batch AS (INSERT INTO batches (id) VALUES ($1))
-SELECT name, pg_try_advisory_xact_lock(name) AS taken FROM unnest($2::bigint[]) AS n (name)
+SELECT name, pg_try_advisory_xact_lock(name) AS taken FROM unnest($1::bigint[]) AS n (name)
 """
 
 
@@ -30,16 +26,13 @@ class Claims:
 
 
 async def claim(
-    connection: asyncpg.Connection,
-    batch_id: UUID,
-    pendings: Iterable[Pending],
-    touched: Iterable[Touched],
+    connection: asyncpg.Connection, pendings: Iterable[Pending], touched: Iterable[Touched]
 ) -> Claims:
     """Take what is free until the transaction ends. If the process dies, so does the claim."""
     keys = {p.name: _number("key", *p.name) for p in pendings if p.name is not None}
     emails = {email: _number("email", email) for t in touched for email in t.emails}
     wanted = {*keys.values(), *emails.values()}
-    rows = await connection.fetch(_CLAIM, batch_id, list(wanted))
+    rows = await connection.fetch(_CLAIM, list(wanted)) if wanted else ()
     taken = {row["name"] for row in rows if row["taken"]}
     return Claims(
         keys=frozenset(name for name, number in keys.items() if number in taken),

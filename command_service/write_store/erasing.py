@@ -64,5 +64,5 @@ async def anonymize_some_orders(
         await save(connection, shop, set(shop.orders))
         await connection.execute(_ERASE, list(shop.orders), PERSONAL_FIELDS)
         new = [NewEvent(0, e, new_event_id(), erasure["actor"], at, None) for e in events]
-        await append(connection, new, (), partitions)
+        await append(connection, None, new, (), partitions)
     return True

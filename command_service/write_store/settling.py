@@ -1,7 +1,7 @@
 """Runs batches against PostgreSQL until each has an outcome, through lost connections too."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID, uuid4
@@ -29,14 +29,14 @@ class Unknown(Exception):
 
 
 class Transactions:
-    """Each call of `run` is one transaction."""
+    """Each call of `run` is one transaction; `committed` is told the shards of its events."""
 
     def __init__(
         self,
         pool: Pool,
         partitions: int,
         new_event_id: Callable[[], str],
-        committed: Callable[[], None],
+        committed: Callable[[Iterable[str]], None],
     ) -> None:
         self._pool = pool
         self._partitions = partitions
@@ -71,7 +71,7 @@ class Transactions:
         transaction = connection.transaction()
         await transaction.start()
         try:
-            outcomes = await decide_batch(
+            batch = await decide_batch(
                 connection,
                 batch_id,
                 pendings,
@@ -85,9 +85,9 @@ class Transactions:
             await transaction.commit()
         except CONNECTION_LOST as error:
             _terminate(connection)
-            raise _CommitUnknown(outcomes) from error
-        self._committed()
-        return outcomes
+            raise _CommitUnknown(batch.outcomes) from error
+        self._committed(batch.shards)
+        return batch.outcomes
 
     async def _release(self, acquired: Acquired) -> None:
         """Never raises: that would hide what became of the batch."""

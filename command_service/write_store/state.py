@@ -10,6 +10,7 @@ from command_service.domain.orders import Line, Order
 from command_service.domain.products import Product
 from command_service.domain.shop import Shop
 from command_service.domain.users import User, email_key
+from command_service.write_store.columns import columns
 from shared.contracts.money import Money
 
 _LINES = """
@@ -87,8 +88,8 @@ async def _lines(connection: asyncpg.Connection, orders: list[str]) -> dict[str,
 
 
 def _product(row: asyncpg.Record) -> Product:
-    price = Money(amount=row["amount"], currency=row["currency"])
-    return Product(row["id"], row["name"], price, row["stock"], row["retired"], row["version"])
+    id, name, amount, currency, stock, retired, version = row
+    return Product(id, name, Money(amount=amount, currency=currency), stock, retired, version)
 
 
 def _distinct(groups: Iterable[tuple[str, ...]]) -> list[str]:
@@ -108,10 +109,10 @@ async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) ->
     ]
     await connection.execute(
         _SAVE,
-        *_columns(6, (_user_row(user) for user in users)),
-        *_columns(7, (_product_row(product) for product in products)),
-        *_columns(5, ((o.id, o.customer_id, o.status, o.anonymized, o.version) for o in orders)),
-        *_columns(3, lines),
+        *columns(6, (_user_row(user) for user in users)),
+        *columns(7, (_product_row(product) for product in products)),
+        *columns(5, ((o.id, o.customer_id, o.status, o.anonymized, o.version) for o in orders)),
+        *columns(3, lines),
     )
 
 
@@ -120,13 +121,6 @@ def _user_row(user: User) -> tuple[Any, ...]:
     return (user.id, user.name, user.email, key, user.version, user.erased)
 
 
-def _product_row(p: Product) -> tuple[Any, ...]:
-    return (p.id, p.name, p.price.amount, p.price.currency, p.stock, p.retired, p.version)
-
-
-def _columns(width: int, rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    columns: list[list[Any]] = [[] for _ in range(width)]
-    for row in rows:
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    return columns
+def _product_row(product: Product) -> tuple[Any, ...]:
+    id, name, price, stock, retired, version = product
+    return (id, name, price.amount, price.currency, stock, retired, version)

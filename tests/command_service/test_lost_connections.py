@@ -86,7 +86,7 @@ async def test_whether_a_batch_was_committed_is_answered_alike_however_often_it_
     migrated_database: Database,
 ) -> None:
     pool = await open_pool(migrated_database.command_service_url, 2)
-    transactions = Transactions(pool, 12, random_id, lambda: None)
+    transactions = Transactions(pool, 12, random_id, lambda shards: None)
     deadline = asyncio.get_running_loop().time() + 10
     committed, never = uuid4(), uuid4()
     await pool.execute("INSERT INTO batches (id) VALUES ($1)", committed)

@@ -35,7 +35,7 @@ async def test_a_batch_whose_client_lost_track_at_commit_is_asked_about_and_not_
 ) -> None:
     url = migrated_database.command_service_url
     async with asyncpg.create_pool(url, connection_class=LosesTrack, min_size=0) as pool:
-        transactions = Transactions(pool, 12, random_id, lambda: None)
+        transactions = Transactions(pool, 12, random_id, lambda shards: None)
         (outcome,) = await transactions.run([_creates_a_user()])
         assert isinstance(outcome, Accepted)
         assert await pool.fetchval("SELECT count(*) FROM users") == 1

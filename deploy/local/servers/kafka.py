@@ -52,11 +52,14 @@ rootLogger.level=warn
 rootLogger.appenderRef.console.ref=console
 """
 
-HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
-# Several on one machine start at the same time: they compile less, and collect in one thread each.
-SMALL_HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+HEAP = ("-Xms256m", "-Xmx512m")
+SMALL_HEAP = ("-Xms128m", "-Xmx384m")  # where there are several on one machine
 JAVA_OPTIONS = (
     "-XX:+ExitOnOutOfMemoryError",
+    # A machine of few cores, for a while: here compiling and collecting beside the work cost more
+    # than all else that the broker does.
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
     # Two things that Java 25 and log4j would else warn of at every start and stop.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
@@ -167,8 +170,7 @@ class Kafka(Server):
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(logs, ignore_errors=True)
         write_private(self._file("format.properties"), self._properties(new))
-        # One level of compilation is enough for a second's work.
-        command = [str(JAVA), "-XX:TieredStopAtLevel=1", f"@{self._file('java.args')}"]
+        command = [str(JAVA), f"@{self._file('java.args')}"]
         command += ["kafka.tools.StorageTool", "format"]
         command += [
             f"--cluster-id={self._quorum.cluster_id}",

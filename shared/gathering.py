@@ -4,35 +4,39 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-import structlog
-
-from shared.http.problems import unavailable
-from shared.logs import origin
-from shared.redis import REDIS_DOWN
-
-log = structlog.stdlib.get_logger(__name__)
-
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Gathering(Generic[Question, Answer]):
-    """`send` answers a batch of at most `most` questions, in order. Its deadline is the batch's.
+def _as_it_is(error: Exception) -> Exception:
+    return error
 
-    Whoever asks may be cancelled at any time: the batch goes on, and its answers reach the others.
-    When `send` fails, everybody in the batch gets 503.
+
+class Gathering(Generic[Question, Answer]):
+    """`send` answers a batch of questions, in order. Its deadline is the batch's.
+
+    A batch weighs at most `most`, or is a single question; without `weigh` each weighs one. Whoever
+    asks may be cancelled at any time: the batch goes on, and its answers reach the others. When
+    `send` fails, everybody in the batch gets what `failed` makes of the error.
     """
 
     def __init__(
-        self, send: Callable[[list[Question]], Awaitable[Sequence[Answer]]], *, most: int
+        self,
+        send: Callable[[list[Question]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int,
+        weigh: Callable[[Question], int] | None = None,
+        failed: Callable[[Exception], Exception] = _as_it_is,
     ) -> None:
         self._send = send
         self._most = most
+        self._weigh = weigh
+        self._failed = failed
         self._waiting: list[tuple[asyncio.Future[Answer], Question]] = []
         self._sending: asyncio.Task[None] | None = None
 
     def ask(self, question: Question) -> asyncio.Future[Answer]:
-        """The answer to come. Raises 503 when it is awaited and there is none."""
+        """The answer to come. Raises what `failed` gives when it is awaited and there is none."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((answer, question))
@@ -56,8 +60,17 @@ class Gathering(Generic[Question, Answer]):
                 answer.cancel()
 
     def _take(self) -> list[tuple[asyncio.Future[Answer], Question]]:
-        batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        count = self._most if self._weigh is None else self._fitting(self._weigh)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return [asked for asked in batch if not asked[0].done()]
+
+    def _fitting(self, weigh: Callable[[Question], int]) -> int:
+        weight = 0
+        for count, (_, question) in enumerate(self._waiting):
+            weight += weigh(question)
+            if count and weight > self._most:
+                return count
+        return len(self._waiting)
 
     async def _send_batch(self, batch: list[tuple[asyncio.Future[Answer], Question]]) -> None:
         if not batch:
@@ -69,11 +82,10 @@ class Gathering(Generic[Question, Answer]):
                 future.cancel()
             raise
         except Exception as error:
-            if not isinstance(error, REDIS_DOWN):
-                log.error("a read of the views failed", error=origin(error))
+            told = self._failed(error)
             for future, _ in batch:
                 if not future.done():
-                    future.set_exception(unavailable("the views cannot be reached"))
+                    future.set_exception(told)
             return
         for (future, _), answer in zip(batch, answers, strict=True):
             if not future.done():

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from query_service.gathering import Gathering
-from shared.http.problems import Problem
+from shared.gathering import Gathering
 
 
 class Slow:
@@ -19,7 +18,7 @@ class Slow:
         self.batches.append(questions)
         await self.go.acquire()
         if 13 in questions:
-            raise ValueError
+            raise ValueError("thirteen")
         return questions
 
 
@@ -58,9 +57,27 @@ async def test_a_batch_that_fails_concerns_itself_alone() -> None:
     slow.go.release()
     slow.go.release()
     for answer in bad:
-        with pytest.raises(Problem):
+        with pytest.raises(ValueError, match="thirteen"):
             await answer
     assert await good == 2
+
+
+async def test_a_batch_weighs_no_more_than_it_may_but_a_heavy_question_goes_alone() -> None:
+    slow = Slow()
+    gathering = Gathering(slow.send, most=5, weigh=lambda question: question)
+    answers = [gathering.ask(number) for number in (2, 3, 1, 9, 4)]
+    for _ in answers:
+        slow.go.release()
+    await asyncio.gather(*answers)
+    assert slow.batches == [[2, 3], [1], [9], [4]]
+
+
+async def test_who_asks_gets_what_is_made_of_the_error() -> None:
+    slow = Slow()
+    gathering = Gathering(slow.send, most=2, failed=lambda error: KeyError(type(error).__name__))
+    slow.go.release()
+    with pytest.raises(KeyError, match="ValueError"):
+        await gathering.ask(13)
 
 
 async def test_closing_cancels_who_waits() -> None:
