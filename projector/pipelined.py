@@ -1,15 +1,15 @@
 """Commands to Redis that are asked for at the same moment, sent together.
 
 A batch of records touches many shards, each by a read and a write of its own: in a round trip for
-all of them, packed by hiredis, a shard costs a fraction of what it does alone.
+all of them a shard costs a fraction of what it does alone.
 """
 
 import asyncio
 from typing import Any
 
-import hiredis
 from redis.asyncio import ConnectionPool
-from redis.exceptions import ResponseError
+
+from shared.redis_exchange import Command, exchange
 
 
 class Pipelined:
@@ -21,7 +21,7 @@ class Pipelined:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
-        self._waiting: list[tuple[bytes, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, *command: Any) -> Any:
@@ -32,41 +32,22 @@ class Pipelined:
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
         reply: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((hiredis.pack_command(command), reply))
+        self._waiting.append((command, reply))
         return await reply
 
     async def _send(self) -> None:
         """What was asked for until this task had its turn. Nothing of it stays unanswered."""
         batch, self._waiting = self._waiting, []
         try:
-            await self._exchange(batch)
+            replies = await exchange(self._pool, [command for command, _ in batch])
         except BaseException as error:
             for _, reply in batch:
                 if not reply.done():
                     reply.set_exception(error) if isinstance(error, Exception) else reply.cancel()
             if not isinstance(error, Exception):
                 raise
-
-    async def _exchange(self, batch: list[tuple[bytes, asyncio.Future[Any]]]) -> None:
-        """A connection with replies that were not read is closed: nobody gets another's."""
-        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        try:
-            await connection.send_packed_command([packed for packed, _ in batch])
-            for _, reply in batch:
-                await _read(connection, reply)
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        finally:
-            await self._pool.release(connection)
-
-
-async def _read(connection: Any, reply: asyncio.Future[Any]) -> None:
-    try:
-        found = await connection.read_response()
-    except ResponseError as error:
-        if not reply.done():
-            reply.set_exception(error)
-    else:
-        if not reply.done():
-            reply.set_result(found)
+            return
+        for (_, reply), found in zip(batch, replies, strict=True):
+            if not reply.done():
+                failed = isinstance(found, Exception)
+                reply.set_exception(found) if failed else reply.set_result(found)

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import hiredis
 from redis.asyncio import ConnectionPool, Redis
-from redis.exceptions import ResponseError, TryAgainError
+from redis.exceptions import TryAgainError
 
 from projector.redis_store import RedisStore
 from projector.writes import Writes
 from shared.contracts.views import Head
 from shared.redis_cluster import Cluster, Node
+from shared.redis_exchange import exchange
 
 
 class RedisClusterStore:
@@ -78,7 +78,7 @@ class _AskingStore(RedisStore):
 
     def __init__(self, client: Redis) -> None:
         super().__init__(client)
-        self._run = partial(_ask_packed, client.connection_pool)
+        self._run = partial(_ask, client.connection_pool)
 
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
         return {shard: (await self.load(shard, []))[0] for shard in shards}
@@ -87,18 +87,9 @@ class _AskingStore(RedisStore):
         """Left out: they are written again within a second, and nothing depends on one."""
 
 
-async def _ask_packed(pool: ConnectionPool, *command: Any) -> Any:
-    """ASKING and the command on one connection, which is closed whenever either is in doubt."""
-    connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-    try:
-        asking = hiredis.pack_command(("ASKING",))
-        await connection.send_packed_command(asking + hiredis.pack_command(command))
-        await connection.read_response()
-        return await connection.read_response()
-    except ResponseError:
-        raise
-    except BaseException:
-        await connection.disconnect(nowait=True)
-        raise
-    finally:
-        await pool.release(connection)
+async def _ask(pool: ConnectionPool, *command: Any) -> Any:
+    """ASKING and the command, on one connection."""
+    _, reply = await exchange(pool, [("ASKING",), command])
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

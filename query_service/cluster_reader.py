@@ -16,6 +16,7 @@ from query_service.reader import Command, Reading, Values, unreachable
 from shared.gathering import Gathering
 from shared.redis import REDIS_DOWN
 from shared.redis_cluster import Address, Cluster, Node
+from shared.redis_exchange import exchange
 
 _MOST_GETS: Final = 512
 _MOST_READS: Final = 200
@@ -139,11 +140,9 @@ async def _ask_node(
 ) -> dict[str, Reading]:
     """By shard, in one round trip, and further ones for shards that turn out to be elsewhere."""
     try:
-        async with cluster.client(address).pipeline(transaction=False) as pipeline:
-            for question in questions:
-                for command in question.asked():
-                    pipeline.execute_command(*command)
-            replies = iter(await pipeline.execute(raise_on_error=False))
+        commands = [command for question in questions for command in question.asked()]
+        pool = cluster.client(address).connection_pool
+        replies = iter(await exchange(pool, commands))
     except REDIS_DOWN as error:
         cluster.doubt(address, error)
         raise

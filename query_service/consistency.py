@@ -40,14 +40,14 @@ class Behind(Exception):
 
 def wanted_of(request: Request, partitions: int) -> Wanted | None:
     """What the request's token asks for; None without one. Raises 400."""
-    text = request.headers_all(b"consistency-token")
+    text = request.headers.joined(b"consistency-token")
     if text is None:
         return None
     try:
         positions = parse_token(text, partitions)
     except MalformedToken as error:
         raise Problem("malformed-request", str(error)) from None
-    seconds = wait_seconds(request.headers_all(b"prefer"))
+    seconds = wait_seconds(request.headers.joined(b"prefer"))
     return Wanted(positions, asyncio.get_running_loop().time() + seconds)
 
 

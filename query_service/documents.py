@@ -46,15 +46,13 @@ class Documents:
     async def find(self, topic: Topic, id: str, wanted: Wanted | None) -> Found:
         """Raises 503 where the shard cannot be read, 412 where it stays behind the token."""
         shard = shard_of(topic, id, self._partitions)
-        if wanted is None or shard not in wanted.positions:
-            return await self._find(shard, id)
-        need = wanted.positions[shard]
-        return await self._consistency.answer(wanted, partial(self._find_at, shard, id, need))
-
-    async def _find(self, shard: str, id: str) -> Found:
+        if wanted is not None and shard in wanted.positions:
+            need = wanted.positions[shard]
+            return await self._consistency.answer(wanted, partial(self._find_at, shard, id, need))
         floor = self._positions.floor(shard)
-        keys = (checkpoint_key(shard), document_key(shard, id))
-        checkpoint, stored = await self._reader.get(keys)
+        checkpoint, stored = await self._reader.get(
+            (checkpoint_key(shard), document_key(shard, id))
+        )
         position = self._positions.check(shard, checkpoint, floor)
         return Found(shard, position, stored, withheld=False)
 

@@ -3,14 +3,16 @@
 An index is a sorted set of ids, all of score 0: by id, and so by time.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from query_service.consistency import Consistency, Wanted
 from query_service.documents import parked_events
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
-from shared.contracts.views import checkpoint_key, document_key, parked_key, unpack_document
+from shared.contracts.views import body_of, checkpoint_key, document_key, parked_key
 
 Indexes = Mapping[str, str | None]
 """Shard -> key of its index; None: the shard is read, and nothing of it listed."""
@@ -67,17 +69,34 @@ class Pages:
     ) -> tuple[dict[str, int], list[str]]:
         """Where the shards are, and the newest ids of their indexes that are less than `before`.
 
+        Each shard is asked for its likely share; where one may have more of them, all are asked
+        again, for as many as there could be.
+        """
+        share = _likely_share(count, sum(index is not None for index in indexes.values()))
+        read, found = await self._greatest(indexes, before, share, wanted)
+        ids = merged(found, share, count)
+        if ids is None:
+            read, found = await self._greatest(indexes, before, count, wanted)
+            ids = merged(found, count, count)
+        assert ids is not None
+        return read, ids
+
+    async def _greatest(
+        self, indexes: Indexes, before: str | None, most: int, wanted: Wanted | None
+    ) -> tuple[dict[str, int], list[list[bytes]]]:
+        """The greatest ids of each index, in descending order.
+
         The checkpoints are read first: an index holds all that its shard's position stands for.
         """
         floors = self._consistency.floors(list(indexes))
-        most = "+" if before is None else f"({before}"
+        end = "+" if before is None else f"({before}"
         commands = [
-            ("ZREVRANGEBYLEX", index, most, "-", "LIMIT", 0, count)
+            ("ZREVRANGEBYLEX", index, end, "-", "LIMIT", 0, most)
             for index in indexes.values()
             if index is not None
         ]
         checkpoints, found = await self._reader.read(list(map(checkpoint_key, indexes)), commands)
-        return self._consistency.check(floors, checkpoints, wanted), _merged(found, count)
+        return self._consistency.check(floors, checkpoints, wanted), found
 
     async def sizes(
         self, choices: Mapping[str, Sequence[str]], wanted: Wanted | None
@@ -102,14 +121,26 @@ class Pages:
         count = len(floors)
         read = self._consistency.check(floors, values[:count])
         bodies = {
-            id: unpack_document(stored)[3]
+            id: body_of(stored)
             for id, stored in zip(documents, values[2 * count :], strict=True)
             if stored is not None
         }
         return Fetched(bodies, read, sum(map(parked_events, values[count : 2 * count])))
 
 
-def _merged(found: Sequence[Sequence[bytes]], count: int) -> list[str]:
-    """The greatest `count` of several descending lists."""
-    ids = sorted((id for ids in found for id in ids), reverse=True)
-    return [id.decode() for id in ids[:count]]
+def _likely_share(count: int, lists: int) -> int:
+    """So many of the greatest `count` of all are in one list, or, rarely, more."""
+    mean = count / max(lists, 1)
+    return min(count, math.ceil(mean + 4 * math.sqrt(mean) + 2))
+
+
+def merged(found: Sequence[Sequence[bytes]], most: int, count: int) -> list[str] | None:
+    """The greatest `count` of several descending lists; None if one that was cut may have more.
+
+    Lists are cut after `most` ids.
+    """
+    ids = sorted(chain.from_iterable(found), reverse=True)[:count]
+    cut = [of_one[-1] for of_one in found if len(of_one) == most < count]
+    if any(len(ids) < count or last > ids[-1] for last in cut):
+        return None
+    return [id.decode() for id in ids]

@@ -6,9 +6,11 @@ from typing import Any, Final, NamedTuple, cast
 
 from prometheus_client import Histogram
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError
 
 from query_service.reader import Command, Reading, Values, unreachable
 from shared.gathering import Gathering
+from shared.redis_exchange import exchange
 
 _MOST_GETS: Final = 512
 _MOST_READS: Final = 16
@@ -44,13 +46,13 @@ class RedisReader:
     async def _get_all(self, questions: list[Sequence[str]]) -> list[Values]:
         places = _places(questions)
         self._batch_keys.observe(len(places))
-        values = await fetch(self._client, list(places))
+        (values,) = await self._send([("MGET", *places)])
         return [[values[places[key]] for key in keys] for keys in questions]
 
     async def _read_all(self, questions: list[_Question]) -> list[Reading]:
         places = _places([question.keys for question in questions])
         commands = [command for question in questions for command in question.commands]
-        values, replies = await self._send(list(places), commands)
+        values, *replies = await self._send([("MGET", *places), *commands])
         left = iter(replies)
         return [
             Reading(
@@ -60,15 +62,17 @@ class RedisReader:
             for question in questions
         ]
 
-    async def _send(self, keys: list[str], commands: list[Command]) -> tuple[Values, list[Any]]:
-        if not commands:
-            return await fetch(self._client, keys), []
-        async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.execute_command("MGET", *keys)
-            for command in commands:
-                pipeline.execute_command(*command)
-            values, *replies = await pipeline.execute()
-            return values, replies
+    async def _send(self, commands: list[Command]) -> list[Any]:
+        """Once more where the connection was lost, as all are when Redis restarts."""
+        pool = self._client.connection_pool
+        try:
+            replies = await exchange(pool, commands)
+        except ConnectionError:
+            replies = await exchange(pool, commands)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
 
 async def fetch(client: Redis, keys: Sequence[str]) -> Values:

@@ -14,7 +14,7 @@ _ANY: Final = "*"
 
 def idempotency_key(request: Request) -> str | None:
     """Raises 400 for a key that is empty, too long or not printable ASCII."""
-    key = request.header(b"idempotency-key")
+    key = request.headers.single(b"idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise Problem(
             "malformed-request", "Idempotency-Key must be 1 to 255 printable ASCII characters"
@@ -24,7 +24,7 @@ def idempotency_key(request: Request) -> str | None:
 
 def if_match(request: Request) -> int | None:
     """The version that the caller insists on; `*` insists on none. Raises 400."""
-    text = request.header(b"if-match")
+    text = request.headers.single(b"if-match")
     if text is None or text.strip() == _ANY:
         return None
     match = _VERSION.fullmatch(text.strip())
@@ -35,5 +35,5 @@ def if_match(request: Request) -> int | None:
 
 def traceparent(request: Request) -> str | None:
     """The caller's trace context, where it is one."""
-    text = request.header(b"traceparent")
+    text = request.headers.single(b"traceparent")
     return text if text is not None and _TRACEPARENT.fullmatch(text) else None

@@ -60,7 +60,7 @@ class DocumentEndpoint:
             found, wanted, request.caller, self._everybodys, private=self._private
         )
         token = covering(wanted, found.read)
-        held = request.headers_all(b"if-none-match")
+        held = request.headers.joined(b"if-none-match")
         if held is not None and holds(held, f'"{version.decode()}"'):
             return not_modified(version, token, private=self._private)
         return document_reply(body, version, token, private=self._private)

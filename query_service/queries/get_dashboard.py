@@ -1,8 +1,9 @@
 """GetDashboard: the shop in numbers, from one moment of each shard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from datetime import date
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from query_service.dashboard import DashboardDocument, add_up
 from query_service.documents import parked_events
 from query_service.http.answers import view_reply
 from query_service.queries.query import READ_HEADERS, READ_PARAMETERS, READ_PROBLEMS, Reads
-from shared.contracts.shards import Topic, all_shards, split_shard
+from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import checkpoint_key, dashboard_key, parked_key
 from shared.http.messages import Reply, Request
 from shared.http.operations import Operation
@@ -37,35 +38,36 @@ def get_dashboard(reads: Reads) -> Operation:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    by_shard: Mapping[str, Any]
+    stored: tuple[bytes | None, ...]
     read: Mapping[str, int]
     parked: int
-
-    def of(self, topic: Topic) -> list[Any]:
-        """The parts of a topic's shards; one that never had an event may have none."""
-        parts = self.by_shard.items()
-        return [part for shard, part in parts if part and split_shard(shard)[0] == topic]
 
 
 async def _answer(reads: Reads, request: Request) -> Reply:
     wanted = wanted_of(request, reads.partitions)
-    parts = await reads.consistency.answer(wanted, partial(_read, reads, wanted))
-    document = add_up(
-        parts.of("orders"), parts.of("users"), parts.of("products"), reads.now().date()
-    )
-    token = covering(wanted, parts.read)
-    return view_reply(orjson.dumps(document), token, private=True, parked=parts.parked)
+    shards = tuple(all_shards(reads.partitions))
+    parts = await reads.consistency.answer(wanted, partial(_read, reads, shards, wanted))
+    document = _document(shards, parts.stored, reads.now().date())
+    return view_reply(document, covering(wanted, parts.read), private=True, parked=parts.parked)
 
 
-async def _read(reads: Reads, wanted: Wanted | None) -> _Parts:
-    shards = all_shards(reads.partitions)
-    floors = reads.consistency.floors(shards)
+@lru_cache(maxsize=2)
+def _document(shards: Sequence[str], stored: Sequence[bytes | None], today: date) -> bytes:
+    """Added up once for all who ask before a part changes. A shard without events has no part."""
+    parts: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
+    for shard, part in zip(shards, stored, strict=True):
+        if part is not None:
+            parts[split_shard(shard)[0]].append(orjson.loads(part))
+    return orjson.dumps(add_up(parts["orders"], parts["users"], parts["products"], today))
+
+
+async def _read(reads: Reads, shards: Sequence[str], wanted: Wanted | None) -> _Parts:
+    floors = reads.consistency.floors(list(shards))
     keys = [key(s) for key in (checkpoint_key, dashboard_key, parked_key) for s in shards]
     values, _ = await reads.reader.read(keys)
     count = len(shards)
-    parts, parked = values[count : 2 * count], values[2 * count :]
     return _Parts(
-        by_shard={s: part and orjson.loads(part) for s, part in zip(shards, parts, strict=True)},
+        stored=tuple(values[count : 2 * count]),
         read=reads.consistency.check(floors, values[:count], wanted),
-        parked=sum(map(parked_events, parked)),
+        parked=sum(map(parked_events, values[2 * count :])),
     )

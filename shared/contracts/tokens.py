@@ -17,7 +17,7 @@ class MalformedToken(ValueError):
 
 
 def format_token(positions: Token) -> str:
-    return ";".join(f"{shard}:{position}" for shard, position in sorted(positions.items()))
+    return ";".join([f"{shard}:{position}" for shard, position in sorted(positions.items())])
 
 
 def parse_token(text: str, partitions: int) -> dict[str, int]:

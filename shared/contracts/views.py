@@ -110,3 +110,8 @@ def unpack_document(stored: bytes) -> tuple[bytes, int, bytes, bytes]:
     front, _, body = stored.partition(b"\n")
     version, position, owner = front.split(b" ")
     return version, int(position), owner, body
+
+
+def body_of(stored: bytes) -> bytes:
+    """The response body of a stored document."""
+    return stored.partition(b"\n")[2]

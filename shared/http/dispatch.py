@@ -12,15 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from shared.http.authentication import Authenticates
 from shared.http.caller import Caller
+from shared.http.headers import Headers
 from shared.http.messages import (
-    RawHeaders,
     Receive,
     Reply,
     Request,
     Send,
     StreamedReply,
     problem_reply,
-    single_header,
 )
 from shared.http.operations import Answer, Operation
 from shared.http.problems import Problem, forbidden, unauthorized, unavailable
@@ -42,10 +41,12 @@ class ClientGone(Exception):
 class _Target:
     """An operation with what answering it needs, looked up once."""
 
-    __slots__ = ("handler", "operation", "reads_body", "scopes", "timings")
+    __slots__ = ("counts", "handler", "method", "operation", "reads_body", "scopes", "timings")
 
     def __init__(self, operation: Operation, timings: Timings) -> None:
         self.operation = operation
+        self.method = operation.method
+        self.counts = not operation.operational
         self.handler = operation.handler
         self.reads_body = operation.reads_body
         self.scopes = frozenset(operation.scopes)
@@ -108,12 +109,34 @@ class Dispatcher:
         self, target: _Target, path_params: dict[str, str], scope: Scope, receive: Receive
     ) -> Answer | None:
         """Whatever happens becomes an answer; None when nobody is there to read it."""
-        metrics, counts = self._metrics, not target.operation.operational
+        metrics, counts = self._metrics, target.counts
         if counts and metrics.in_flight >= self._max_in_flight:
             return problem_reply(unavailable("too many requests are being answered"))
         metrics.in_flight += counts
         try:
-            return await self._handle(target, path_params, scope, receive)
+            headers = Headers(scope["headers"])
+            caller, body = None, b""
+            if self._authenticator is not None:
+                authorization = _authorization(headers)
+                if authorization is not None:
+                    caller = self._authenticator.recall(authorization)
+                    if caller is None:
+                        caller = await self._authenticator.authenticate(authorization)
+                self._admit(target, caller)
+            if target.reads_body:
+                body = await read_body(headers, receive, target.operation.max_body)
+                if target.operation.request_model is not None:
+                    _require_json(headers)
+            request = Request(
+                target.method,
+                scope["path"],
+                path_params,
+                scope["query_string"],
+                headers,
+                caller,
+                body,
+            )
+            return await target.handler(request)
         except Problem as problem:
             return problem_reply(problem)
         except ClientGone:
@@ -124,27 +147,6 @@ class Dispatcher:
             return problem_reply(Problem("internal-error", "the service's log says more"))
         finally:
             metrics.in_flight -= counts
-
-    async def _handle(
-        self, target: _Target, path_params: dict[str, str], scope: Scope, receive: Receive
-    ) -> Answer:
-        headers: RawHeaders = scope["headers"]
-        caller = None
-        if self._authenticator is not None:
-            authorization = _authorization(headers)
-            if authorization is not None:
-                caller = self._authenticator.recall(authorization)
-                if caller is None:
-                    caller = await self._authenticator.authenticate(authorization)
-            self._admit(target, caller)
-        body = b""
-        if target.reads_body:
-            body = await read_body(headers, receive, target.operation.max_body)
-            if target.operation.request_model is not None:
-                _require_json(headers)
-        method, path, query = target.operation.method, scope["path"], scope["query_string"]
-        request = Request(method, path, path_params, query, headers, caller, body)
-        return await target.handler(request)
 
     def _admit(self, target: _Target, caller: Caller | None) -> None:
         if caller is None:
@@ -157,12 +159,12 @@ class Dispatcher:
             self._rate_limit.take(caller.sub)
 
 
-async def read_body(headers: RawHeaders, receive: Receive, most: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
     """The whole body. Raises 413 beyond `most` bytes, ClientGone if it ends early.
 
     How long a client may take for it is bounded by the server (`protocol.py`).
     """
-    length = single_header(headers, b"content-length")
+    length = headers.single(b"content-length")
     if length is not None and length.isdecimal() and int(length) > most:
         raise _too_large(most)
     message = await receive()
@@ -181,18 +183,15 @@ def _too_large(most: int) -> Problem:
     return Problem("too-large", f"a body here has at most {most} bytes")
 
 
-def _authorization(headers: RawHeaders) -> bytes | None:
-    found = None
-    for name, value in headers:
-        if name == b"authorization":
-            if found is not None:
-                raise unauthorized("there are several Authorization headers", token_sent=True)
-            found = value
-    return found
+def _authorization(headers: Headers) -> bytes | None:
+    values = headers.values(b"authorization")
+    if len(values) > 1:
+        raise unauthorized("there are several Authorization headers", token_sent=True)
+    return values[0] if values else None
 
 
-def _require_json(headers: RawHeaders) -> None:
-    content_type = single_header(headers, b"content-type")
+def _require_json(headers: Headers) -> None:
+    content_type = headers.single(b"content-type")
     if content_type == "application/json":
         return
     if (content_type or "").partition(";")[0].strip().lower() != "application/json":

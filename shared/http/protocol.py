@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from shared.http.messages import RawHeaders, Send, problem_reply
+from shared.http.messages import ReplyHeaders, Send, problem_reply
 from shared.http.problems import Problem
 
 _MOST_HEAD_BYTES: Final = 64 * 1024
@@ -77,7 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def write_whole(send: Send, status: int, headers: RawHeaders, body: bytes) -> bool:
+def write_whole(send: Send, status: int, headers: ReplyHeaders, body: bytes) -> bool:
     """Writes a whole answer at once: the bytes of two ASGI messages at a fraction of their cost.
 
     False, with nothing written, where `send` is not the server's own, the client does not keep up,
@@ -88,16 +88,14 @@ def write_whole(send: Send, status: int, headers: RawHeaders, body: bytes) -> bo
         return False
     if cycle.disconnected:
         return True
-    parts = [STATUS_LINE[status]]
-    for name, value in (*cycle.default_headers, *headers):
-        if b"\n" in value or b"\r" in value:
-            return False
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-    parts.append(body)
+    lines = [b"%b: %b\r\n" % header for header in (*cycle.default_headers, *headers)]
+    head = b"".join((STATUS_LINE[status], *lines))
+    if not head.count(b"\n") == head.count(b"\r") == len(lines) + 1:
+        return False
+    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    cycle.transport.write(b"".join(parts))
+    cycle.transport.write(b"".join((head, end, body)))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

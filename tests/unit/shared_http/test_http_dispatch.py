@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from shared.http.caller import Caller
 from shared.http.dispatch import Dispatcher
-from shared.http.messages import JSON, RawHeaders, Receive, Reply, Request, Send, json_reply
+from shared.http.messages import JSON, Receive, Reply, ReplyHeaders, Request, Send, json_reply
 from shared.http.operations import Operation
 from shared.http.problems import Problem, unauthorized
 from shared.http.rate_limit import RateLimit
@@ -38,7 +38,7 @@ class Tokens:
 
 class Stream:
     status = 200
-    headers: RawHeaders = [(b"content-type", b"text/event-stream")]  # noqa: RUF012
+    headers: ReplyHeaders = [(b"content-type", b"text/event-stream")]  # noqa: RUF012
 
     def __init__(self, *, fails: bool = False) -> None:
         self.fails = fails
@@ -102,7 +102,7 @@ def dispatcher(*more: Operation, **options: Any) -> Dispatcher:
     return Dispatcher([*OPERATIONS, *more], authenticator=Tokens(), **options)
 
 
-def bearer(scopes: str) -> RawHeaders:
+def bearer(scopes: str) -> ReplyHeaders:
     return [(b"authorization", f"Bearer {scopes}".encode())]
 
 
