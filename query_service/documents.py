@@ -54,7 +54,7 @@ class Documents:
             (checkpoint_key(shard), document_key(shard, id))
         )
         position = self._positions.check(shard, checkpoint, floor)
-        return Found(shard, position, stored, withheld=False)
+        return Found(shard, position, stored, False)
 
     async def _find_at(self, shard: str, id: str, need: int) -> Found:
         floor = self._positions.floor(shard)

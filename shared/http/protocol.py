@@ -88,8 +88,8 @@ def write_whole(send: Send, status: int, headers: ReplyHeaders, body: bytes) -> 
         return False
     if cycle.disconnected:
         return True
-    lines = [b"%b: %b\r\n" % header for header in (*cycle.default_headers, *headers)]
-    head = b"".join((STATUS_LINE[status], *lines))
+    lines = [*cycle.default_headers, *headers]
+    head = STATUS_LINE[status] + b"\r\n".join([*map(b": ".join, lines), b""])
     if not head.count(b"\n") == head.count(b"\r") == len(lines) + 1:
         return False
     end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Finds what stands at a path: one dictionary look-up, or one per shape of template."""
+"""Finds what stands at a path: one dictionary look-up or two, or one per shape of template."""
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -14,6 +14,8 @@ class Routes(Generic[T]):
 
     def __init__(self, routes: Iterable[tuple[str, T]]) -> None:
         self._literal: dict[str, T] = {}
+        self._last: dict[str, tuple[str, T]] = {}
+        """By what stands before a parameter that is the last segment and the only one."""
         self._shapes: dict[int, dict[Places, dict[str, tuple[tuple[str, ...], T]]]] = {}
         for template, target in routes:
             self._add(template, target)
@@ -25,6 +27,9 @@ class Routes(Generic[T]):
             self._literal[template] = target
             return
         names = tuple(segments[place][1:-1] for place in places)
+        if places == (len(segments) - 1,):
+            self._last["/".join(segments[:-1])] = names[0], target
+            return
         for place in places:
             segments[place] = ""
         routes = self._shapes.setdefault(len(segments), {}).setdefault(places, {})
@@ -35,6 +40,10 @@ class Routes(Generic[T]):
         literal = self._literal.get(path)
         if literal is not None:
             return literal, {}
+        before, _, value = path.rpartition("/")
+        last = self._last.get(before)
+        if last is not None and value:
+            return last[1], {last[0]: value}
         segments = path.split("/")
         shapes = self._shapes.get(len(segments))
         if shapes is None:
