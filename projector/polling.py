@@ -2,15 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 logger = logging.getLogger(__name__)
 
+_WAIT_MS: Final = 200
+
 
 class Polling:
     """Stands in for a consumer's `getmany`; calls `answered` after each poll that did not raise.
+
+    A poll ends as soon as there are records. It waits for them longer than FastStream tells it to:
+    that sleeps, after a poll without any, for as long as it lets a poll wait.
 
     A header whose name is no UTF-8 makes the client raise, for ever, in place of all partitions.
     Such a record is none of Tandem's. What is lost with it stands in the log.
@@ -25,7 +30,7 @@ class Polling:
     async def getmany(self, *partitions: TopicPartition, **limits: Any) -> Any:
         """As the client's own. Raises what it raises, KafkaError above all."""
         try:
-            records = await self._getmany(*partitions, **limits)
+            records = await self._getmany(*partitions, **limits | {"timeout_ms": _WAIT_MS})
         except UnicodeDecodeError:
             records = await self._one_by_one(limits | {"timeout_ms": 0})
         self._answered()

@@ -22,7 +22,7 @@ from shared.kafka import Kafka
 logger = logging.getLogger(__name__)
 
 _MOST_RECORDS: Final = 1000
-_POLL_MS: Final = 5  # the loop sleeps as long again after an empty poll
+_POLL_MS: Final = 1  # for FastStream; `polling.py` waits
 _LAST_BATCH_SECONDS: Final = 4.0
 _RETRY_SECONDS: Final = 1.0
 _COMMIT_SECONDS: Final = 5.0

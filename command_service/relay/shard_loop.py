@@ -1,6 +1,7 @@
 """Publishes one shard while its lease is valid: check, then read, send, compare, again."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MOST_ROWS: Final = 1000
 FIRST_ROWS: Final = 100
 _HEADER_BYTES: Final = 500
 _NAP_SECONDS: Final = 0.2
+_CHECK_EARLY: Final = (0.6, 1.0)
 PASSES: Final = (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 logger = structlog.get_logger(__name__)
 
@@ -111,7 +113,8 @@ class ShardLoop:
         self._expected = checked.end
         self.checked = True
         self._checked_at = time.monotonic()
-        self._check_due = self._checked_at + around.check_seconds
+        # Not all shards at the same moment, as they would be after a start: that holds up events.
+        self._check_due = self._checked_at + around.check_seconds * random.uniform(*_CHECK_EARLY)
         self._wake.set()
 
     def _note(self, found: int, sent: int) -> None:
