@@ -6,14 +6,13 @@ Kafka loses its tail or somebody makes the topic anew.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from command_service.relay.cursor import NONE, Claim, Cursor, Cursors
 from shared.log import Log
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A record in Kafka. Position 0: none of Tandem's."""
 
     offset: int

@@ -21,7 +21,7 @@ from aiokafka.structs import TopicPartition
 from command_service.relay.check import Seen
 from command_service.relay.clients import Renewable
 from shared.contracts.ids import parse_id, placement
-from shared.contracts.records import SOURCE, Headers, position_of
+from shared.contracts.records import SOURCE, Headers, parse_position
 
 _FETCH_BYTES: Final = 1 << 20
 _ASK_SECONDS: Final = 12
@@ -120,7 +120,7 @@ def ours(headers: Headers, partition: int, partitions: int) -> tuple[int, str]:
     Anybody with the right to write can put foreign records on a topic; they stop nobody.
     """
     found = dict(headers)
-    position = position_of(headers)
+    position = parse_position(found.get("ce_position"))
     subject = parse_id((found.get("ce_subject") or b"").decode(errors="replace"))
     event_id = parse_id((found.get("ce_id") or b"").decode(errors="replace"))
     if not position or not event_id or not subject or found.get("ce_source") != _SOURCE:

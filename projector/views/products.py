@@ -23,16 +23,16 @@ def project(
     document: ProductDocument | None, event: ProductEvent, at: str
 ) -> ProductDocument | None:
     match event:
+        case ProductReserved() | ProductRestocked() | ProductReleased():
+            product = _changed(document, event, at)
+            product["stock"] = event.stock
+            return product
         case ProductAdded():
             absent(document)
             return _added(event, at)
         case ProductPriceChanged():
             product = _changed(document, event, at)
             product["price"] = _money(event.price)
-            return product
-        case ProductRestocked() | ProductReserved() | ProductReleased():
-            product = _changed(document, event, at)
-            product["stock"] = event.stock
             return product
         case ProductRetired():
             product = _changed(document, event, at)

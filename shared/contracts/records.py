@@ -61,13 +61,13 @@ def _type_headers(type: str) -> tuple[Header, Header]:
 
 def position_of(headers: Headers) -> int | None:
     """The position that a Kafka record claims, or None where it is not one of Tandem's."""
-    return _position(dict(headers).get("ce_position"))
+    return parse_position(dict(headers).get("ce_position"))
 
 
 def from_kafka(shard: str, value: bytes | None, headers: Headers) -> Record | None:
     """The event that a Kafka record of the shard carries, or None where it is not Tandem's."""
     found = dict(headers)
-    position = _position(found.get("ce_position"))
+    position = parse_position(found.get("ce_position"))
     if position is None or value is None:
         return None
     actor, trace = found.get("ce_actor"), found.get("traceparent")
@@ -87,5 +87,6 @@ def from_kafka(shard: str, value: bytes | None, headers: Headers) -> Record | No
         return None
 
 
-def _position(value: bytes | None) -> int | None:
+def parse_position(value: bytes | None) -> int | None:
+    """The position that a header names, or None where it names none."""
     return int(value) if value and value.isdigit() and len(value) <= 18 else None

@@ -1,7 +1,6 @@
 """Kafka's partition, the cursors and the log in memory, as faithful as the check needs them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from uuid import UUID, uuid5
 
 from command_service.relay.check import Seen
@@ -123,4 +122,4 @@ def _record(shard: str, position: int, id: str) -> Record:
 
 
 def moved(seen: Seen, offset: int) -> Seen:
-    return replace(seen, offset=offset)
+    return seen._replace(offset=offset)
