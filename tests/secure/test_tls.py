@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
 from deploy.local.servers import Postgres, Valkey
@@ -95,6 +96,8 @@ async def test_from_a_command_to_its_view(
     stack = SecureStack(migrated_database, secure_kafka, valkey, Identity(tmp_path), tmp_path)
     stack.certificates, stack.ports = certificates, secure_ports
     stack.secure_servers = secure_kafka.secure_servers
+    async with Redis.from_url(valkey.url()) as redis:
+        await redis.flushall()  # views of a test before are those of another log
     try:
         for name in ("command-service", "relay", "projector", "query-service"):
             stack.add(name)
