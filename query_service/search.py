@@ -29,6 +29,8 @@ class Search:
         self._shards = shards
         self._words = words
         self._beginnings = sorted({word[:LONGEST_PREFIX] for word in words})[:_MOST_INDEXES]
+        # The index of a single short word holds nothing but what is looked for.
+        self._round = 0 if self._beginnings == list(words) and len(words) == 1 else _ROUND
 
     async def page(self, before: str | None, limit: int, wanted: Wanted | None) -> Page:
         """An attempt at a page. It ends early when enough candidates were looked at."""
@@ -36,7 +38,7 @@ class Search:
         found: dict[str, bytes] = {}
         examined = 0
         while True:
-            count = max(limit + 1, _ROUND)
+            count = max(limit + 1, self._round)
             read, ids = await self._pages.newest(indexes, before, count, wanted)
             fetched = await self._pages.fetch("products", ids, read)
             for id, body in fetched.bodies.items():

@@ -17,7 +17,8 @@ class MalformedToken(ValueError):
 
 
 def format_token(positions: Token) -> str:
-    return ";".join([f"{shard}:{position}" for shard, position in sorted(positions.items())])
+    parts = sorted(positions.items()) if len(positions) > 1 else positions.items()
+    return ";".join([f"{shard}:{position}" for shard, position in parts])
 
 
 def parse_token(text: str, partitions: int) -> dict[str, int]:
