@@ -62,6 +62,8 @@ def empty_part() -> ProductsPart:
 def count(
     part: ProductsPart, before: ProductDocument | None, after: ProductDocument | None
 ) -> None:
+    if before and after and _counted(before) == _counted(after):
+        return
     part["active"] += _active(after) - _active(before)
     part["sold_out"] += _sold_out(after) - _sold_out(before)
 
@@ -89,6 +91,10 @@ def _changed(document: ProductDocument | None, event: ProductEvent, at: str) -> 
 
 def _money(money: Money) -> MoneyDocument:
     return {"amount": money.amount, "currency": money.currency}
+
+
+def _counted(product: ProductDocument) -> tuple[str, bool]:
+    return product["status"], product["stock"] == 0
 
 
 def _active(product: ProductDocument | None) -> bool:
