@@ -10,11 +10,11 @@ from projector.views.view import Document, View
 from shared.contracts.records import Record
 from shared.contracts.views import (
     Checkpoint,
+    body_of,
     dashboard_key,
     document_key,
     history_key,
     parked_key,
-    unpack_document,
 )
 
 FIRST_VERSION: Final = 1
@@ -84,4 +84,4 @@ def _anonymized(view: View, records: Sequence[Record]) -> list[str]:
 
 
 def _body(stored: bytes | None) -> Any:
-    return None if stored is None else orjson.loads(unpack_document(stored)[3])
+    return None if stored is None else orjson.loads(body_of(stored))

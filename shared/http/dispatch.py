@@ -16,6 +16,7 @@ from shared.http.headers import Headers
 from shared.http.messages import (
     Receive,
     Reply,
+    ReplyHeaders,
     Request,
     Send,
     StreamedReply,
@@ -103,7 +104,15 @@ class Dispatcher:
         if answer is None:
             return
         timings.observe(answer.status, time.perf_counter() - started)
-        await _send(answer, scope["method"] == "HEAD", receive, send)
+        head = scope["method"] == "HEAD"
+        if isinstance(answer, Reply):
+            headers, body = _framed(answer, head)
+            if not write_whole(send, answer.status, headers, body):
+                start = {"type": "http.response.start", "status": answer.status}
+                await send({**start, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+        else:
+            await _stream(answer, head, receive, send)
 
     async def _answer(
         self, target: _Target, path_params: dict[str, str], scope: Scope, receive: Receive
@@ -206,18 +215,12 @@ def _nowhere(methods: Mapping[str, object] | None) -> Problem:
     return Problem("method-not-allowed", f"this supports {allowed}", headers={"Allow": allowed})
 
 
-async def _send(answer: Answer, head: bool, receive: Receive, send: Send) -> None:
-    if not isinstance(answer, Reply):
-        await _stream(answer, head, receive, send)
-        return
-    headers = answer.headers
-    if answer.status not in (204, 304):
-        headers = [*headers, (b"content-length", b"%d" % len(answer.body))]
-    body = b"" if head else answer.body
-    if write_whole(send, answer.status, headers, body):
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _framed(reply: Reply, head: bool) -> tuple[ReplyHeaders, bytes]:
+    """Headers with the body's length, where it may have one; no body for HEAD."""
+    headers, body = reply.headers, reply.body
+    if reply.status not in (204, 304):
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
+    return headers, b"" if head else body
 
 
 async def _stream(answer: StreamedReply, head: bool, receive: Receive, send: Send) -> None:

@@ -88,7 +88,7 @@ def write_whole(send: Send, status: int, headers: ReplyHeaders, body: bytes) -> 
         return False
     if cycle.disconnected:
         return True
-    lines = [*cycle.default_headers, *headers]
+    lines = [*cycle.default_headers, *headers] if cycle.default_headers else headers
     head = STATUS_LINE[status] + b"\r\n".join([*map(b": ".join, lines), b""])
     if not head.count(b"\n") == head.count(b"\r") == len(lines) + 1:
         return False
