@@ -5,6 +5,7 @@ import pytest
 from command_service.relay.make_topics import TopicsMissing, make_topics
 from command_service.relay.settings import MakeTopicsSettings
 from tests.relay.harness import Topics
+from tests.support.waiting import until
 
 
 def settings(kafka_bootstrap: str, seconds: float = 30) -> MakeTopicsSettings:
@@ -15,7 +16,11 @@ async def test_missing_topics_are_made_and_present_ones_left(
     topics: Topics, kafka_bootstrap: str
 ) -> None:
     await make_topics(settings(kafka_bootstrap))
-    assert set(await topics.names()) >= {"users", "products", "orders"}
+
+    async def listed() -> bool:  # by a broker, which hears of it from the controller
+        return set(await topics.names()) >= {"users", "products", "orders"}
+
+    await until(listed, "the topics are listed", seconds=10)
     await make_topics(settings(kafka_bootstrap))
 
 
