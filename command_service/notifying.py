@@ -40,13 +40,13 @@ class Notifier:
             self._changed.clear()
             shards, self._shards = self._shards, set()
             try:
-                await self._pool.execute("SELECT pg_notify($1, $2)", CHANNEL, _payload(shards))
+                await self._pool.execute("SELECT pg_notify($1, $2)", CHANNEL, payload(shards))
             except PASSES as error:
                 logger.warning("notify_failed", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
 
 
-def _payload(shards: set[str]) -> str:
+def payload(shards: set[str]) -> str:
     """The shards' names; nothing, which stands for all of them, where they are too many."""
     names = ",".join(sorted(shards))
     return names if len(names) <= _LONGEST else ""

@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple, cast
 
 from prometheus_client import Histogram
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError
 
 from query_service.reader import Command, Reading, Values, unreachable
 from shared.gathering import Gathering
@@ -63,12 +62,7 @@ class RedisReader:
         ]
 
     async def _send(self, commands: list[Command]) -> list[Any]:
-        """Once more where the connection was lost, as all are when Redis restarts."""
-        pool = self._client.connection_pool
-        try:
-            replies = await exchange(pool, commands)
-        except ConnectionError:
-            replies = await exchange(pool, commands)
+        replies = await exchange(self._client.connection_pool, commands)
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply

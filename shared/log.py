@@ -1,8 +1,8 @@
 """Reads the log from PostgreSQL. The relay publishes from it, the projector heals from it."""
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
-from typing import NamedTuple, Protocol
+from operator import attrgetter
+from typing import Final, NamedTuple, Protocol
 
 import asyncpg
 
@@ -31,6 +31,9 @@ WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
 """
 
 
+_POSITION: Final = attrgetter("position")
+
+
 class Range(NamedTuple):
     """Up to `limit` records of a shard from position `first` on."""
 
@@ -55,9 +58,6 @@ class Log(Protocol):
         ...
 
 
-_position = itemgetter(Record._fields.index("position"))
-
-
 class PostgresLog:
     """The log itself, through any role that may SELECT it."""
 
@@ -78,7 +78,7 @@ class PostgresLog:
             )
             found[number - 1].append(record)
         for records in found:
-            records.sort(key=_position)  # PostgreSQL gives them in order, but does not say so
+            records.sort(key=_POSITION)  # PostgreSQL gives them in order, but does not say so
         return found
 
     async def heads(self, shards: Iterable[str]) -> dict[str, int]:

@@ -21,13 +21,16 @@ async def exchange(pool: ConnectionPool, commands: Sequence[Command]) -> list[An
 
     Raises what redis-py raises where the connection fails, with no reply known. A connection with
     replies that were not read is closed: nobody gets another's. The client's time for an answer is
-    that of all together: a timer for each would cost more than the reply.
+    that of all together: a timer for each would cost more than the reply. All are sent again after
+    a connection was lost where the client was made to do so.
     """
-    connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+    packed = [_packed(command) for command in commands]
+    connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # so it is there
     try:
-        await connection.send_packed_command([_packed(command) for command in commands])
-        async with asyncio.timeout(connection.socket_timeout):
-            return [await _reply(connection) for _ in commands]
+        replies: list[Any] = await connection.retry.call_with_retry(
+            lambda: _once(connection, packed), lambda _error: connection.disconnect(nowait=True)
+        )
+        return replies
     except BaseException as error:
         await connection.disconnect(nowait=True)
         if isinstance(error, builtins.TimeoutError):
@@ -35,6 +38,12 @@ async def exchange(pool: ConnectionPool, commands: Sequence[Command]) -> list[An
         raise
     finally:
         await pool.release(connection)
+
+
+async def _once(connection: Any, packed: Sequence[bytes]) -> list[Any]:
+    await connection.send_packed_command(packed)
+    async with asyncio.timeout(connection.socket_timeout):
+        return [await _reply(connection) for _ in packed]
 
 
 def _packed(command: Command) -> bytes:

@@ -57,7 +57,7 @@ class ShardLoop:
         self._around = around
         self._event_id = ""
         self._expected: int | None = None  # the next batch's base offset; None: check first
-        self._check_due = 0.0
+        self.check_due = 0.0
         self._rows_at_once = FIRST_ROWS
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -94,13 +94,13 @@ class ShardLoop:
         """Do what is due, or wait for something. Whatever fails in it leads to a check."""
         if not self.lease.valid() or not self._around.usable(self._topic):
             await _wait(self._stopping, _NAP_SECONDS)
-        elif self._expected is None or time.monotonic() >= self._check_due:
+        elif self._expected is None or time.monotonic() >= self.check_due:
             await self._check()
         elif self._wake.is_set():
             self._wake.clear()
             await self._publish(self._expected)
         else:
-            await _wait(self._wake, self._check_due - time.monotonic())
+            await _wait(self._wake, self.check_due - time.monotonic())
 
     async def _check(self) -> None:
         self._expected = None
@@ -114,7 +114,7 @@ class ShardLoop:
         self.checked = True
         self._checked_at = time.monotonic()
         # Not all shards at the same moment, as they would be after a start: that holds up events.
-        self._check_due = self._checked_at + around.check_seconds * random.uniform(*_CHECK_EARLY)
+        self.check_due = self._checked_at + around.check_seconds * random.uniform(*_CHECK_EARLY)
         self._wake.set()
 
     def _note(self, found: int, sent: int) -> None:
@@ -149,7 +149,7 @@ class ShardLoop:
 
     def _may_send(self) -> bool:
         """Asked right before each send: a relay that was paused has lost its lease."""
-        in_time = time.monotonic() < self._check_due
+        in_time = time.monotonic() < self.check_due
         return in_time and self.lease.valid() and not self._stopping.is_set()
 
     def _advance(self, last: Record, count: int) -> None:

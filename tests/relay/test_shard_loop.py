@@ -1,6 +1,7 @@
 """What makes the loop check at once, and what keeps it from sending, no regular check being due."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
@@ -80,6 +81,22 @@ async def shard() -> AsyncIterator[Shard]:
     yield shard
     shard.loop.stop()
     await task
+
+
+async def test_shards_that_were_checked_together_are_not_all_due_together() -> None:
+    shards = [Shard() for _ in range(10)]
+    tasks = [asyncio.create_task(shard.loop.run()) for shard in shards]
+
+    async def checked() -> bool:
+        return all(shard.loop.checked for shard in shards)
+
+    await until(checked, "all are checked", seconds=3)
+    due = [shard.loop.check_due - time.monotonic() for shard in shards]
+    assert all(1800 < seconds <= 3600 for seconds in due)
+    assert max(due) - min(due) > 60
+    for shard in shards:
+        shard.loop.stop()
+    await asyncio.gather(*tasks)
 
 
 async def test_sends_what_is_committed_and_only_that(shard: Shard) -> None:

@@ -38,9 +38,9 @@ class Tokens:
 
 class Stream:
     status = 200
-    headers: ReplyHeaders = [(b"content-type", b"text/event-stream")]  # noqa: RUF012
 
     def __init__(self, *, fails: bool = False) -> None:
+        self.headers: ReplyHeaders = [(b"content-type", b"text/event-stream")]
         self.fails = fails
 
     async def stream(self, receive: Receive, send: Send) -> None:
