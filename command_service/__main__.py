@@ -12,14 +12,14 @@ from typing import TypeVar
 
 import asyncpg
 
-from command_service.await_schema import SchemaMissing, await_schema
 from command_service.installation import WrongPartitions
-from command_service.migrate import CannotMigrate, migrate
+from command_service.schema.await_schema import SchemaMissing, await_schema
+from command_service.schema.migrate import CannotMigrate, migrate
 from command_service.settings import AwaitSettings, MigrateSettings, ServeSettings
 from shared.http.jwks import JwksUnreadable
 from shared.http.server import CannotListen, run, stop_on_signals
 from shared.http.worker import run_worker
-from shared.logs import configure_logs
+from shared.logging_setup import configure_logging
 from shared.settings import ProcessSettings, load_settings
 
 
@@ -59,17 +59,17 @@ def migrate_database() -> None:
 def await_database() -> None:
     settings = load_settings(AwaitSettings)
     try:
-        asyncio.run(await_schema(settings.database_url, settings.await_seconds))
+        asyncio.run(await_schema(settings.database_url, settings.wait_timeout_seconds))
     except SchemaMissing as error:
         sys.exit(f"await-schema: {error}")
 
 
 def topics() -> None:
-    from command_service.relay.make_topics import TopicsMissing, make_topics
+    from command_service.relay.create_topics import TopicsMissing, make_topics
     from command_service.relay.settings import MakeTopicsSettings
 
     settings = load_settings(MakeTopicsSettings)
-    configure_logs("topics", settings.log_level, settings.log_format)
+    configure_logging("topics", settings.log_level, settings.log_format)
     try:
         asyncio.run(make_topics(settings))
     except TopicsMissing as error:
@@ -94,7 +94,7 @@ def _run(
     process: Callable[[S, asyncio.Event], Awaitable[None]],
 ) -> None:
     """Run until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
-    configure_logs(name, settings.log_level, settings.log_format)
+    configure_logging(name, settings.log_level, settings.log_format)
 
     async def until_stopped() -> None:
         await process(settings, stop_on_signals())

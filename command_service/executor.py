@@ -12,12 +12,12 @@ from typing import Final
 import structlog
 
 from command_service.metrics import Metrics
-from command_service.write_store.answers import Answer
 from command_service.write_store.batch import Defect, Outcome, Postponed
-from command_service.write_store.pending import Pending
-from command_service.write_store.settling import Passing, Unknown
+from command_service.write_store.pending_command import PendingCommand
+from command_service.write_store.results import Answer
+from command_service.write_store.transactions import TransientFailure, Unknown
 
-RunBatch = Callable[[Sequence[Pending]], Awaitable[list[Outcome]]]
+RunBatch = Callable[[Sequence[PendingCommand]], Awaitable[list[Outcome]]]
 _SHORTEST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 _WATCH_S: Final = 0.1
@@ -33,45 +33,47 @@ class Unavailable(Exception):
 
 
 class Executor:
-    """`lanes` batches run at the same time, each of at most `most_per_batch` commands."""
+    """Runs up to `max_concurrent_batches` batches at once, of up to `max_batch_size` commands."""
 
     def __init__(
         self,
         run_batch: RunBatch,
         metrics: Metrics,
         *,
-        lanes: int,
-        most_per_batch: int,
-        most_waiting: int,
+        max_concurrent_batches: int,
+        max_batch_size: int,
+        max_queue_depth: int,
     ) -> None:
         self._run_batch = run_batch
         self._metrics = metrics
-        self._most_per_batch = most_per_batch
-        self._most_waiting = most_waiting
-        self._waiting: deque[Pending] = deque()
-        self._running: set[Pending] = set()
+        self._max_batch_size = max_batch_size
+        self._max_queue_depth = max_queue_depth
+        self._waiting: deque[PendingCommand] = deque()
+        self._running: set[PendingCommand] = set()
         self._arrived = asyncio.Event()
-        self._lanes = lanes
+        self._max_concurrent_batches = max_concurrent_batches
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._metrics.waiting.set_function(lambda: len(self._waiting))
-        self._tasks = [asyncio.create_task(self._lane()) for _ in range(self._lanes)]
+        self._tasks = [
+            asyncio.create_task(self._lane()) for _ in range(self._max_concurrent_batches)
+        ]
         self._tasks.append(asyncio.create_task(self._watch_deadlines()))
 
     async def stop(self) -> None:
-        """Ends the lanes. What is still waiting is answered as unavailable."""
+        """Ends the max_concurrent_batches. What is still waiting is answered as unavailable."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         _fail(self._waiting, Unavailable("the service is stopping"))
 
-    async def execute(self, pending: Pending) -> Answer:
+    async def execute(self, pending: PendingCommand) -> Answer:
         """The command's answer. Raises Overloaded, Unavailable, or what its decision raised.
 
         A caller that goes away leaves the command where it is: it may have been committed.
         """
-        if len(self._waiting) >= self._most_waiting:
+        if len(self._waiting) >= self._max_queue_depth:
             raise Overloaded
         self._waiting.append(pending)
         self._arrived.set()
@@ -97,20 +99,20 @@ class Executor:
             await asyncio.sleep(_WATCH_S)
             _in_time([*self._waiting, *self._running])
 
-    async def _gather(self) -> list[Pending]:
+    async def _gather(self) -> list[PendingCommand]:
         while not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
-        most = min(len(self._waiting), self._most_per_batch)
+        most = min(len(self._waiting), self._max_batch_size)
         return [self._waiting.popleft() for _ in range(most)]
 
-    async def _settle(self, batch: Sequence[Pending]) -> None:
+    async def _settle(self, batch: Sequence[PendingCommand]) -> None:
         """Tries again what passes by itself; else halves, until the bad command stands alone."""
         pause = _SHORTEST_PAUSE_S
         while batch := _in_time(batch):
             try:
                 outcomes = await self._run_batch(batch)
-            except Passing as error:
+            except TransientFailure as error:
                 self._metrics.batches_retried.inc()
                 logger.warning("batch_retried", error=str(error), commands=len(batch))
                 await asyncio.sleep(pause)
@@ -131,7 +133,7 @@ class Executor:
                 return None
         return None
 
-    def _answer(self, batch: Sequence[Pending], outcomes: Sequence[Outcome]) -> None:
+    def _answer(self, batch: Sequence[PendingCommand], outcomes: Sequence[Outcome]) -> None:
         for pending, outcome in zip(batch, outcomes, strict=True):
             match outcome:
                 case Postponed():
@@ -143,15 +145,15 @@ class Executor:
                     pending.answer.set_result(outcome)
 
 
-def _in_time(batch: Sequence[Pending]) -> Sequence[Pending]:
+def _in_time(batch: Sequence[PendingCommand]) -> Sequence[PendingCommand]:
     now = asyncio.get_running_loop().time()
     late = [pending for pending in batch if pending.deadline <= now]
     _fail(late, Unavailable("the command was not decided in time"))
     return [pending for pending in batch if pending.deadline > now]
 
 
-def _fail(pendings: "Sequence[Pending] | deque[Pending]", error: Exception) -> None:
-    for pending in pendings:
+def _fail(commands: "Sequence[PendingCommand] | deque[PendingCommand]", error: Exception) -> None:
+    for pending in commands:
         if not pending.answer.done():
             pending.answer.set_exception(error)
             pending.answer.exception()

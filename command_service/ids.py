@@ -17,7 +17,7 @@ def random_id() -> str:
     return new_id(_now_ms(), random >> 12, random)
 
 
-def id_beside(other: str) -> str:
+def colocated_id(other: str) -> str:
     """An id with the placement of another one."""
     return new_id(_now_ms(), next(_random), placement(other))
 

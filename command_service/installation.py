@@ -5,8 +5,8 @@ from typing import Final
 
 import structlog
 
-from command_service.write_store.failures import PASSES
 from command_service.write_store.pool import Pool
+from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
 from shared.contracts.shards import TOPICS
 from shared.http.problems import unavailable
 
@@ -32,7 +32,7 @@ class Installation:
         while self._request_key is None:
             try:
                 row = await self._pool.fetchrow(_READ)
-            except PASSES as error:
+            except TRANSIENT_ERRORS as error:
                 logger.warning("database_not_ready", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
                 continue

@@ -7,20 +7,21 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
+from command_service.background_jobs import anonymize_orders, look_for_unpublished, repeat, sweep
 from command_service.commands.command import AnyCommand
 from command_service.commands.registry import COMMANDS
 from command_service.executor import Executor
-from command_service.housekeeping import anonymize_orders, look_for_unpublished, repeat, sweep
 from command_service.http.contracts import contract_operations
-from command_service.http.endpoint import CommandEndpoint, NewIds
+from command_service.http.endpoint import CommandEndpoint, IdFactory
 from command_service.http.operations import command_document, command_operations
-from command_service.ids import id_beside, random_id
+from command_service.ids import colocated_id, random_id
 from command_service.installation import Installation
 from command_service.metrics import Metrics
-from command_service.notifying import Notifier
+from command_service.notifier import Notifier
 from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
-from command_service.write_store.settling import Transactions
+from command_service.write_store.transactions import Transactions
+from shared.gc_tuning import freeze_startup_objects
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
 from shared.http.documentation import documentation_operations
@@ -30,7 +31,6 @@ from shared.http.metrics import process_registry
 from shared.http.operations import Handler, Operation
 from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
-from shared.memory import settle_memory
 
 _GRACE_S: Final = 12.0
 _SIDE_CONNECTIONS: Final = 3
@@ -47,23 +47,25 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
     metrics = Metrics(registry)
     async with AsyncExitStack() as parts:
         listener = parts.enter_context(listen(settings.host, settings.port))
-        pool = await open_pool(settings.database_url, settings.lanes + _SIDE_CONNECTIONS)
+        pool = await open_pool(
+            settings.database_url, settings.max_concurrent_batches + _SIDE_CONNECTIONS
+        )
         parts.callback(pool.terminate)
         notifier = Notifier(pool)
         transactions = Transactions(pool, settings.partitions, random_id, notifier.committed)
         executor = Executor(
             transactions.run,
             metrics,
-            lanes=settings.lanes,
-            most_per_batch=settings.most_per_batch,
-            most_waiting=settings.most_waiting,
+            max_concurrent_batches=settings.max_concurrent_batches,
+            max_batch_size=settings.max_batch_size,
+            max_queue_depth=settings.max_queue_depth,
         )
         installation = Installation(pool, settings.partitions)
         executor.start()
         parts.push_async_callback(executor.stop)
         health = Health()
-        health.require("database", installation.not_ready)
-        health.require("keys", keys.not_ready)
+        health.add_readiness_check("database", installation.not_ready)
+        health.add_readiness_check("keys", keys.not_ready)
         endpoint = _endpoints(executor, installation, metrics)
         app = Dispatcher(
             [*_operations(endpoint), *health_operations(health, registry)],
@@ -82,7 +84,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
                 *_housekeeping(pool, metrics, settings),
             )
             aside = [tasks.create_task(job) for job in jobs]
-            settle_memory()
+            freeze_startup_objects()
             await serving
             for task in aside:
                 task.cancel()
@@ -91,7 +93,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
 def _endpoints(
     executor: Executor, installation: Installation, metrics: Metrics
 ) -> Callable[[AnyCommand], Handler]:
-    new_ids = NewIds(random=random_id, beside=id_beside)
+    new_ids = IdFactory(random=random_id, colocated_with=colocated_id)
     return lambda command: CommandEndpoint(
         command, executor, new_ids, installation.request_key, metrics
     )
@@ -114,5 +116,5 @@ def _housekeeping(
     return [
         repeat("anonymize", anonymize, pause_s=2),
         repeat("unpublished", partial(look_for_unpublished, pool, metrics), pause_s=5),
-        repeat("sweep", partial(sweep, pool, settings.keep_answers_hours), pause_s=60),
+        repeat("sweep", partial(sweep, pool, settings.idempotency_retention_hours), pause_s=60),
     ]

@@ -11,19 +11,23 @@ class Metrics:
             "tandem_commands", "Commands by outcome", ["command", "outcome"], registry=registry
         )
         self.batch_size = Histogram(
-            "tandem_batch_commands",
+            "tandem_command_batch_size",
             "Commands decided in one transaction",
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=registry,
         )
         self.batches_retried = Counter(
-            "tandem_batches_retried", "Transactions that were tried again", registry=registry
+            "tandem_command_batches_retried",
+            "Transactions that were tried again",
+            registry=registry,
         )
         self.waiting = Gauge(
-            "tandem_commands_waiting", "Commands that wait for a transaction", registry=registry
+            "tandem_command_queue_depth", "Commands that wait for a transaction", registry=registry
         )
         self.anonymizing_steps = Counter(
-            "tandem_anonymizing_steps", "Transactions that anonymized orders", registry=registry
+            "tandem_anonymization_transactions",
+            "Transactions that anonymized orders",
+            registry=registry,
         )
         self.oldest_unpublished = Gauge(
             "tandem_oldest_unpublished_age_seconds",

@@ -6,7 +6,7 @@ import sys
 from projector.settings import ProjectorSettings
 from shared.http.server import CannotListen, stop_on_signals
 from shared.http.server import run as run_on_uvloop
-from shared.logs import configure_logs
+from shared.logging_setup import configure_logging
 from shared.settings import load_settings
 
 
@@ -21,7 +21,7 @@ def run() -> None:
     from projector.main import run as run_projector
 
     settings = load_settings(ProjectorSettings)
-    configure_logs("projector", settings.log_level, settings.log_format)
+    configure_logging("projector", settings.log_level, settings.log_format)
 
     async def until_stopped() -> None:
         await run_projector(settings, stop_on_signals())

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from projector.metrics import Metrics
-from projector.occasionally import Occasionally
+from projector.occasionally import LogThrottle
 from projector.ownership import Ownership
 from projector.shard import Arrival, Shard
 from projector.store import Store
@@ -51,7 +51,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         self._idle = asyncio.Event()
         self._idle.set()
         self._seeking: asyncio.Task[None] | None = None
-        self._complain = Occasionally(60.0, time.monotonic)
+        self._complain = LogThrottle(60.0, time.monotonic)
 
     def serve(self, shards: Mapping[str, Shard]) -> None:
         """The shards that records go to; to be called once, before anything else."""

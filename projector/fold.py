@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import orjson
 
 from projector.history import history_item, item_of_bytes, without_personal_data
-from projector.loaded import FIRST_VERSION, Loaded
+from projector.loaded import FIRST_VERSION, ShardState
 from projector.views.view import CannotFold, Document, View
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.events import Event
 from shared.contracts.records import Record
 from shared.contracts.upcasting import upcast
@@ -29,8 +29,8 @@ class UnknownType(CannotFold):
 
 
 def fold(
-    view: View, loaded: Loaded, records: Sequence[Record], offset: int, *, trusted: bool
-) -> Writes:
+    view: View, loaded: ShardState, records: Sequence[Record], offset: int, *, trusted: bool
+) -> WriteBatch:
     """What `records`, which follow the loaded checkpoint without a hole, change.
 
     `offset` is the new checkpoint's. Records that come from the log are `trusted`: there, an
@@ -43,14 +43,14 @@ def fold(
     return batch.writes(advanced(loaded, records[-1], offset))
 
 
-def park(view: View, loaded: Loaded, record: Record, offset: int) -> Writes:
+def park(view: View, loaded: ShardState, record: Record, offset: int) -> WriteBatch:
     """Sets the record, which cannot be folded, aside; its aggregate's followers will be as well."""
     batch = _Batch(view, record.shard, loaded)
     batch.park(record)
     return batch.writes(advanced(loaded, record, offset))
 
 
-def advanced(loaded: Loaded, last: Record, offset: int) -> Checkpoint:
+def advanced(loaded: ShardState, last: Record, offset: int) -> Checkpoint:
     """The checkpoint after `last`. Once it is reached, the target is forgotten."""
     target = loaded.checkpoint.target if loaded.checkpoint else 0
     return Checkpoint(last.position, offset, last.event_id, target if last.position < target else 0)
@@ -59,7 +59,7 @@ def advanced(loaded: Loaded, last: Record, offset: int) -> Checkpoint:
 class _Batch:
     """The state of the shard's views while a batch is folded."""
 
-    def __init__(self, view: View, shard: str, loaded: Loaded) -> None:
+    def __init__(self, view: View, shard: str, loaded: ShardState) -> None:
         self._view = view
         self._shard = shard
         self._loaded = loaded
@@ -127,8 +127,8 @@ class _Batch:
         if item is not None:
             self._values[key] = without_personal_data(self._view, item)
 
-    def writes(self, checkpoint: Checkpoint) -> Writes:
-        writes = Writes(checkpoint, self._values)
+    def writes(self, checkpoint: Checkpoint) -> WriteBatch:
+        writes = WriteBatch(checkpoint, self._values)
         for id, position in self._positions.items():
             self._write_document(writes, id, position)
         if self._positions or self._loaded.part is None:
@@ -137,7 +137,7 @@ class _Batch:
             writes.values[parked_key(self._shard)] = orjson.dumps(self._parked)
         return writes
 
-    def _write_document(self, writes: Writes, id: str, position: int) -> None:
+    def _write_document(self, writes: WriteBatch, id: str, position: int) -> None:
         before, after = self._loaded.documents[id], self._documents[id]
         stored = None
         if after is not None:
@@ -147,7 +147,7 @@ class _Batch:
         self._write_lists(writes, id, before, after)
 
     def _write_lists(
-        self, writes: Writes, id: str, before: Document | None, after: Document | None
+        self, writes: WriteBatch, id: str, before: Document | None, after: Document | None
     ) -> None:
         if before and after and all(before[f] == after[f] for f in self._view.listed_by):
             return

@@ -21,7 +21,7 @@ FIRST_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ShardState:
     """The shard's state before a batch; nobody changes it.
 
     `stored` is the checkpoint as it was read, to the byte; `part` and `parked` are JSON.
@@ -47,12 +47,12 @@ def keys_to_load(view: View, shard: str, records: Sequence[Record]) -> list[str]
 
 def unpack(
     view: View, records: Sequence[Record], stored: bytes | None, values: Sequence[bytes | None]
-) -> Loaded:
+) -> ShardState:
     """Raises ValueError or KeyError where a value is not one that a projector wrote."""
     subjects = _subjects(records)
     part, parked, rest = values[0], values[1], values[2:]
     documents = rest[: len(subjects)]
-    return Loaded(
+    return ShardState(
         stored=stored or b"",
         checkpoint=decode_checkpoint(stored),
         part=part,

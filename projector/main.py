@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 from projector.consumer import Consumer
+from projector.lag_monitor import LagMonitor
 from projector.metrics import Metrics
 from projector.ownership import Ownership
 from projector.redis_cluster_store import RedisClusterStore
@@ -18,15 +19,14 @@ from projector.shard import Shard
 from projector.store import Store
 from projector.subscription import consume
 from projector.views.registry import VIEWS
-from projector.watch import Watch
 from shared.contracts.shards import all_shards, split_shard
+from shared.event_log import EventLog, PostgresEventLog
+from shared.gc_tuning import freeze_startup_objects
 from shared.http.dispatch import Dispatcher
 from shared.http.health import Health, Heartbeat, health_operations
 from shared.http.metrics import process_registry
 from shared.http.server import listen, serve
-from shared.kafka import require_fast_records
-from shared.log import Log, PostgresLog
-from shared.memory import settle_memory
+from shared.kafka.clients import require_fast_records
 
 _LOOK_SECONDS: Final = 1.0
 _STUCK_SECONDS: Final = 60.0
@@ -48,14 +48,14 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
     async with _log(settings.database_url) as log, _store(settings) as store:
         shards, consumer, watch = _parts(settings, store, log, Metrics(registry))
         health, consuming, looking = Health(), Heartbeat(_STUCK_SECONDS), Heartbeat(_STUCK_SECONDS)
-        health.watch("consumer", consuming)
-        health.watch("watch", looking)
-        health.require("kafka", consumer.not_ready)
-        health.require("redis", watch.redis)
-        health.require("views", watch.views)
-        health.require("forked", watch.forks)
+        health.add_liveness_check("consumer", consuming)
+        health.add_liveness_check("watch", looking)
+        health.add_readiness_check("kafka", consumer.not_ready)
+        health.add_readiness_check("redis", watch.redis)
+        health.add_readiness_check("views", watch.views)
+        health.add_readiness_check("forked", watch.forks)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
-        settle_memory()
+        freeze_startup_objects()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_SECONDS))
             watching = tasks.create_task(watch.run(_LOOK_SECONDS, looking))
@@ -65,10 +65,10 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
 
 
 def _parts(
-    settings: ProjectorSettings, store: Store, log: Log, metrics: Metrics
-) -> tuple[list[Shard], Consumer, Watch]:
+    settings: ProjectorSettings, store: Store, log: EventLog, metrics: Metrics
+) -> tuple[list[Shard], Consumer, LagMonitor]:
     names = all_shards(settings.partitions)
-    ownership = Ownership(names, 2 * settings.session_seconds, time.monotonic)
+    ownership = Ownership(names, 2 * settings.consumer_session_seconds, time.monotonic)
     consumer = Consumer(ownership, store, metrics)
     rewind, turns = consumer.rewind, asyncio.Semaphore(_HEALED_AT_A_TIME)
     shards = {
@@ -76,7 +76,7 @@ def _parts(
         for name in names
     }
     consumer.serve(shards)
-    watch = Watch(shards, ownership, store, log, consumer.waiting, _now_ms)
+    watch = LagMonitor(shards, ownership, store, log, consumer.waiting, _now_ms)
     return list(shards.values()), consumer, watch
 
 
@@ -85,7 +85,7 @@ def _now_ms() -> int:
 
 
 @asynccontextmanager
-async def _log(database_url: str) -> AsyncIterator[Log]:
+async def _log(database_url: str) -> AsyncIterator[EventLog]:
     """The log, connected to when it is first asked."""
     pool = asyncpg.create_pool(
         database_url,
@@ -97,7 +97,7 @@ async def _log(database_url: str) -> AsyncIterator[Log]:
     )
     await pool
     try:
-        yield PostgresLog(pool)
+        yield PostgresEventLog(pool)
     finally:
         pool.terminate()
 

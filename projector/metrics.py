@@ -13,28 +13,28 @@ class Metrics:
         )
         # Batches written; events over batches is their mean size.
         self.batches = Counter(
-            "tandem_projector_batches", "Batches written", ["topic"], registry=registry
+            "tandem_projector_batches_written", "Batches written", ["topic"], registry=registry
         )
         # Records that were no new event: repeats, and what is not Tandem's. The latter is worrying.
         self.repeats = Counter(
-            "tandem_projector_repeats", "Records at or below the checkpoint", registry=registry
+            "tandem_projector_duplicates", "Records at or below the checkpoint", registry=registry
         )
         self.foreign = Counter(
             "tandem_projector_foreign_records", "Records that are no events", registry=registry
         )
         # Somebody else moved the checkpoint between load and write: normal in a rebalance.
         self.misses = Counter(
-            "tandem_projector_compare_and_set_misses",
+            "tandem_projector_compare_and_set_conflicts",
             "Batches folded again because the checkpoint had moved",
             registry=registry,
         )
         # Events taken from the log: gaps, lost checkpoints, a Kafka that gives nothing.
         self.healed = Counter(
-            "tandem_projector_events_healed", "Events applied from the log", registry=registry
+            "tandem_projector_events_caught_up", "Events applied from the log", registry=registry
         )
         # Times that a shard turned to the log, and times that this or Kafka's batch failed.
         self.heals = Counter(
-            "tandem_projector_heals", "Turns to the log", ["reason"], registry=registry
+            "tandem_projector_catch_ups", "Turns to the log", ["reason"], registry=registry
         )
         self.failures = Counter(
             "tandem_projector_failures", "Attempts that failed", ["at"], registry=registry
@@ -45,17 +45,22 @@ class Metrics:
         )
         # 1 while the log contradicts the views: a restored PostgreSQL. Alert on any.
         self.forked = Gauge(
-            "tandem_projector_forked", "The log contradicts the views", ["shard"], registry=registry
+            "tandem_projector_log_divergence",
+            "The log contradicts the views",
+            ["shard"],
+            registry=registry,
         )
         # The log's head less the checkpoint at the last look, and seconds since they were level.
         self.lag = Gauge(
-            "tandem_projector_lag", "Events behind the log", ["shard"], registry=registry
+            "tandem_projector_lag_events", "Events behind the log", ["shard"], registry=registry
         )
         self.age = Gauge(
             "tandem_projector_age_seconds", "Seconds since level", ["shard"], registry=registry
         )
         # Shards that this process looks after.
-        self.shards = Gauge("tandem_projector_shards", "Shards of this process", registry=registry)
+        self.shards = Gauge(
+            "tandem_projector_shards_assigned", "Shards of this process", registry=registry
+        )
 
     def forget(self, shard: str) -> None:
         """Another process reports this shard from now on."""

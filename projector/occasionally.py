@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 
-class Occasionally:
+class LogThrottle:
     """True at most once in `seconds` for each subject."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:

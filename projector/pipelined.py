@@ -9,10 +9,10 @@ from typing import Any
 
 from redis.asyncio import ConnectionPool
 
-from shared.redis_exchange import Command, exchange
+from shared.redis.exchange import Command, exchange
 
 
-class Pipelined:
+class CommandBatcher:
     """Gives each command its own reply, or Redis's own error.
 
     A connection that fails is the error of all that went out on it. Whoever asks may be cancelled

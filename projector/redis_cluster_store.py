@@ -12,10 +12,10 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import TryAgainError
 
 from projector.redis_store import RedisStore
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.views import Head
-from shared.redis_cluster import Cluster, Node
-from shared.redis_exchange import exchange
+from shared.redis.cluster import Cluster, Node
+from shared.redis.exchange import exchange
 
 
 class RedisClusterStore:
@@ -30,7 +30,7 @@ class RedisClusterStore:
     ) -> tuple[bytes | None, list[bytes | None]]:
         return await self._cluster.run(shard, lambda node: self._at(node).load(shard, keys))
 
-    async def write(self, shard: str, expected: bytes, writes: Writes) -> bool:
+    async def write(self, shard: str, expected: bytes, writes: WriteBatch) -> bool:
         return await self._cluster.run(
             shard, lambda node: self._at(node).write(shard, expected, writes)
         )

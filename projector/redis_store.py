@@ -8,8 +8,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from projector.pipelined import Pipelined
-from projector.writes import Writes
+from projector.pipelined import CommandBatcher
+from projector.writes import WriteBatch
 from shared.contracts.views import Head, checkpoint_key, head_key
 
 _SCANNED: Final = 1000
@@ -23,7 +23,7 @@ class RedisStore:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self._run: Run = Pipelined(client.connection_pool).run
+        self._run: Run = CommandBatcher(client.connection_pool).run
         self._write = _Script("write.lua")
         self._purge = _Script("purge.lua")
 
@@ -33,7 +33,7 @@ class RedisStore:
         stored = await self._run("MGET", checkpoint_key(shard), *keys)
         return stored[0], stored[1:]
 
-    async def write(self, shard: str, expected: bytes, writes: Writes) -> bool:
+    async def write(self, shard: str, expected: bytes, writes: WriteBatch) -> bool:
         keys, arguments = _pack(shard, expected, writes)
         return bool(await self._write.run(self._run, keys, arguments))
 
@@ -79,7 +79,7 @@ class _Script:
             return await run("EVAL", self._source, len(keys), *keys, *arguments)
 
 
-def _pack(shard: str, expected: bytes, writes: Writes) -> tuple[list[str], list[Argument]]:
+def _pack(shard: str, expected: bytes, writes: WriteBatch) -> tuple[list[str], list[Argument]]:
     """The keys and arguments of `write.lua`."""
     set_ = {key: value for key, value in writes.values.items() if value is not None}
     deleted = [key for key, value in writes.values.items() if value is None]

@@ -3,14 +3,14 @@
 from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.kafka_access import KafkaAccess
-from shared.redis_access import RedisAccess
+from shared.kafka.settings import KafkaSettings
+from shared.redis.settings import RedisSettings
 
 
-class ProjectorSettings(KafkaAccess, RedisAccess):
+class ProjectorSettings(KafkaSettings, RedisSettings):
     """`DATABASE_URL` is of a role that may read the log, `REDIS_URL` of one that writes views."""
 
     database_url: str = Field(min_length=1)
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
     consumer_group: str = Field(default="projector", min_length=1)
-    session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)
+    consumer_session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from projector.catch_up import CatchUp, LogDivergence, Seen
 from projector.fold import fold
-from projector.healing import Fork, Healing, Seen
-from projector.loaded import Loaded, decode_checkpoint, keys_to_load, unpack
+from projector.loaded import ShardState, decode_checkpoint, keys_to_load, unpack
 from projector.metrics import Metrics
-from projector.occasionally import Occasionally
+from projector.occasionally import LogThrottle
 from projector.store import Store
 from projector.views.view import View
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
 from shared.contracts.views import Head
-from shared.log import Log
+from shared.event_log import EventLog
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Arrival(NamedTuple):
     record: Record
 
 
-class Look(NamedTuple):
+class Observation(NamedTuple):
     """A shard's checkpoint as stored, and where this process saw the views before it was read.
 
     `waiting`: Kafka has records that this process has not come to yet.
@@ -56,7 +56,7 @@ class Shard:
         name: str,
         view: View,
         store: Store,
-        log: Log,
+        log: EventLog,
         metrics: Metrics,
         rewind: Callable[[str, int], None],
         turns: asyncio.Semaphore,
@@ -70,13 +70,13 @@ class Shard:
         self._rewind = rewind
         self._turns = turns
         self._seen = Seen()
-        self._healing = Healing(name, view, store, log, metrics, self._seen)
+        self._healing = CatchUp(name, view, store, log, metrics, self._seen)
         self._task: asyncio.Task[None] | None = None
         self._reading_log = False
         self._released = False
         self._dropped = False
-        self._complain = Occasionally(60.0, time.monotonic)
-        self._level_at_ms: int | None = None
+        self._complain = LogThrottle(60.0, time.monotonic)
+        self._caught_up_at_ms: int | None = None
         self._looked = (0, 0)
         self._looks_without_progress = 0
         self.forked = False
@@ -87,8 +87,8 @@ class Shard:
         checkpoint = decode_checkpoint(stored)
         if checkpoint is not None and not self._seen.lost(checkpoint):
             self._seen.see(checkpoint)
-        if head is not None and self._level_at_ms is None:
-            self._level_at_ms = Head.decode(head).level_at_ms
+        if head is not None and self._caught_up_at_ms is None:
+            self._caught_up_at_ms = Head.decode(head).caught_up_at_ms
         return 0 if checkpoint is None else checkpoint.offset + 1
 
     async def release(self) -> None:
@@ -130,7 +130,7 @@ class Shard:
         """Where this process last saw the views."""
         return self._seen.position
 
-    def look(self, seen: Look, head: int | None, now_ms: int) -> Head | None:
+    def look(self, seen: Observation, head: int | None, now_ms: int) -> Head | None:
         """The look of every second, at the checkpoint and (None: not reachable) the log's head."""
         checkpoint = decode_checkpoint(seen.stored)
         position = checkpoint.position if checkpoint else 0
@@ -156,13 +156,13 @@ class Shard:
         return self._looks_without_progress >= most
 
     def _head(self, position: int, head: int, now_ms: int) -> Head:
-        if self._level_at_ms is None or position >= head:
-            self._level_at_ms = now_ms
+        if self._caught_up_at_ms is None or position >= head:
+            self._caught_up_at_ms = now_ms
         self._metrics.lag.labels(self.name).set(max(head - position, 0))
-        self._metrics.age.labels(self.name).set((now_ms - self._level_at_ms) / 1000)
-        return Head(head, now_ms, self._level_at_ms)
+        self._metrics.age.labels(self.name).set((now_ms - self._caught_up_at_ms) / 1000)
+        return Head(head, now_ms, self._caught_up_at_ms)
 
-    async def _load(self, arrivals: Sequence[Arrival]) -> Loaded:
+    async def _load(self, arrivals: Sequence[Arrival]) -> ShardState:
         records = [arrival.record for arrival in arrivals]
         keys = keys_to_load(self._view, self.name, records)
         return unpack(self._view, records, *await self._store.load(self.name, keys))
@@ -181,7 +181,7 @@ class Shard:
         self._metrics.repeats.inc(len(arrivals) - len(run))
         return run, False
 
-    async def _apply(self, loaded: Loaded, run: Sequence[Arrival]) -> bool:
+    async def _apply(self, loaded: ShardState, run: Sequence[Arrival]) -> bool:
         """False where the checkpoint had moved. What cannot be folded is left to the log."""
         records = [arrival.record for arrival in run]
         try:
@@ -209,7 +209,7 @@ class Shard:
                 async with self._turns:
                     await self._catch_up()
             self._set_forked(False)
-        except Fork:
+        except LogDivergence:
             self._set_forked(True)
             if self._complain.now("fork"):
                 logger.error("%s: the log contradicts the views; this shard is halted", self.name)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.views import Head
 
 
@@ -19,7 +19,7 @@ class Store(Protocol):
         """The shard's checkpoint and the values of `keys`, all of one moment."""
         ...
 
-    async def write(self, shard: str, expected: bytes, writes: Writes) -> bool:
+    async def write(self, shard: str, expected: bytes, writes: WriteBatch) -> bool:
         """Writes all and the new checkpoint, if the checkpoint is still `expected` (b"": none).
 
         False, with nothing written, where it is not. In one step: a crash leaves all or nothing.

@@ -17,7 +17,7 @@ from projector.polling import Polling
 from projector.settings import ProjectorSettings
 from shared.contracts.shards import TOPICS
 from shared.http.health import Heartbeat
-from shared.kafka import Kafka
+from shared.kafka.clients import Kafka
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ async def consume(
 
 
 async def _until_stuck(consumer: Consumer, stop: asyncio.Event, polled: Heartbeat) -> None:
-    while not stop.is_set() and polled.late() is None:
+    while not stop.is_set() and polled.overdue() is None:
         await _wait(stop, _COMMIT_SECONDS)
         await consumer.commit()
 
@@ -88,7 +88,7 @@ def _broker(
         request_timeout_ms=10_000,
         logger=_errors_only(),
     )
-    session_ms = int(settings.session_seconds * 1000)
+    session_ms = int(settings.consumer_session_seconds * 1000)
     subscriber = broker.subscriber(
         *TOPICS,
         batch=True,

@@ -6,7 +6,7 @@ from shared.contracts.views import Checkpoint
 
 
 @dataclass(slots=True)
-class Writes:
+class WriteBatch:
     """Written in one step with the checkpoint, or not at all. Doing it twice changes nothing."""
 
     checkpoint: Checkpoint

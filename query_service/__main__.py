@@ -6,7 +6,7 @@ from query_service.main import run as run_service
 from query_service.settings import QuerySettings
 from shared.http.jwks import JwksUnreadable
 from shared.http.server import CannotListen, run, stop_on_signals
-from shared.logs import configure_logs
+from shared.logging_setup import configure_logging
 from shared.settings import load_settings
 
 _NAME = "query-service"
@@ -15,7 +15,7 @@ _NAME = "query-service"
 def main() -> None:
     """Run until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
     settings = load_settings(QuerySettings)
-    configure_logs(_NAME, settings.log_level, settings.log_format)
+    configure_logging(_NAME, settings.log_level, settings.log_format)
 
     async def until_stopped() -> None:
         await run_service(settings, stop_on_signals())

@@ -13,10 +13,10 @@ from prometheus_client import Histogram
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
 from query_service.reader import Command, Reading, Values, unreachable
-from shared.gathering import Gathering
-from shared.redis import REDIS_DOWN
-from shared.redis_cluster import Address, Cluster, Node
-from shared.redis_exchange import exchange
+from shared.redis.clients import REDIS_ERRORS
+from shared.redis.cluster import Address, Cluster, Node
+from shared.redis.exchange import exchange
+from shared.request_coalescer import RequestCoalescer
 
 _MOST_GETS: Final = 512
 _MOST_READS: Final = 200
@@ -47,8 +47,8 @@ class _Lane:
         self._cluster = cluster
         self._address = address
         self._keys = keys
-        self.gets = Gathering(self._answer, most=_MOST_GETS, failed=unreachable)
-        self.reads = Gathering(self._answer, most=_MOST_READS, failed=unreachable)
+        self.gets = RequestCoalescer(self._answer, most=_MOST_GETS, failed=unreachable)
+        self.reads = RequestCoalescer(self._answer, most=_MOST_READS, failed=unreachable)
 
     async def close(self) -> None:
         await self.gets.close()
@@ -76,7 +76,7 @@ class ClusterReader:
     def __init__(self, cluster: Cluster, batch_keys: Histogram) -> None:
         self._cluster = cluster
         self._batch_keys = batch_keys
-        self._lanes: dict[Address, _Lane] = {}
+        self._max_concurrent_batches: dict[Address, _Lane] = {}
 
     async def get(self, keys: Sequence[str]) -> Values:
         question = _Question(_shard_of(keys[0]), list(keys))
@@ -87,7 +87,7 @@ class ClusterReader:
         return self._read(_by_shard(keys, commands), keys, commands)
 
     async def close(self) -> None:
-        for lane in self._lanes.values():
+        for lane in self._max_concurrent_batches.values():
             await lane.close()
 
     async def _read(
@@ -96,23 +96,26 @@ class ClusterReader:
         keys: Sequence[str],
         commands: Sequence[Command],
     ) -> Reading:
-        lanes = [await self._lane(shard) for shard in questions]
-        asked = [lane.reads.ask(q) for lane, q in zip(lanes, questions.values(), strict=True)]
+        max_concurrent_batches = [await self._lane(shard) for shard in questions]
+        asked = [
+            lane.reads.ask(q)
+            for lane, q in zip(max_concurrent_batches, questions.values(), strict=True)
+        ]
         answers = await _all(asked)
         return _in_order(dict(zip(questions, answers, strict=True)), keys, commands)
 
     async def _lane(self, shard: str) -> _Lane:
         try:
             address = await self._cluster.owner(shard)
-        except REDIS_DOWN as error:
+        except REDIS_ERRORS as error:
             raise unreachable(error) from None
-        if address not in self._lanes:
-            self._lanes[address] = _Lane(self._cluster, address, self._batch_keys)
-        return self._lanes[address]
+        if address not in self._max_concurrent_batches:
+            self._max_concurrent_batches[address] = _Lane(self._cluster, address, self._batch_keys)
+        return self._max_concurrent_batches[address]
 
 
 async def fetch_from_cluster(cluster: Cluster, keys: Sequence[str]) -> Values:
-    """The values of these keys, all nodes asked at once. Raises what is in REDIS_DOWN.
+    """The values of these keys, all nodes asked at once. Raises what is in REDIS_ERRORS.
 
     For the watcher alone: what a node has that does not answer is None, as long as another one
     does. Whoever waits for it reads again, and is told.
@@ -143,7 +146,7 @@ async def _ask_node(
         commands = [command for question in questions for command in question.asked()]
         pool = cluster.client(address).connection_pool
         replies = iter(await exchange(pool, commands))
-    except REDIS_DOWN as error:
+    except REDIS_ERRORS as error:
         cluster.doubt(address, error)
         raise
     found: dict[str, Reading] = {}

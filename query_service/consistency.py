@@ -15,7 +15,7 @@ from shared.http.problems import Problem
 T = TypeVar("T")
 
 DEFAULT_WAIT_S: Final = 2
-LONGEST_WAIT_S: Final = 30
+MAX_WAIT_S: Final = 30
 _PREFERENCE: Final = re.compile(
     r'[ \t]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s",;]*))?'
     r'(?:[ \t]*;(?:[^",]|"(?:[^"\\]|\\.)*")*)?[ \t]*(?:,|$)'
@@ -23,7 +23,7 @@ _PREFERENCE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ConsistencyRequirement:
     """The positions that an answer must not be from before; `deadline` is the loop's time."""
 
     positions: Mapping[str, int]
@@ -38,7 +38,7 @@ class Behind(Exception):
         self.needs = needs
 
 
-def wanted_of(request: Request, partitions: int) -> Wanted | None:
+def parse_consistency_headers(request: Request, partitions: int) -> ConsistencyRequirement | None:
     """What the request's token asks for; None without one. Raises 400."""
     text = request.headers.joined(b"consistency-token")
     if text is None:
@@ -48,7 +48,7 @@ def wanted_of(request: Request, partitions: int) -> Wanted | None:
     except MalformedToken as error:
         raise Problem("malformed-request", str(error)) from None
     seconds = wait_seconds(request.headers.joined(b"prefer"))
-    return Wanted(positions, asyncio.get_running_loop().time() + seconds)
+    return ConsistencyRequirement(positions, asyncio.get_running_loop().time() + seconds)
 
 
 def wait_seconds(prefer: str | None) -> int:
@@ -58,11 +58,11 @@ def wait_seconds(prefer: str | None) -> int:
             digits = value.strip('"')
             if not (digits.isascii() and digits.isdigit()):
                 return DEFAULT_WAIT_S
-            return LONGEST_WAIT_S if len(digits) > 9 else min(int(digits), LONGEST_WAIT_S)
+            return MAX_WAIT_S if len(digits) > 9 else min(int(digits), MAX_WAIT_S)
     return DEFAULT_WAIT_S
 
 
-def covering(wanted: Wanted | None, read: Mapping[str, int]) -> str:
+def merged_token(wanted: ConsistencyRequirement | None, read: Mapping[str, int]) -> str:
     """The token that covers the request's and what was read."""
     if wanted is None:
         return format_token(read)
@@ -87,7 +87,7 @@ class Consistency:
         self,
         floors: Mapping[str, int],
         checkpoints: Iterable[bytes | None],
-        wanted: Wanted | None = None,
+        wanted: ConsistencyRequirement | None = None,
     ) -> dict[str, int]:
         """The positions of checkpoints, in the order of `floors`. Raises 503 and Behind."""
         positions = {
@@ -104,7 +104,9 @@ class Consistency:
                 raise Behind(needs)
         return positions
 
-    async def answer(self, wanted: Wanted | None, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def answer(
+        self, wanted: ConsistencyRequirement | None, attempt: Callable[[], Awaitable[T]]
+    ) -> T:
         """The result of the first attempt that is not behind. Raises 412 and 503."""
         if wanted is None:
             return await attempt()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from query_service.consistency import Behind, Consistency, Wanted
+from query_service.consistency import Behind, Consistency, ConsistencyRequirement
 from query_service.positions import Positions
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
@@ -43,7 +43,7 @@ class Documents:
         self._consistency = consistency
         self._partitions = partitions
 
-    async def find(self, topic: Topic, id: str, wanted: Wanted | None) -> Found:
+    async def find(self, topic: Topic, id: str, wanted: ConsistencyRequirement | None) -> Found:
         """Raises 503 where the shard cannot be read, 412 where it stays behind the token."""
         shard = shard_of(topic, id, self._partitions)
         if wanted is not None and shard in wanted.positions:

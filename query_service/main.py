@@ -16,13 +16,14 @@ from query_service.documents import Documents
 from query_service.metrics import Metrics, ProjectionMetrics
 from query_service.pages import Pages
 from query_service.positions import Positions
-from query_service.queries.documented import query_document, query_operations
-from query_service.queries.query import Reads
+from query_service.queries.openapi import query_document, query_operations
+from query_service.queries.query import QueryDependencies
 from query_service.reader import Reader
 from query_service.redis_reader import RedisReader, fetch
 from query_service.settings import QuerySettings
 from query_service.watcher import Fetch, Watcher
 from shared.contracts.shards import all_shards
+from shared.gc_tuning import freeze_startup_objects
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
 from shared.http.documentation import documentation_operations
@@ -32,8 +33,7 @@ from shared.http.metrics import process_registry
 from shared.http.operations import Operation
 from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
-from shared.memory import settle_memory
-from shared.redis_cluster import Cluster
+from shared.redis.cluster import Cluster
 
 _GRACE_S: Final = 12.0
 _LAST_WAITS_S: Final = 5.0
@@ -58,8 +58,8 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
         watcher = _watcher(settings, fetch_values, positions, health)
         metrics.waiting.set_function(lambda: watcher.waiting)
         registry.register(ProjectionMetrics(positions, watcher.heads))
-        health.require("redis", watcher.not_ready)
-        health.require("keys", keys.not_ready)
+        health.add_readiness_check("redis", watcher.not_ready)
+        health.add_readiness_check("keys", keys.not_ready)
         reads = compose_reads(reader, positions, watcher, settings.partitions)
         app = _app(
             settings, keys, registry, [*_operations(reads), *health_operations(health, registry)]
@@ -70,7 +70,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
                 tasks.create_task(job)
                 for job in (keys.run(), watcher.watch(), _end_waits(watcher, stop))
             ]
-            settle_memory()
+            freeze_startup_objects()
             await serving
             for task in aside:
                 task.cancel()
@@ -79,7 +79,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def _views(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[tuple[Reader, Fetch]]:
     """The one Redis, or the cluster, that the views are in."""
-    options = {"connect_seconds": _REDIS_S, "answer_seconds": _REDIS_S, "again": 1}  # reads only
+    options = {"connect_timeout_s": _REDIS_S, "reply_timeout_s": _REDIS_S, "again": 1}  # reads only
     source = settings.cluster if settings.redis_cluster else settings.redis
     client = source("tandem-query-service", **options)
     reader: ClusterReader | RedisReader
@@ -95,10 +95,12 @@ async def _views(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[tup
         await client.aclose()
 
 
-def compose_reads(reader: Reader, positions: Positions, watcher: Watcher, partitions: int) -> Reads:
+def compose_reads(
+    reader: Reader, positions: Positions, watcher: Watcher, partitions: int
+) -> QueryDependencies:
     """What queries use."""
     consistency = Consistency(positions, watcher)
-    return Reads(
+    return QueryDependencies(
         reader=reader,
         consistency=consistency,
         documents=Documents(reader, positions, consistency, partitions),
@@ -112,12 +114,12 @@ def _watcher(
     settings: QuerySettings, fetch_values: Fetch, positions: Positions, health: Health
 ) -> Watcher:
     heartbeat = Heartbeat(_WATCHER_STUCK_S)
-    health.watch("watcher", heartbeat)
+    health.add_liveness_check("watcher", heartbeat)
     return Watcher(
         fetch_values,
         all_shards(settings.partitions),
         positions,
-        most_waiting=settings.most_waiting,
+        max_waiting_reads=settings.max_waiting_reads,
         beat=heartbeat.beat,
     )
 
@@ -136,12 +138,12 @@ def _app(
             keys, issuer=settings.jwt_issuer, audience=settings.jwt_audience
         ),
         registry=registry,
-        max_in_flight=_MOST_ANSWERED + settings.most_waiting,
+        max_in_flight=_MOST_ANSWERED + settings.max_waiting_reads,
         rate_limit=RateLimit(limit, 2 * limit, time.monotonic) if limit else None,
     )
 
 
-def _operations(reads: Reads) -> list[Operation]:
+def _operations(reads: QueryDependencies) -> list[Operation]:
     operations = query_operations(reads)
     return [*operations, *documentation_operations(query_document(operations))]
 

@@ -23,7 +23,9 @@ class Metrics:
             registry=registry,
         )
         self.waiting = Gauge(
-            "tandem_reads_waiting", "Reads that wait for their token's events", registry=registry
+            "tandem_waiting_reads",
+            "QueryDependencies that wait for their token's events",
+            registry=registry,
         )
 
 
@@ -43,7 +45,7 @@ class ProjectionMetrics(Collector):
         for shard, head in list(self._heads.items()):
             topic, _ = split_shard(shard)
             lag = max(0, head.position - self._positions.floor(shard))
-            age = max(0.0, self._now() - head.level_at_ms / 1000)
+            age = max(0.0, self._now() - head.caught_up_at_ms / 1000)
             lags[topic] = lags.get(topic, 0) + lag
             ages[topic] = max(ages.get(topic, 0.0), age)
         yield _by_topic("tandem_projection_lag_events", "Events that views lack", lags)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from query_service.consistency import Consistency, Wanted
+from query_service.consistency import Consistency, ConsistencyRequirement
 from query_service.documents import parked_events
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
@@ -51,7 +51,7 @@ class Pages:
         indexes: Indexes,
         before: str | None,
         limit: int,
-        wanted: Wanted | None,
+        wanted: ConsistencyRequirement | None,
         still: bytes = b"",
     ) -> Page:
         """The newest `limit` of the indexes with an id less than `before`.
@@ -65,7 +65,11 @@ class Pages:
         return Page(bodies, last, fetched.read, fetched.parked)
 
     async def newest(
-        self, indexes: Indexes, before: str | None, count: int, wanted: Wanted | None
+        self,
+        indexes: Indexes,
+        before: str | None,
+        count: int,
+        wanted: ConsistencyRequirement | None,
     ) -> tuple[dict[str, int], list[str]]:
         """Where the shards are, and the newest ids of their indexes that are less than `before`.
 
@@ -82,7 +86,7 @@ class Pages:
         return read, ids
 
     async def _greatest(
-        self, indexes: Indexes, before: str | None, most: int, wanted: Wanted | None
+        self, indexes: Indexes, before: str | None, most: int, wanted: ConsistencyRequirement | None
     ) -> tuple[dict[str, int], list[list[bytes]]]:
         """The greatest ids of each index, in descending order.
 
@@ -99,7 +103,7 @@ class Pages:
         return self._consistency.check(floors, checkpoints, wanted), found
 
     async def sizes(
-        self, choices: Mapping[str, Sequence[str]], wanted: Wanted | None
+        self, choices: Mapping[str, Sequence[str]], wanted: ConsistencyRequirement | None
     ) -> dict[str, list[int]]:
         """How many ids stand in each of the indexes that a shard offers."""
         floors = self._consistency.floors(list(choices))

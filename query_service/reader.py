@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from shared.http.problems import Problem, unavailable
-from shared.logs import origin
-from shared.redis import REDIS_DOWN
+from shared.logging_setup import describe_error
+from shared.redis.clients import REDIS_ERRORS
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -38,6 +38,6 @@ class Reader(Protocol):
 
 def unreachable(error: Exception) -> Problem:
     """What a read that failed is answered with; what should not have happened is logged."""
-    if not isinstance(error, REDIS_DOWN):
-        log.error("a read of the views failed", error=origin(error))
+    if not isinstance(error, REDIS_ERRORS):
+        log.error("a read of the views failed", error=describe_error(error))
     return unavailable("the views cannot be reached")

@@ -8,8 +8,8 @@ from prometheus_client import Histogram
 from redis.asyncio import Redis
 
 from query_service.reader import Command, Reading, Values, unreachable
-from shared.gathering import Gathering
-from shared.redis_exchange import exchange
+from shared.redis.exchange import exchange
+from shared.request_coalescer import RequestCoalescer
 
 _MOST_GETS: Final = 512
 _MOST_READS: Final = 16
@@ -29,8 +29,8 @@ class RedisReader:
     def __init__(self, client: Redis, batch_keys: Histogram) -> None:
         self._client = client
         self._batch_keys = batch_keys
-        self._gets = Gathering(self._get_all, most=_MOST_GETS, failed=unreachable)
-        self._reads = Gathering(self._read_all, most=_MOST_READS, failed=unreachable)
+        self._gets = RequestCoalescer(self._get_all, most=_MOST_GETS, failed=unreachable)
+        self._reads = RequestCoalescer(self._read_all, most=_MOST_READS, failed=unreachable)
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
         return self._gets.ask(keys)
@@ -70,7 +70,7 @@ class RedisReader:
 
 
 async def fetch(client: Redis, keys: Sequence[str]) -> Values:
-    """The values of these keys. Raises what is in REDIS_DOWN."""
+    """The values of these keys. Raises what is in REDIS_ERRORS."""
     return cast("Values", await client.mget(list(keys)))
 
 

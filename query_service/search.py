@@ -10,10 +10,10 @@ from typing import Final
 
 import orjson
 
-from query_service.consistency import Wanted
+from query_service.consistency import ConsistencyRequirement
 from query_service.pages import Fetched, Indexes, Page, Pages
 from shared.contracts.documents import ProductDocument
-from shared.contracts.views import LONGEST_PREFIX, prefix_key
+from shared.contracts.views import MAX_PREFIX_LENGTH, prefix_key
 from shared.contracts.words import words_of
 
 MOST_EXAMINED: Final = 1000
@@ -28,11 +28,13 @@ class Search:
         self._pages = pages
         self._shards = shards
         self._words = words
-        self._beginnings = sorted({word[:LONGEST_PREFIX] for word in words})[:_MOST_INDEXES]
+        self._beginnings = sorted({word[:MAX_PREFIX_LENGTH] for word in words})[:_MOST_INDEXES]
         # The index of a single short word holds nothing but what is looked for.
         self._round = 0 if self._beginnings == list(words) and len(words) == 1 else _ROUND
 
-    async def page(self, before: str | None, limit: int, wanted: Wanted | None) -> Page:
+    async def page(
+        self, before: str | None, limit: int, wanted: ConsistencyRequirement | None
+    ) -> Page:
         """An attempt at a page. It ends early when enough candidates were looked at."""
         indexes = await self._indexes(wanted)
         found: dict[str, bytes] = {}
@@ -53,7 +55,7 @@ class Search:
             if examined >= MOST_EXAMINED:
                 return Page(found, before, fetched.read, fetched.parked)
 
-    async def _indexes(self, wanted: Wanted | None) -> Indexes:
+    async def _indexes(self, wanted: ConsistencyRequirement | None) -> Indexes:
         """The smallest index in each shard; none where a word has none, for all must match."""
         if len(self._beginnings) < 2:
             return {shard: self._only_index(shard) for shard in self._shards}

@@ -3,17 +3,17 @@
 from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.redis_access import RedisAccess
+from shared.redis.settings import RedisSettings
 
 
-class QuerySettings(RedisAccess):
+class QuerySettings(RedisSettings):
     """Each field is the environment variable of that name in upper case."""
 
     jwks_url: str
     jwt_issuer: str
     jwt_audience: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
-    most_waiting: int = Field(1000, ge=0)
+    max_waiting_reads: int = Field(1000, ge=0)
     """Reads that may wait for their token's events at once; further ones are refused."""
     rate_limit: int = Field(0, ge=0)
     """Requests a second for each caller; 0 is no limit."""

@@ -10,8 +10,8 @@ from query_service.positions import Positions
 from query_service.reader import Values
 from shared.contracts.views import Head, checkpoint_key, head_key
 from shared.http.problems import Problem, unavailable
-from shared.logs import origin
-from shared.redis import REDIS_DOWN
+from shared.logging_setup import describe_error
+from shared.redis.clients import REDIS_ERRORS
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class _Waiter:
 class Watcher:
     """Looks at every shard four times a second, and every few milliseconds at those waited for.
 
-    `fetch` gives the values of keys, and raises what is in REDIS_DOWN.
+    `fetch` gives the values of keys, and raises what is in REDIS_ERRORS.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Watcher:
         shards: Sequence[str],
         positions: Positions,
         *,
-        most_waiting: int,
+        max_waiting_reads: int,
         beat: Callable[[], None],
     ) -> None:
         self._fetch = fetch
         self._shards = list(shards)
         self._positions = positions
-        self._most_waiting = most_waiting
+        self._max_waiting_reads = max_waiting_reads
         self._beat = beat
         self._waiters: set[_Waiter] = set()
         self._somebody_waits = asyncio.Event()
@@ -77,7 +77,7 @@ class Watcher:
         """
         if deadline <= asyncio.get_running_loop().time():
             raise behind()
-        if len(self._waiters) >= self._most_waiting:
+        if len(self._waiters) >= self._max_waiting_reads:
             raise unavailable("too many reads wait for their events")
         if self._stopping:
             raise unavailable("the service is stopping")
@@ -183,9 +183,9 @@ class Watcher:
     async def _ask(self, keys: Sequence[str]) -> Values | None:
         try:
             values = await self._fetch(keys)
-        except REDIS_DOWN as error:
+        except REDIS_ERRORS as error:
             if self._reachable:
-                log.warning("redis does not answer", error=origin(error))
+                log.warning("redis does not answer", error=describe_error(error))
             self._reachable = False
             self._wake_all()
             return None

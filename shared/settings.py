@@ -8,7 +8,7 @@ from typing import Final, Literal, NoReturn, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.logs import LogFormat
+from shared.logging_setup import LogFormat
 
 SECRETS_DIR: Final = "SECRETS_DIR"
 """Names a directory with a file for each setting that is not in the environment.
@@ -38,7 +38,7 @@ def load_settings(settings: type[Settings]) -> Settings:
     try:
         return settings(_secrets_dir=_secrets_directory())
     except ValidationError as error:
-        _exit_with(complaints(settings, error))
+        _exit_with(format_errors(settings, error))
     except OSError as error:
         _exit_with([f"{SECRETS_DIR}: {error.filename}: {(error.strerror or str(error)).lower()}"])
 
@@ -54,7 +54,7 @@ def _secrets_directory() -> Path | None:
     return directory
 
 
-def insist(settings: ProcessSettings, field: str, needed: bool, by: str) -> None:
+def require_exactly_when(settings: ProcessSettings, field: str, needed: bool, by: str) -> None:
     """For validators: ValueError, naming the setting, if it is unset and needed `by` another one,
     or set and meaningless with it.
     """
@@ -65,7 +65,7 @@ def insist(settings: ProcessSettings, field: str, needed: bool, by: str) -> None
         raise ValueError(f"{field.upper()}: has no meaning with {by}")
 
 
-def complaints(settings: type[BaseSettings], error: ValidationError) -> list[str]:
+def format_errors(settings: type[BaseSettings], error: ValidationError) -> list[str]:
     """One line for each bad setting: its environment variable and why, never its value."""
     prefix = settings.model_config.get("env_prefix", "")
     return [

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def trusting(setting: str, ca_file: str | None) -> ssl.SSLContext:
+def server_verifying_context(setting: str, ca_file: str | None) -> ssl.SSLContext:
     """Checks certificates and host names, by the file's authorities or those the system knows.
 
     Raises ValueError that begins with the setting's name.
@@ -15,7 +15,9 @@ def trusting(setting: str, ca_file: str | None) -> ssl.SSLContext:
     return _read(setting, lambda: ssl.create_default_context(cafile=ca_file))
 
 
-def show(setting: str, context: ssl.SSLContext, certificate_file: str, key_file: str) -> None:
+def load_client_certificate(
+    setting: str, context: ssl.SSLContext, certificate_file: str, key_file: str
+) -> None:
     """Makes it show a certificate of our own. Raises ValueError that begins with the name."""
     _read(setting, lambda: context.load_cert_chain(certificate_file, key_file))
 

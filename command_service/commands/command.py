@@ -23,12 +23,12 @@ class Context:
     """Who sends a command, to what, and when.
 
     `id` is the aggregate that the command is sent to, or the id for the one that it creates.
-    `reaches_all` says that the caller may touch what belongs to others.
+    `has_unrestricted_scope` says that the caller may touch what belongs to others.
     """
 
     id: str
     caller: str
-    reaches_all: bool
+    has_unrestricted_scope: bool
     at: datetime
     if_match: int | None = None
 

@@ -11,7 +11,7 @@ from command_service.domain.users import User
 def target_user(shop: Shop, context: Context) -> User:
     """Somebody else's user is not found, as one that does not exist."""
     user = shop.users.get(context.id)
-    foreign = not context.reaches_all and context.caller != context.id
+    foreign = not context.has_unrestricted_scope and context.caller != context.id
     if user is None or user.erased or foreign:
         raise Rejection("not-found", "there is no such user")
     _check_version(user.version, context)
@@ -32,7 +32,7 @@ def target_product(shop: Shop, context: Context) -> Product:
 def target_order(shop: Shop, context: Context) -> Order:
     """Somebody else's order is not found, as one that does not exist."""
     order = shop.orders.get(context.id)
-    if order is None or not (context.reaches_all or context.caller == order.customer_id):
+    if order is None or not (context.has_unrestricted_scope or context.caller == order.customer_id):
         raise Rejection("not-found", "there is no such order")
     _check_version(order.version, context)
     return order

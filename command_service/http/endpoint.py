@@ -11,12 +11,12 @@ from command_service.commands.command import AnyCommand, Context, Message
 from command_service.executor import Executor, Overloaded, Unavailable
 from command_service.http.headers import idempotency_key, if_match, traceparent
 from command_service.metrics import Metrics
-from command_service.write_store.answers import Accepted, Answer, Rejected
-from command_service.write_store.pending import Pending
+from command_service.write_store.pending_command import PendingCommand
+from command_service.write_store.results import Accepted, Answer, Rejected
 from shared.contracts.ids import parse_id
 from shared.contracts.times import whole_milliseconds
 from shared.http.invalid_fields import read_json
-from shared.http.messages import Reply, Request, json_reply
+from shared.http.messages import Request, Response, json_response
 from shared.http.problems import Problem, forbidden, unavailable
 
 _DEADLINE_S: Final = 9.0
@@ -24,11 +24,11 @@ _REPLAYED: Final = (b"idempotent-replayed", b"true")
 
 
 @dataclass(frozen=True, slots=True)
-class NewIds:
+class IdFactory:
     """Where ids come from: for a placement of their own, or another's."""
 
     random: Callable[[], str]
-    beside: Callable[[str], str]
+    colocated_with: Callable[[str], str]
 
 
 class CommandEndpoint:
@@ -38,7 +38,7 @@ class CommandEndpoint:
         self,
         command: AnyCommand,
         executor: Executor,
-        new_ids: NewIds,
+        new_ids: IdFactory,
         request_key: Callable[[], bytes],
         metrics: Metrics,
     ) -> None:
@@ -51,7 +51,7 @@ class CommandEndpoint:
             for outcome in ("accepted", "rejected", "unavailable")
         }
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: Request) -> Response:
         pending = self._pending(request)
         try:
             answer = await self._executor.execute(pending)
@@ -61,11 +61,11 @@ class CommandEndpoint:
             raise unavailable(detail) from error
         return self._reply(answer)
 
-    def _pending(self, request: Request) -> Pending:
+    def _pending(self, request: Request) -> PendingCommand:
         key, version = idempotency_key(request), if_match(request)
         message: Message = read_json(self._command.message, self._body(request))
         loop = asyncio.get_running_loop()
-        return Pending(
+        return PendingCommand(
             command=self._command,
             message=message,
             context=self._context(request, message, version),
@@ -83,21 +83,25 @@ class CommandEndpoint:
     def _context(self, request: Request, message: Message, version: int | None) -> Context:
         caller = request.caller
         assert caller is not None
-        everybodys = self._command.scopes[-1]
-        reaches_all = everybodys in caller.scopes
-        if self._command.owner and not reaches_all and self._command.owner(message) != caller.sub:
-            raise forbidden(everybodys)
+        unrestricted_scope = self._command.scopes[-1]
+        has_unrestricted_scope = unrestricted_scope in caller.scopes
+        if (
+            self._command.owner
+            and not has_unrestricted_scope
+            and self._command.owner(message) != caller.sub
+        ):
+            raise forbidden(unrestricted_scope)
         return Context(
             id=self._target(request, message),
             caller=caller.sub,
-            reaches_all=reaches_all,
+            has_unrestricted_scope=has_unrestricted_scope,
             at=whole_milliseconds(datetime.now(UTC)),
             if_match=version,
         )
 
     def _target(self, request: Request, message: Message) -> str:
         if self._command.owner is not None:
-            return self._new_ids.beside(self._command.owner(message))
+            return self._new_ids.colocated_with(self._command.owner(message))
         if self._command.creates:
             return self._new_ids.random()
         id = parse_id(request.path_params["id"])
@@ -114,7 +118,7 @@ class CommandEndpoint:
             digest.update(b"\0")
         return digest.digest()
 
-    def _reply(self, answer: Answer) -> Reply:
+    def _reply(self, answer: Answer) -> Response:
         match answer:
             case Accepted():
                 self._outcomes["accepted"].inc()
@@ -124,7 +128,7 @@ class CommandEndpoint:
                 headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
                 raise Problem(answer.reason, answer.detail, headers=headers)
 
-    def _accepted(self, answer: Accepted) -> Reply:
+    def _accepted(self, answer: Accepted) -> Response:
         headers = [(b"consistency-token", answer.token.encode())]
         if self._command.method != "PUT":
             headers.append((b"etag", b'"%d"' % answer.version))
@@ -133,4 +137,4 @@ class CommandEndpoint:
         if answer.replayed:
             headers.append(_REPLAYED)
         body = f'{{"id":"{answer.id}","version":{answer.version}}}'.encode()
-        return json_reply(201 if self._command.creates else 200, body, *headers)
+        return json_response(201 if self._command.creates else 200, body, *headers)

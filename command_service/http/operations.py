@@ -11,12 +11,12 @@ from command_service.http.examples import ANSWERED_IDS, REQUESTS
 from shared.http.documentation import openapi_document
 from shared.http.operations import Handler, Operation
 from shared.http.parameters import (
-    ETAG_ANSWER,
+    ETAG_HEADER,
     IDEMPOTENCY_KEY,
     IF_MATCH,
-    LOCATION_ANSWER,
-    REPLAYED_ANSWER,
-    TOKEN_ANSWER,
+    LOCATION_HEADER,
+    REPLAYED_HEADER,
+    TOKEN_HEADER,
 )
 
 
@@ -78,11 +78,11 @@ def command_document(operations: Iterable[Operation]) -> dict[str, Any]:
 
 def _operation(command: AnyCommand, handler: Handler) -> Operation:
     has_body = bool(command.message.model_fields)
-    headers = {"Consistency-Token": TOKEN_ANSWER, "Idempotent-Replayed": REPLAYED_ANSWER}
+    headers = {"Consistency-Token": TOKEN_HEADER, "Idempotent-Replayed": REPLAYED_HEADER}
     if command.method != "PUT":
-        headers["ETag"] = ETAG_ANSWER
+        headers["ETag"] = ETAG_HEADER
     if command.creates:
-        headers["Location"] = LOCATION_ANSWER
+        headers["Location"] = LOCATION_HEADER
     return Operation(
         method=command.method,
         path=command.path,

@@ -9,14 +9,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from shared.kafka import Kafka
+from shared.kafka.clients import Kafka
 
 _START_SECONDS: Final = 15
 _STOP_SECONDS: Final = 3
 Client = TypeVar("Client")
 
 
-class Renewable(Generic[Client]):
+class ReconnectingClient(Generic[Client]):
     """One client for all shards. Whoever meets an error discards the one that it used."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Renewable(Generic[Client]):
             await asyncio.wait(self._ending, timeout=2 * _STOP_SECONDS)
 
 
-def producers(kafka: Kafka, batch_bytes: int) -> Renewable[AIOKafkaProducer]:
+def producers(kafka: Kafka, batch_bytes: int) -> ReconnectingClient[AIOKafkaProducer]:
     """One idempotent producer; when it is discarded, every batch in flight through it fails."""
 
     async def start() -> AIOKafkaProducer:
@@ -62,10 +62,10 @@ def producers(kafka: Kafka, batch_bytes: int) -> Renewable[AIOKafkaProducer]:
         await _within(producer.start(), lambda: _abandon_producer(producer))
         return producer
 
-    return Renewable(start, _abandon_producer)
+    return ReconnectingClient(start, _abandon_producer)
 
 
-def readers(kafka: Kafka) -> Renewable[AIOKafkaClient]:
+def readers(kafka: Kafka) -> ReconnectingClient[AIOKafkaClient]:
     """One client for the requests that read partitions back."""
 
     async def start() -> AIOKafkaClient:
@@ -73,7 +73,7 @@ def readers(kafka: Kafka) -> Renewable[AIOKafkaClient]:
         await _within(client.bootstrap(), lambda: _close_client(client))
         return client
 
-    return Renewable(start, _close_client)
+    return ReconnectingClient(start, _close_client)
 
 
 async def _within(starting: Awaitable[Any], undo: Callable[[], Awaitable[None]]) -> None:

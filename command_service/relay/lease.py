@@ -129,5 +129,5 @@ class Leases:
         """Be counted no longer; the others take what was released at once."""
         await self._pool.execute("DELETE FROM relays WHERE id = $1", self._relay)
 
-    async def forget_the_dead(self) -> None:
+    async def delete_expired_relays(self) -> None:
         await self._pool.execute(_FORGET_THE_DEAD)

@@ -12,26 +12,26 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from prometheus_client import CollectorRegistry
 
-from command_service.relay.clients import Renewable, producers, readers
+from command_service.relay.clients import ReconnectingClient, producers, readers
+from command_service.relay.coalesced_log import CoalescedLog
+from command_service.relay.commit_listener import listen
 from command_service.relay.cursor import PostgresCursors
 from command_service.relay.database import connect, disconnect
-from command_service.relay.gathered_log import GatheredLog
 from command_service.relay.lease import Leases
 from command_service.relay.metrics import RelayMetrics
-from command_service.relay.publish import BATCH_BYTES, KafkaPublisher
-from command_service.relay.reader import PartitionReader
+from command_service.relay.partition_reader import PartitionReader
+from command_service.relay.publisher import BATCH_BYTES, KafkaPublisher
 from command_service.relay.relay import Relay
 from command_service.relay.settings import RelaySettings
-from command_service.relay.shard_loop import Surroundings
+from command_service.relay.shard_loop import RelayContext
 from command_service.relay.topics import Topics, keep_looking
-from command_service.relay.wake import listen
 from shared.contracts.shards import split_shard
 from shared.http.health import Health, Heartbeat
-from shared.kafka import Kafka, require_fast_records
+from shared.kafka.clients import Kafka, require_fast_records
 
 _BEAT_SECONDS: Final = 60.0
-Producers = Renewable[AIOKafkaProducer]
-Readers = Renewable[AIOKafkaClient]
+Producers = ReconnectingClient[AIOKafkaProducer]
+Readers = ReconnectingClient[AIOKafkaClient]
 
 
 async def run(
@@ -46,21 +46,21 @@ async def run(
     kafka = settings.kafka()
     topics, nudge = Topics(kafka, settings), asyncio.Event()
     async with _clients(settings, kafka) as (pool, sending, reading):
-        around = _surroundings(settings, pool, sending, reading, topics, nudge, registry)
+        around = _relay_context(settings, pool, sending, reading, topics, nudge, registry)
         leases = Leases(pool, uuid.uuid4(), settings.lease_seconds, time.monotonic)
         relay = Relay(pool, leases, around, topics, settings.partitions, settings.lease_seconds)
         heart = Heartbeat(_BEAT_SECONDS)
-        health.watch("relay", heart)
-        health.require("relay", relay.not_ready)
+        health.add_liveness_check("relay", heart)
+        health.add_readiness_check("relay", relay.not_ready)
         async with _beside(
-            keep_looking(topics, settings.check_seconds, nudge),
+            keep_looking(topics, settings.reconcile_interval_seconds, nudge),
             listen(settings.database_url, relay.wake),
         ):
             await relay.tend(heart.beat, stop)
         await relay.leave()
 
 
-def _surroundings(
+def _relay_context(
     settings: RelaySettings,
     pool: "asyncpg.Pool[asyncpg.Record]",
     sending: Producers,
@@ -68,21 +68,21 @@ def _surroundings(
     topics: Topics,
     nudge: asyncio.Event,
     registry: CollectorRegistry,
-) -> Surroundings:
+) -> RelayContext:
     metrics = RelayMetrics(registry)
 
     def partition(shard: str) -> PartitionReader:
         return PartitionReader(reading, *split_shard(shard), settings.partitions)
 
-    return Surroundings(
-        log=GatheredLog(pool),
+    return RelayContext(
+        log=CoalescedLog(pool),
         cursors=PostgresCursors(pool),
         publisher=KafkaPublisher(sending, metrics),
         partition=partition,
         usable=topics.usable,
         topic_missing=nudge.set,
         metrics=metrics,
-        check_seconds=settings.check_seconds,
+        reconcile_interval_seconds=settings.reconcile_interval_seconds,
     )
 
 

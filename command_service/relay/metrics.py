@@ -8,7 +8,7 @@ class RelayMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.published = Counter(
-            "tandem_relay_published_events", "Acknowledged by Kafka", ["topic"], registry=registry
+            "tandem_relay_events_published", "Acknowledged by Kafka", ["topic"], registry=registry
         )
         # 0 while nothing waits. Of own shards only, and of all halted ones.
         self.oldest_unpublished = Gauge(
@@ -21,13 +21,17 @@ class RelayMetrics:
         self.halted = Gauge(
             "tandem_relay_shards_halted", "Stopped: log and topic differ", registry=registry
         )
-        self.checks = Counter("tandem_relay_checks", "Checks that ended well", registry=registry)
+        self.checks = Counter(
+            "tandem_relay_reconciliations", "Checks that ended well", registry=registry
+        )
         # Kafka lost records, or a topic was made again: they are published again.
         self.went_back = Counter(
-            "tandem_relay_went_back", "Checks that found sent records missing", registry=registry
+            "tandem_relay_cursor_resets",
+            "Checks that found sent records missing",
+            registry=registry,
         )
         self.send_errors = Counter(
-            "tandem_relay_send_errors", "Batches refused or unanswered", registry=registry
+            "tandem_relay_produce_errors", "Batches refused or unanswered", registry=registry
         )
         self.failures = Counter(
             "tandem_relay_failures", "Steps of a shard that failed, any cause", registry=registry

@@ -11,7 +11,7 @@ import structlog
 from command_service.relay.cursor import Claim
 from command_service.relay.lease import Lease, Leases, Survey
 from command_service.relay.oldest import oldest_age
-from command_service.relay.shard_loop import ShardLoop, Surroundings
+from command_service.relay.shard_loop import RelayContext, ShardLoop
 from command_service.relay.topics import Topics
 from shared.contracts.shards import all_shards
 
@@ -20,7 +20,7 @@ _TEND_AT_MOST: Final = 15.0
 _GIVE_BACK_SECONDS: Final = 10.0
 _LEAVE_SECONDS: Final = 4.0
 _STALE_SECONDS: Final = 60.0
-_PASSES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_TRANSIENT_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 logger = structlog.get_logger(__name__)
 
 
@@ -31,7 +31,7 @@ class Relay:
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         leases: Leases,
-        around: Surroundings,
+        around: RelayContext,
         topics: Topics,
         partitions: int,
         lease_seconds: float,
@@ -91,7 +91,7 @@ class Relay:
         try:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await self._leases.leave()
-        except _PASSES as error:
+        except _TRANSIENT_ERRORS as error:
             logger.warning("left_without_saying", error=type(error).__name__)
 
     async def _tend_once(self) -> None:
@@ -163,7 +163,7 @@ class Relay:
             return
         try:
             await self._leases.release(claim)
-        except _PASSES as error:
+        except _TRANSIENT_ERRORS as error:
             told = {"shard": claim.shard, "error": type(error).__name__}
             logger.warning("lease_left_to_lapse", **told)
 

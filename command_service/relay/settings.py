@@ -5,12 +5,12 @@ from typing import Final
 from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS
-from shared.kafka_access import KafkaAccess
+from shared.kafka.settings import KafkaSettings
 
 DAY_MS: Final = 24 * 3600 * 1000
 
 
-class TopicSettings(KafkaAccess):
+class TopicSettings(KafkaSettings):
     """What missing topics are made with.
 
     REPLICATION_FACTOR and MIN_INSYNC_REPLICAS: unset (-1 for the first), the brokers' defaults
@@ -28,7 +28,7 @@ class TopicSettings(KafkaAccess):
 class MakeTopicsSettings(TopicSettings):
     """`topics`, which tries for so many seconds."""
 
-    await_seconds: float = Field(300, gt=0)
+    wait_timeout_seconds: float = Field(300, gt=0)
     port: int = 0
 
 
@@ -40,5 +40,5 @@ class RelaySettings(TopicSettings):
 
     database_url: str
     lease_seconds: float = Field(10, ge=1, le=600)
-    check_seconds: float = Field(10, ge=0.1, le=60)
+    reconcile_interval_seconds: float = Field(10, ge=0.1, le=60)
     port: int = Field(8081, ge=0, le=65535)

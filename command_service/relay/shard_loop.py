@@ -12,42 +12,42 @@ import structlog
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from command_service.relay.backoff import Backoff
-from command_service.relay.check import Fork, KafkaPartition, check
 from command_service.relay.cursor import Cursors, NotOwner
 from command_service.relay.lease import Lease
 from command_service.relay.metrics import RelayMetrics
-from command_service.relay.publish import BATCH_BYTES, Publisher, Sent
+from command_service.relay.publisher import BATCH_BYTES, Publisher, Sent
+from command_service.relay.reconcile import KafkaPartition, LogDivergence, check
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
-from shared.log import Log
+from shared.event_log import EventLog
 
 MOST_ROWS: Final = 1000
 FIRST_ROWS: Final = 100
 _HEADER_BYTES: Final = 500
 _NAP_SECONDS: Final = 0.2
 _CHECK_EARLY: Final = (0.6, 1.0)
-PASSES: Final = (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+TRANSIENT_ERRORS: Final = (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RelayContext:
     """What all shards of a relay share. `topic_missing` asks for the topics to be looked at."""
 
-    log: Log
+    log: EventLog
     cursors: Cursors
     publisher: Publisher
     partition: Callable[[str], KafkaPartition]
     usable: Callable[[str], bool]
     topic_missing: Callable[[], None]
     metrics: RelayMetrics
-    check_seconds: float
+    reconcile_interval_seconds: float
 
 
 class ShardLoop:
     """Ends when the shard belongs to another relay, is halted, or `stop()` was called."""
 
-    def __init__(self, lease: Lease, around: Surroundings) -> None:
+    def __init__(self, lease: Lease, around: RelayContext) -> None:
         self.lease = lease
         self.shard = lease.claim.shard
         self.position = 0  # of the event sent last; after a check, the cursor's
@@ -84,7 +84,7 @@ class ShardLoop:
             except NotOwner:
                 logger.warning("shard_taken_over", shard=self.shard)
                 return
-            except Fork as fork:
+            except LogDivergence as fork:
                 if await self._halted(fork):
                     return
             except Exception as error:
@@ -114,7 +114,9 @@ class ShardLoop:
         self.checked = True
         self._checked_at = time.monotonic()
         # Not all shards at the same moment, as they would be after a start: that holds up events.
-        self.check_due = self._checked_at + around.check_seconds * random.uniform(*_CHECK_EARLY)
+        self.check_due = self._checked_at + around.reconcile_interval_seconds * random.uniform(
+            *_CHECK_EARLY
+        )
         self._wake.set()
 
     def _note(self, found: int, sent: int) -> None:
@@ -188,7 +190,7 @@ class ShardLoop:
             return None
         return rows[1:]
 
-    async def _halted(self, fork: Fork) -> bool:
+    async def _halted(self, fork: LogDivergence) -> bool:
         """Stop the shard durably. Dying before it: the next check finds the fork again."""
         logger.error("fork_halts_shard", shard=self.shard, difference=str(fork))
         try:
@@ -207,7 +209,7 @@ class ShardLoop:
             self._around.topic_missing()
         self._around.metrics.failures.inc()
         if self._backoff.failures == 1:
-            expected = isinstance(error, PASSES)
+            expected = isinstance(error, TRANSIENT_ERRORS)
             told = {"error": type(error).__name__} if expected else {"exc_info": error}
             logger.warning("publishing_failed", shard=self.shard, **told)
         await _wait(self._stopping, seconds)

@@ -10,7 +10,7 @@ from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from command_service.relay.settings import TopicSettings
 from shared.contracts.shards import TOPICS
-from shared.kafka import Kafka
+from shared.kafka.clients import Kafka
 
 _ADMIN_SECONDS: Final = 20
 _NUDGED_SECONDS: Final = 0.2

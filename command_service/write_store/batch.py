@@ -11,7 +11,11 @@ import structlog
 
 from command_service.domain.rejection import Rejection
 from command_service.domain.shop import Shop
-from command_service.write_store.answers import (
+from command_service.write_store.erasure import erase_personal_data
+from command_service.write_store.log_append import NewEvent, append, head_tokens
+from command_service.write_store.pending_command import PendingCommand
+from command_service.write_store.reservations import Claims, claim
+from command_service.write_store.results import (
     KEY_IN_USE,
     Accepted,
     Answer,
@@ -19,10 +23,6 @@ from command_service.write_store.answers import (
     Stored,
     recall,
 )
-from command_service.write_store.appending import NewEvent, append, head_tokens
-from command_service.write_store.claims import Claims, claim
-from command_service.write_store.erasing import erase_personal_data
-from command_service.write_store.pending import Pending
 from command_service.write_store.state import load, save
 from shared.contracts.events import Event, UserErased
 from shared.contracts.shards import shard_of
@@ -69,7 +69,7 @@ class Decided:
 async def decide_batch(
     connection: asyncpg.Connection,
     batch_id: UUID,
-    pendings: Sequence[Pending],
+    commands: Sequence[PendingCommand],
     *,
     partitions: int,
     new_event_id: Callable[[], str],
@@ -79,12 +79,12 @@ async def decide_batch(
     If the process dies before COMMIT nothing has happened; after it, everything has, the answers
     to idempotency keys included.
     """
-    touched = [p.command.touches(p.message, p.context) for p in pendings]
-    claims = await claim(connection, pendings, touched)
-    stored = await recall(connection, pendings)
+    touched = [p.command.touches(p.message, p.context) for p in commands]
+    claims = await claim(connection, commands, touched)
+    stored = await recall(connection, commands)
     shop = await load(connection, touched)
     decided = Decided()
-    for index, pending in enumerate(pendings):
+    for index, pending in enumerate(commands):
         emails = touched[index].emails
         outcome = _known(index, pending, claims, stored, decided)
         if outcome is None and not claims.emails.issuperset(emails):
@@ -93,13 +93,13 @@ async def decide_batch(
             outcome = _decide(index, pending, shop, decided, new_event_id)
         if outcome is not None:
             decided.outcomes[index] = outcome
-    shards = await _write(connection, batch_id, shop, pendings, decided, partitions)
-    return Batch(_in_order(pendings, decided), shards)
+    shards = await _write(connection, batch_id, shop, commands, decided, partitions)
+    return Batch(_in_order(commands, decided), shards)
 
 
 def _known(
     index: int,
-    pending: Pending,
+    pending: PendingCommand,
     claims: Claims,
     stored: dict[tuple[str, str], Stored],
     decided: Decided,
@@ -119,7 +119,11 @@ def _known(
 
 
 def _decide(
-    index: int, pending: Pending, shop: Shop, decided: Decided, new_event_id: Callable[[], str]
+    index: int,
+    pending: PendingCommand,
+    shop: Shop,
+    decided: Decided,
+    new_event_id: Callable[[], str],
 ) -> Outcome:
     context = pending.context
     try:
@@ -143,7 +147,7 @@ def _decide(
     return Accepted(context.id, max(of_target, default=_present_version(pending, shop)), token="")
 
 
-def _present_version(pending: Pending, shop: Shop) -> int:
+def _present_version(pending: PendingCommand, shop: Shop) -> int:
     id = pending.context.id
     aggregate = shop.users.get(id) or shop.products.get(id) or shop.orders.get(id)
     return 0 if aggregate is None else aggregate.version
@@ -153,7 +157,7 @@ async def _write(
     connection: asyncpg.Connection,
     batch_id: UUID,
     shop: Shop,
-    pendings: Sequence[Pending],
+    commands: Sequence[PendingCommand],
     decided: Decided,
     partitions: int,
 ) -> AbstractSet[str]:
@@ -164,9 +168,9 @@ async def _write(
     erased = [new for new in decided.events if new.event.type == UserErased.type]
     if erased:
         await erase_personal_data(connection, [(e.event.id, e.actor) for e in erased])
-    await _fill_in_heads(connection, pendings, decided, partitions)
+    await _fill_in_heads(connection, commands, decided, partitions)
     to_remember = [
-        (index, pendings[index], outcome)
+        (index, commands[index], outcome)
         for index in decided.by_key.values()
         if isinstance(outcome := decided.outcomes.get(index), Accepted | Rejected)
     ]
@@ -179,12 +183,15 @@ async def _write(
 
 
 async def _fill_in_heads(
-    connection: asyncpg.Connection, pendings: Sequence[Pending], decided: Decided, partitions: int
+    connection: asyncpg.Connection,
+    commands: Sequence[PendingCommand],
+    decided: Decided,
+    partitions: int,
 ) -> None:
     """An accepted command without events answers for what was there before it."""
     with_events = {new.command for new in decided.events}
     shards = {
-        index: shard_of(pendings[index].command.topic, pendings[index].context.id, partitions)
+        index: shard_of(commands[index].command.topic, commands[index].context.id, partitions)
         for index, outcome in decided.outcomes.items()
         if isinstance(outcome, Accepted) and not outcome.token and index not in with_events
     }
@@ -199,10 +206,10 @@ def _give_token(decided: Decided, index: int, token: str) -> None:
     decided.outcomes[index] = outcome._replace(token=token)
 
 
-def _in_order(pendings: Sequence[Pending], decided: Decided) -> list[Outcome]:
+def _in_order(commands: Sequence[PendingCommand], decided: Decided) -> list[Outcome]:
     for index, first in decided.copies.items():
         outcome = decided.outcomes[first]
         if isinstance(outcome, Accepted | Rejected):
-            outcome = Stored(pendings[first].request, outcome).answer_to(pendings[index])
+            outcome = Stored(commands[first].request, outcome).answer_to(commands[index])
         decided.outcomes[index] = outcome
-    return [decided.outcomes[index] for index in range(len(pendings))]
+    return [decided.outcomes[index] for index in range(len(commands))]

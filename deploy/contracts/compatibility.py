@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from deploy.contracts.files import COMMANDS_FILE, EVENT_FILES, QUERIES_FILE, TOPICS_FILE, Files
-from deploy.contracts.judging import differences
 from deploy.contracts.operations import openapi_breaks
+from deploy.contracts.schema_compatibility import differences
 from deploy.contracts.schemas import inlined
 
 Json = dict[str, Any]

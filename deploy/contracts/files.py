@@ -11,8 +11,8 @@ from command_service.commands.registry import COMMANDS
 from command_service.http.operations import command_document, command_operations
 from deploy.contracts.asyncapi import asyncapi_document
 from deploy.contracts.schemas import event_schema
-from query_service.queries.documented import query_document, query_operations
-from query_service.queries.query import Reads
+from query_service.queries.openapi import query_document, query_operations
+from query_service.queries.query import QueryDependencies
 from shared.contracts.events import EVENTS
 from shared.contracts.shards import DEFAULT_PARTITIONS
 
@@ -64,9 +64,9 @@ def _never_called(_command: object) -> Any:
     """Operations are only declared here."""
 
 
-def _no_reads() -> Reads:
+def _no_reads() -> QueryDependencies:
     nothing = cast("Any", None)
-    return Reads(
+    return QueryDependencies(
         reader=nothing,
         consistency=nothing,
         documents=nothing,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from deploy.contracts.judging import differences
+from deploy.contracts.schema_compatibility import differences
 from deploy.contracts.schemas import inlined
 
 Json = dict[str, Any]

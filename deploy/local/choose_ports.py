@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from deploy.local.errors import StackError
 from deploy.local.ports import is_free
-from deploy.local.servers.shapes import companions
+from deploy.local.servers.topologies import companions
 from deploy.local.settings import PORT_SETTINGS
 
 DEFAULTS = {

@@ -151,29 +151,29 @@ class Story:
 
 def check_created(answer: httpx.Response) -> str:
     """The new id."""
-    insist(answer.status_code == 201, f"a command was answered {answer.status_code}", answer.text)
+    require(answer.status_code == 201, f"a command was answered {answer.status_code}", answer.text)
     body = answer.json()
-    insist(body["version"] == 1, "a new aggregate does not have version 1", answer.text)
-    insist("Consistency-Token" in answer.headers, "a Consistency-Token is missing", answer.text)
+    require(body["version"] == 1, "a new aggregate does not have version 1", answer.text)
+    require("Consistency-Token" in answer.headers, "a Consistency-Token is missing", answer.text)
     return str(body["id"])
 
 
 def check_event(event: Event, order: str) -> None:
-    insist(event.headers["ce_type"] == "order.placed", "the event has another type", str(event))
-    insist(event.headers["ce_subject"] == order, "the event is another order's", str(event))
-    insist(event.headers["ce_position"] == "1", "the event has another position", str(event))
-    insist(event.value["version"] == 1, "the event has another version", str(event))
+    require(event.headers["ce_type"] == "order.placed", "the event has another type", str(event))
+    require(event.headers["ce_subject"] == order, "the event is another order's", str(event))
+    require(event.headers["ce_position"] == "1", "the event has another position", str(event))
+    require(event.value["version"] == 1, "the event has another version", str(event))
 
 
 def check_view(view: httpx.Response, order: str, product: str) -> None:
-    insist(view.status_code == 200, f"the read was answered {view.status_code}", view.text)
+    require(view.status_code == 200, f"the read was answered {view.status_code}", view.text)
     body = view.json()
     total = {"amount": PRICE["amount"], "currency": "EUR"} | {"amount": 1250 * QUANTITY}
-    insist(body["id"] == order and body["status"] == "placed", "it is another order", view.text)
-    insist(body["total"] == total, "the total is wrong", view.text)
-    insist(body["items"][0]["product_id"] == product, "it has another product", view.text)
+    require(body["id"] == order and body["status"] == "placed", "it is another order", view.text)
+    require(body["total"] == total, "the total is wrong", view.text)
+    require(body["items"][0]["product_id"] == product, "it has another product", view.text)
 
 
-def insist(right: bool, wrong: str, seen: str) -> None:
+def require(right: bool, wrong: str, seen: str) -> None:
     if not right:
         raise StackError(f"the demo failed: {wrong}: {seen[:300]}")

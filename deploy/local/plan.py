@@ -4,16 +4,16 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploy.local.external_servers import SERVER_OF
 from deploy.local.home import Home
 from deploy.local.ports import HOST
 from deploy.local.programs import Program
 from deploy.local.secrets import Passwords
 from deploy.local.servers import Postgres, Server, Valkey
 from deploy.local.servers.kafka import in_sync_of, replicas_of
-from deploy.local.servers.shapes import kafka_names, kafkas, redis_names, valkeys
+from deploy.local.servers.topologies import kafka_names, kafkas, redis_names, valkeys
 from deploy.local.services import Service, services
 from deploy.local.settings import Settings
-from deploy.local.used_servers import SERVER_OF
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from deploy.local.errors import StackError
 from deploy.local.home import ROOT, Home
 from deploy.local.programs import Program
 from deploy.local.secrets import write_private
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 from deploy.local.supervisor_config import configuration
 
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deploy.local.home import ROOT, Home
 from deploy.local.programs import Program
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 
 SUPERVISORD = """\
 [unix_http_server]

@@ -16,6 +16,7 @@ import redis
 from deploy.local.choose_ports import choose_ports
 from deploy.local.env_file import write_env
 from deploy.local.errors import StackError
+from deploy.local.external_servers import check_used, used_servers, without_password
 from deploy.local.home import ROOT, Home
 from deploy.local.logs import last_words
 from deploy.local.plan import Plan, make_plan, names_of
@@ -23,14 +24,13 @@ from deploy.local.redis_cluster import form_cluster, node_urls
 from deploy.local.redis_users import set_users
 from deploy.local.roles import create_roles
 from deploy.local.secrets import passwords_in
-from deploy.local.servers.shapes import companions
+from deploy.local.servers.topologies import companions
 from deploy.local.services import migration
 from deploy.local.settings import settings_from
 from deploy.local.smoke import one_command_and_read
 from deploy.local.starting import Starting
 from deploy.local.supervision import GONE, Supervision, clean_environment
 from deploy.local.tokens import make_keys
-from deploy.local.used_servers import check_used, used_servers, without_password
 
 NEEDED_BYTES = 1_000_000_000
 Say = Callable[[str], None]

@@ -7,7 +7,7 @@ from deploy.local.errors import StackError
 
 
 def check() -> int:
-    from deploy.manifests.checking import all_complaints
+    from deploy.manifests.run_checks import all_complaints
 
     complaints = list(all_complaints())
     for line in complaints:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.home import ROOT
-from deploy.manifests.agreement import is_required, variables
+from deploy.manifests.process_settings import is_required, variables
 from deploy.manifests.processes import COMMANDS
 from shared.settings import SECRETS_DIR
 

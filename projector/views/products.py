@@ -15,7 +15,7 @@ from shared.contracts.events import (
     ProductRetired,
 )
 from shared.contracts.money import Money
-from shared.contracts.views import LONGEST_PREFIX, ids_key, prefix_key
+from shared.contracts.views import MAX_PREFIX_LENGTH, ids_key, prefix_key
 from shared.contracts.words import words_of
 
 
@@ -50,7 +50,7 @@ def lists(shard: str, product: ProductDocument) -> list[str]:
     if product["status"] != "active":
         return []
     words = words_of(f"{product['name']} {product['description']}")
-    longest = {word[:LONGEST_PREFIX] for word in words}
+    longest = {word[:MAX_PREFIX_LENGTH] for word in words}
     beginnings = {word[:length] for word in longest for length in range(1, len(word) + 1)}
     return [ids_key(shard), *(prefix_key(shard, beginning) for beginning in sorted(beginnings))]
 

@@ -8,19 +8,28 @@ from typing import Any
 
 import orjson
 
-from query_service.consistency import Wanted, covering, wanted_of
+from query_service.consistency import (
+    ConsistencyRequirement,
+    merged_token,
+    parse_consistency_headers,
+)
 from query_service.dashboard import DashboardDocument, add_up
 from query_service.documents import parked_events
-from query_service.http.answers import view_reply
-from query_service.queries.query import READ_HEADERS, READ_PARAMETERS, READ_PROBLEMS, Reads
+from query_service.http.responses import view_response
+from query_service.queries.query import (
+    READ_HEADERS,
+    READ_PARAMETERS,
+    READ_PROBLEMS,
+    QueryDependencies,
+)
 from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import checkpoint_key, dashboard_key, parked_key
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
-from shared.http.parameters import PARKED_ANSWER
+from shared.http.parameters import PARKED_HEADER
 
 
-def get_dashboard(reads: Reads) -> Operation:
+def get_dashboard(reads: QueryDependencies) -> Operation:
     return Operation(
         method="GET",
         path="/v1/dashboard",
@@ -32,7 +41,7 @@ def get_dashboard(reads: Reads) -> Operation:
         tags=("dashboard",),
         problems=READ_PROBLEMS,
         parameters=READ_PARAMETERS,
-        response_headers={**READ_HEADERS, "Tandem-Parked": PARKED_ANSWER},
+        response_headers={**READ_HEADERS, "Tandem-Parked": PARKED_HEADER},
     )
 
 
@@ -43,12 +52,14 @@ class _Parts:
     parked: int
 
 
-async def _answer(reads: Reads, request: Request) -> Reply:
-    wanted = wanted_of(request, reads.partitions)
+async def _answer(reads: QueryDependencies, request: Request) -> Response:
+    wanted = parse_consistency_headers(request, reads.partitions)
     shards = tuple(all_shards(reads.partitions))
     parts = await reads.consistency.answer(wanted, partial(_read, reads, shards, wanted))
     document = _document(shards, parts.stored, reads.now().date())
-    return view_reply(document, covering(wanted, parts.read), private=True, parked=parts.parked)
+    return view_response(
+        document, merged_token(wanted, parts.read), private=True, parked=parts.parked
+    )
 
 
 @lru_cache(maxsize=2)
@@ -61,7 +72,9 @@ def _document(shards: Sequence[str], stored: Sequence[bytes | None], today: date
     return orjson.dumps(add_up(parts["orders"], parts["users"], parts["products"], today))
 
 
-async def _read(reads: Reads, shards: Sequence[str], wanted: Wanted | None) -> _Parts:
+async def _read(
+    reads: QueryDependencies, shards: Sequence[str], wanted: ConsistencyRequirement | None
+) -> _Parts:
     floors = reads.consistency.floors(list(shards))
     keys = [key(s) for key in (checkpoint_key, dashboard_key, parked_key) for s in shards]
     values, _ = await reads.reader.read(keys)

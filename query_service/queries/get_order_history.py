@@ -1,11 +1,11 @@
 """GetOrderHistory: what happened to an order, oldest first."""
 
 from query_service.queries.history_query import history_query
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from shared.http.operations import Operation
 
 
-def get_order_history(reads: Reads) -> Operation:
+def get_order_history(reads: QueryDependencies) -> Operation:
     return history_query(
         reads,
         name="GetOrderHistory",

@@ -1,12 +1,12 @@
 """GetProduct: a product, for everybody; retired ones too."""
 
 from query_service.queries.document_query import document_query
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from shared.contracts.documents import ProductDocument
 from shared.http.operations import Operation
 
 
-def get_product(reads: Reads) -> Operation:
+def get_product(reads: QueryDependencies) -> Operation:
     return document_query(
         reads,
         name="GetProduct",

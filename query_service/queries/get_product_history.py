@@ -1,11 +1,11 @@
 """GetProductHistory: what happened to a product, for those who look after products."""
 
 from query_service.queries.history_query import history_query
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from shared.http.operations import Operation
 
 
-def get_product_history(reads: Reads) -> Operation:
+def get_product_history(reads: QueryDependencies) -> Operation:
     return history_query(
         reads,
         name="GetProductHistory",

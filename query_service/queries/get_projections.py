@@ -5,15 +5,24 @@ from functools import partial
 import orjson
 from typing_extensions import TypedDict
 
-from query_service.consistency import Wanted, covering, wanted_of
+from query_service.consistency import (
+    ConsistencyRequirement,
+    merged_token,
+    parse_consistency_headers,
+)
 from query_service.documents import parked_events
-from query_service.http.answers import view_reply
+from query_service.http.responses import view_response
 from query_service.positions import decode_checkpoint
-from query_service.queries.query import READ_HEADERS, READ_PARAMETERS, READ_PROBLEMS, Reads
+from query_service.queries.query import (
+    READ_HEADERS,
+    READ_PARAMETERS,
+    READ_PROBLEMS,
+    QueryDependencies,
+)
 from query_service.watcher import decode_head
 from shared.contracts.shards import all_shards
 from shared.contracts.views import checkpoint_key, head_key, parked_key
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 
 
@@ -36,7 +45,7 @@ class Projections(TypedDict):
     age_seconds: float | None
 
 
-def get_projections(reads: Reads) -> Operation:
+def get_projections(reads: QueryDependencies) -> Operation:
     return Operation(
         method="GET",
         path="/v1/projections",
@@ -53,8 +62,8 @@ def get_projections(reads: Reads) -> Operation:
     )
 
 
-async def _answer(reads: Reads, request: Request) -> Reply:
-    wanted = wanted_of(request, reads.partitions)
+async def _answer(reads: QueryDependencies, request: Request) -> Response:
+    wanted = parse_consistency_headers(request, reads.partitions)
     shards = await reads.consistency.answer(wanted, partial(_read, reads, wanted))
     ages = [shard["age_seconds"] for shard in shards]
     known = [age for age in ages if age is not None]
@@ -63,11 +72,13 @@ async def _answer(reads: Reads, request: Request) -> Reply:
         "lag": sum(shard["lag"] for shard in shards),
         "age_seconds": max(known) if len(known) == len(ages) else None,
     }
-    token = covering(wanted, {shard["shard"]: shard["position"] for shard in shards})
-    return view_reply(orjson.dumps(answer), token, private=True)
+    token = merged_token(wanted, {shard["shard"]: shard["position"] for shard in shards})
+    return view_response(orjson.dumps(answer), token, private=True)
 
 
-async def _read(reads: Reads, wanted: Wanted | None) -> list[ShardProjection]:
+async def _read(
+    reads: QueryDependencies, wanted: ConsistencyRequirement | None
+) -> list[ShardProjection]:
     shards = all_shards(reads.partitions)
     floors = reads.consistency.floors(shards)
     keys = [key(s) for key in (checkpoint_key, head_key, parked_key) for s in shards]
@@ -100,6 +111,6 @@ def _shard(
         "position": position,
         "head": head,
         "lag": head - position,
-        "age_seconds": None if known is None else max(0, now_ms - known.level_at_ms) / 1000,
+        "age_seconds": None if known is None else max(0, now_ms - known.caught_up_at_ms) / 1000,
         "parked": parked_events(parked),
     }

@@ -2,16 +2,16 @@
 
 from typing import Final, get_args
 
-from query_service.consistency import Wanted
+from query_service.consistency import ConsistencyRequirement
 from query_service.http.parameters import Parameters
 from query_service.pages import Page
 from query_service.queries.list_query import asked, list_answer, list_operation
 from query_service.queries.order_page import OrderPage
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from shared.contracts.documents import OrderStatus
 from shared.contracts.shards import shards_of_topic
 from shared.contracts.views import ids_key, status_key
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 from shared.http.parameters import query
 from shared.http.problems import invalid_field
@@ -20,15 +20,17 @@ _STATUSES: Final = get_args(OrderStatus)
 _STATUS: Final = query("status", "Only orders of this status.", enum=list(_STATUSES))
 
 
-def get_recent_orders(reads: Reads) -> Operation:
+def get_recent_orders(reads: QueryDependencies) -> Operation:
     shards = shards_of_topic("orders", reads.partitions)
 
-    async def answer(request: Request) -> Reply:
+    async def answer(request: Request) -> Response:
         wanted, parameters = asked(request, reads, "status")
         status = _status_of(parameters)
         indexes = {s: status_key(s, status) if status else ids_key(s) for s in shards}
 
-        async def fetch(before: str | None, limit: int, wanted: Wanted | None) -> Page:
+        async def fetch(
+            before: str | None, limit: int, wanted: ConsistencyRequirement | None
+        ) -> Page:
             still = _written(status) if status else b""
             return await reads.pages.page("orders", indexes, before, limit, wanted, still)
 

@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from query_service.consistency import Wanted, covering, wanted_of
-from query_service.http.answers import list_reply
+from query_service.consistency import (
+    ConsistencyRequirement,
+    merged_token,
+    parse_consistency_headers,
+)
 from query_service.http.cursors import encode_cursor
 from query_service.http.parameters import (
     Parameters,
@@ -14,14 +17,20 @@ from query_service.http.parameters import (
     limit_of,
     read_parameters,
 )
+from query_service.http.responses import list_response
 from query_service.pages import Page
-from query_service.queries.query import READ_HEADERS, READ_PARAMETERS, READ_PROBLEMS, Reads
+from query_service.queries.query import (
+    READ_HEADERS,
+    READ_PARAMETERS,
+    READ_PROBLEMS,
+    QueryDependencies,
+)
 from shared.contracts.shards import Topic
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Handler, Operation
-from shared.http.parameters import CURSOR, LIMIT, PARKED_ANSWER, Parameter
+from shared.http.parameters import CURSOR, LIMIT, PARKED_HEADER, Parameter
 
-Fetch = Callable[[str | None, int, Wanted | None], Awaitable[Page]]
+Fetch = Callable[[str | None, int, ConsistencyRequirement | None], Awaitable[Page]]
 """(id that the page is to begin after, items, token) -> an attempt at a page."""
 
 
@@ -39,7 +48,7 @@ def list_operation(
     tells_parked: bool = True,
 ) -> Operation:
     """`page` is the model of `{items, next}`."""
-    headers = {**READ_HEADERS, "Tandem-Parked": PARKED_ANSWER} if tells_parked else READ_HEADERS
+    headers = {**READ_HEADERS, "Tandem-Parked": PARKED_HEADER} if tells_parked else READ_HEADERS
     return Operation(
         method="GET",
         path=path,
@@ -57,24 +66,26 @@ def list_operation(
 
 
 async def list_answer(
-    reads: Reads,
-    wanted: Wanted | None,
+    reads: QueryDependencies,
+    wanted: ConsistencyRequirement | None,
     parameters: Parameters,
     walk: str,
     fetch: Fetch,
     *,
     private: bool,
     also_read: Mapping[str, int] | None = None,
-) -> Reply:
+) -> Response:
     """A page of the walk that `walk` names: the query and its filters."""
     limit, before = limit_of(parameters), id_cursor(parameters, walk)
     page = await reads.consistency.answer(wanted, partial(fetch, before, limit, wanted))
     next = None if page.last is None else encode_cursor(walk, id_place(page.last))
-    token = covering(wanted, {**(also_read or {}), **page.read})
-    return list_reply(page.bodies.values(), next, token, private=private, parked=page.parked)
+    token = merged_token(wanted, {**(also_read or {}), **page.read})
+    return list_response(page.bodies.values(), next, token, private=private, parked=page.parked)
 
 
-def asked(request: Request, reads: Reads, *names: str) -> tuple[Wanted | None, Parameters]:
+def asked(
+    request: Request, reads: QueryDependencies, *names: str
+) -> tuple[ConsistencyRequirement | None, Parameters]:
     """The token and the parameters of a list's request. Raises 400 and 422."""
-    wanted = wanted_of(request, reads.partitions)
+    wanted = parse_consistency_headers(request, reads.partitions)
     return wanted, read_parameters(request, ("limit", "cursor", *names))

@@ -2,14 +2,14 @@
 
 from typing_extensions import TypedDict
 
-from query_service.consistency import Wanted
+from query_service.consistency import ConsistencyRequirement
 from query_service.pages import Page
 from query_service.queries.list_query import asked, list_answer, list_operation
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from shared.contracts.documents import UserDocument
 from shared.contracts.shards import shards_of_topic
 from shared.contracts.views import ids_key
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 
 
@@ -18,13 +18,13 @@ class UserPage(TypedDict):
     next: str | None
 
 
-def list_users(reads: Reads) -> Operation:
+def list_users(reads: QueryDependencies) -> Operation:
     indexes = {shard: ids_key(shard) for shard in shards_of_topic("users", reads.partitions)}
 
-    async def fetch(before: str | None, limit: int, wanted: Wanted | None) -> Page:
+    async def fetch(before: str | None, limit: int, wanted: ConsistencyRequirement | None) -> Page:
         return await reads.pages.page("users", indexes, before, limit, wanted)
 
-    async def answer(request: Request) -> Reply:
+    async def answer(request: Request) -> Response:
         wanted, parameters = asked(request, reads)
         return await list_answer(reads, wanted, parameters, "users", fetch, private=True)
 

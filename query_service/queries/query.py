@@ -9,11 +9,11 @@ from query_service.documents import Documents
 from query_service.pages import Pages
 from query_service.reader import Reader
 from shared.http.operations import Operation
-from shared.http.parameters import CACHE_ANSWER, CONSISTENCY_TOKEN, PREFER, TOKEN_ANSWER
+from shared.http.parameters import CACHE_HEADER, CONSISTENCY_TOKEN, PREFER, TOKEN_HEADER
 
 
 @dataclass(frozen=True, slots=True)
-class Reads:
+class QueryDependencies:
     """What a query may use; `now` tells the time in UTC."""
 
     reader: Reader
@@ -24,9 +24,9 @@ class Reads:
     now: Callable[[], datetime]
 
 
-Query = Callable[[Reads], Operation]
+Query = Callable[[QueryDependencies], Operation]
 """Declares a query's operation, whose handler uses these reads."""
 
 READ_PARAMETERS = (CONSISTENCY_TOKEN, PREFER)
 READ_PROBLEMS = ("malformed-request", "projection-behind", "unavailable")
-READ_HEADERS = {"Cache-Control": CACHE_ANSWER, "Consistency-Token": TOKEN_ANSWER}
+READ_HEADERS = {"Cache-Control": CACHE_HEADER, "Consistency-Token": TOKEN_HEADER}

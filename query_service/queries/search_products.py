@@ -5,17 +5,17 @@ from typing import Final
 import orjson
 from typing_extensions import TypedDict
 
-from query_service.consistency import Wanted
+from query_service.consistency import ConsistencyRequirement
 from query_service.http.parameters import Parameters
 from query_service.pages import Page
 from query_service.queries.list_query import asked, list_answer, list_operation
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from query_service.search import Search
 from shared.contracts.documents import ProductDocument
 from shared.contracts.shards import shards_of_topic
 from shared.contracts.views import ids_key
 from shared.contracts.words import words_of
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 from shared.http.parameters import query
 from shared.http.problems import invalid_field
@@ -38,14 +38,16 @@ class ProductPage(TypedDict):
     next: str | None
 
 
-def search_products(reads: Reads) -> Operation:
+def search_products(reads: QueryDependencies) -> Operation:
     shards = shards_of_topic("products", reads.partitions)
     everything = {shard: ids_key(shard) for shard in shards}
 
-    async def all_active(before: str | None, limit: int, wanted: Wanted | None) -> Page:
+    async def all_active(
+        before: str | None, limit: int, wanted: ConsistencyRequirement | None
+    ) -> Page:
         return await reads.pages.page("products", everything, before, limit, wanted, _ACTIVE)
 
-    async def answer(request: Request) -> Reply:
+    async def answer(request: Request) -> Response:
         wanted, parameters = asked(request, reads, "q")
         words = _words_of(parameters)
         fetch = all_active if words is None else Search(reads.pages, shards, words).page

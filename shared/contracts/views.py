@@ -7,8 +7,8 @@ step. The projector writes them, the query service reads them; nobody else may r
 from dataclasses import dataclass
 from typing import Final
 
-LONGEST_PREFIX: Final = 4
-NOBODY: Final = "-"
+MAX_PREFIX_LENGTH: Final = 4
+NO_VALUE: Final = "-"
 
 
 def checkpoint_key(shard: str) -> str:
@@ -56,7 +56,8 @@ def customer_key(shard: str, customer_id: str) -> str:
 def prefix_key(shard: str, prefix: str) -> str:
     """Active products with a word that starts so: a sorted set of ids, score 0.
 
-    Kept for beginnings of 1 to LONGEST_PREFIX characters; longer ones are checked on the documents.
+    Kept for prefixes of 1 to MAX_PREFIX_LENGTH characters; longer ones are checked on the
+    documents.
     """
     return f"{{{shard}}}:prefix:{prefix}"
 
@@ -75,12 +76,14 @@ class Checkpoint:
     target: int = 0
 
     def encode(self) -> bytes:
-        return f"{self.position} {self.offset} {self.event_id or NOBODY} {self.target}".encode()
+        return f"{self.position} {self.offset} {self.event_id or NO_VALUE} {self.target}".encode()
 
     @classmethod
     def decode(cls, stored: bytes) -> "Checkpoint":
         position, offset, event_id, target = stored.decode().split(" ")
-        return cls(int(position), int(offset), "" if event_id == NOBODY else event_id, int(target))
+        return cls(
+            int(position), int(offset), "" if event_id == NO_VALUE else event_id, int(target)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +92,20 @@ class Head:
 
     position: int
     seen_at_ms: int
-    level_at_ms: int
+    caught_up_at_ms: int
 
     def encode(self) -> bytes:
-        return f"{self.position} {self.seen_at_ms} {self.level_at_ms}".encode()
+        return f"{self.position} {self.seen_at_ms} {self.caught_up_at_ms}".encode()
 
     @classmethod
     def decode(cls, stored: bytes) -> "Head":
-        position, seen_at_ms, level_at_ms = stored.split(b" ")
-        return cls(int(position), int(seen_at_ms), int(level_at_ms))
+        position, seen_at_ms, caught_up_at_ms = stored.split(b" ")
+        return cls(int(position), int(seen_at_ms), int(caught_up_at_ms))
 
 
 def pack_document(version: int, position: int, owner: str | None, body: bytes) -> bytes:
     """A document as stored: `version position owner`, a line break, the response body."""
-    return f"{version} {position} {owner or NOBODY}\n".encode() + body
+    return f"{version} {position} {owner or NO_VALUE}\n".encode() + body
 
 
 def unpack_document(stored: bytes) -> tuple[bytes, int, bytes, bytes]:

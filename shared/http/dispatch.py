@@ -15,12 +15,12 @@ from shared.http.caller import Caller
 from shared.http.headers import Headers
 from shared.http.messages import (
     Receive,
-    Reply,
-    ReplyHeaders,
     Request,
+    Response,
+    ResponseHeaders,
     Send,
-    StreamedReply,
-    problem_reply,
+    StreamedResponse,
+    problem_response,
 )
 from shared.http.operations import Answer, Operation
 from shared.http.problems import Problem, forbidden, unauthorized, unavailable
@@ -28,7 +28,7 @@ from shared.http.protocol import write_whole
 from shared.http.rate_limit import RateLimit
 from shared.http.request_metrics import RequestMetrics, Timings
 from shared.http.routing import Routes
-from shared.logs import origin
+from shared.logging_setup import describe_error
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -97,7 +97,7 @@ class Dispatcher:
         target = None if found is None else found[0].get(scope["method"])
         if found is None or target is None:
             timings = self._unmatched
-            answer: Answer | None = problem_reply(_nowhere(found and found[0]))
+            answer: Answer | None = problem_response(_nowhere(found and found[0]))
         else:
             timings = target.timings
             answer = await self._answer(target, found[1], scope, receive)
@@ -105,7 +105,7 @@ class Dispatcher:
             return
         timings.observe(answer.status, time.perf_counter() - started)
         head = scope["method"] == "HEAD"
-        if isinstance(answer, Reply):
+        if isinstance(answer, Response):
             headers, body = _framed(answer, head)
             if not write_whole(send, answer.status, headers, body):
                 start = {"type": "http.response.start", "status": answer.status}
@@ -120,7 +120,7 @@ class Dispatcher:
         """Whatever happens becomes an answer; None when nobody is there to read it."""
         metrics, counts = self._metrics, target.counts
         if counts and metrics.in_flight >= self._max_in_flight:
-            return problem_reply(unavailable("too many requests are being answered"))
+            return problem_response(unavailable("too many requests are being answered"))
         metrics.in_flight += counts
         try:
             headers = Headers(scope["headers"])
@@ -147,13 +147,13 @@ class Dispatcher:
             )
             return await target.handler(request)
         except Problem as problem:
-            return problem_reply(problem)
+            return problem_response(problem)
         except ClientGone:
             return None
         except Exception as error:
             operation = target.operation.operation_id
-            log.error("a request failed", operation=operation, error=origin(error))
-            return problem_reply(Problem("internal-error", "the service's log says more"))
+            log.error("a request failed", operation=operation, error=describe_error(error))
+            return problem_response(Problem("internal-error", "the service's log says more"))
         finally:
             metrics.in_flight -= counts
 
@@ -215,7 +215,7 @@ def _nowhere(methods: Mapping[str, object] | None) -> Problem:
     return Problem("method-not-allowed", f"this supports {allowed}", headers={"Allow": allowed})
 
 
-def _framed(reply: Reply, head: bool) -> tuple[ReplyHeaders, bytes]:
+def _framed(reply: Response, head: bool) -> tuple[ResponseHeaders, bytes]:
     """Headers with the body's length, where it may have one; no body for HEAD."""
     headers, body = reply.headers, reply.body
     if reply.status not in (204, 304):
@@ -223,7 +223,7 @@ def _framed(reply: Reply, head: bool) -> tuple[ReplyHeaders, bytes]:
     return headers, b"" if head else body
 
 
-async def _stream(answer: StreamedReply, head: bool, receive: Receive, send: Send) -> None:
+async def _stream(answer: StreamedResponse, head: bool, receive: Receive, send: Send) -> None:
     """A stream that fails is left unfinished: the server closes the connection."""
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     if head:
@@ -232,4 +232,4 @@ async def _stream(answer: StreamedReply, head: bool, receive: Receive, send: Sen
     try:
         await answer.stream(receive, send)
     except Exception as error:
-        log.error("a stream failed", error=origin(error))
+        log.error("a stream failed", error=describe_error(error))

@@ -8,16 +8,17 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
+from fastapi import Response as FastAPIResponse
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse
 
-from shared.http.messages import Reply, Request, json_reply
+from shared.http.messages import Request, Response, json_response
 from shared.http.operations import Handler, Operation
 from shared.http.problem_documents import (
     PROBLEM_SCHEMA,
-    problem_answers,
-    share_problem_answers,
+    problem_responses,
+    share_problem_responses,
 )
 from shared.http.problems import Problem
 
@@ -66,7 +67,7 @@ def openapi_document(
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = {"bearer": _SECURITY_SCHEME}
-    components["responses"] = share_problem_answers(document)
+    components["responses"] = share_problem_responses(document)
     whole: Json = _whole_numbers(document)
     return whole
 
@@ -84,14 +85,14 @@ def documentation_operations(document: Json) -> list[Operation]:
     html = (b"content-type", b"text/html; charset=utf-8")
     return [
         document_operation("/openapi.json", orjson.dumps(document)),
-        _page("/docs", _always(Reply(200, bytes(page.body), [html]))),
+        _page("/docs", _always(Response(200, bytes(page.body), [html]))),
         _page("/docs/assets/{name}", _assets()),
     ]
 
 
 def document_operation(path: str, document: bytes) -> Operation:
     """A document that is JSON already, at a path of its own."""
-    return _page(path, _always(json_reply(200, document)))
+    return _page(path, _always(json_response(200, document)))
 
 
 def _declare(app: FastAPI, operation: Operation) -> None:
@@ -109,7 +110,7 @@ def _declare(app: FastAPI, operation: Operation) -> None:
         responses={
             operation.success_status: _success(operation),
             **{status: {"description": text} for status, text in operation.answers.items()},
-            **problem_answers(operation),
+            **problem_responses(operation),
         },
         openapi_extra={
             "security": _security(operation),
@@ -153,10 +154,10 @@ def _endpoint(operation: Operation) -> Callable[..., Any]:
     return declared
 
 
-def _response_class(media_type: str) -> type[Response]:
+def _response_class(media_type: str) -> type[FastAPIResponse]:
     if media_type == "application/json":
         return JSONResponse
-    return type("DeclaredResponse", (Response,), {"media_type": media_type})
+    return type("DeclaredResponse", (FastAPIResponse,), {"media_type": media_type})
 
 
 def _security(operation: Operation) -> list[Json]:
@@ -198,8 +199,8 @@ def _page(path: str, handler: Handler) -> Operation:
     )
 
 
-def _always(reply: Reply) -> Handler:
-    async def answer(_request: Request) -> Reply:
+def _always(reply: Response) -> Handler:
+    async def answer(_request: Request) -> Response:
         return reply
 
     return answer
@@ -209,11 +210,11 @@ def _assets() -> Handler:
     folder = files("fastapi_offline") / "static"
     cached = (b"cache-control", b"max-age=3600")
     replies = {
-        name: Reply(200, (folder / name).read_bytes(), [(b"content-type", media_type), cached])
+        name: Response(200, (folder / name).read_bytes(), [(b"content-type", media_type), cached])
         for name, media_type in _ASSETS.items()
     }
 
-    async def answer(request: Request) -> Reply:
+    async def answer(request: Request) -> Response:
         reply = replies.get(request.path_params["name"])
         if reply is None:
             raise Problem("not-found", "nothing stands here")

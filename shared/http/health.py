@@ -5,7 +5,7 @@ from time import monotonic
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from shared.http.messages import Reply, Request, json_reply
+from shared.http.messages import Request, Response, json_response
 from shared.http.operations import Handler, Operation
 from shared.http.problems import unavailable
 
@@ -25,7 +25,7 @@ class Heartbeat:
         """The loop made progress, or saw that there is nothing to do."""
         self._last = self._clock()
 
-    def late(self) -> str | None:
+    def overdue(self) -> str | None:
         """Why the loop counts as stuck, or None."""
         age = self._clock() - self._last
         return f"no progress for {age:.0f} s" if age > self._max_age else None
@@ -38,27 +38,27 @@ class Health:
         self._alive: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
 
-    def watch(self, name: str, heartbeat: Heartbeat) -> None:
+    def add_liveness_check(self, name: str, heartbeat: Heartbeat) -> None:
         """The process is alive only while this heart beats."""
-        self._alive[name] = heartbeat.late
+        self._alive[name] = heartbeat.overdue
 
-    def require(self, name: str, check: Check) -> None:
+    def add_readiness_check(self, name: str, check: Check) -> None:
         """The process is ready only while this check gives no reason."""
         self._ready[name] = check
 
-    async def livez(self, _request: Request) -> Reply:
+    async def livez(self, _request: Request) -> Response:
         return _answer(self._alive)
 
-    async def readyz(self, _request: Request) -> Reply:
+    async def readyz(self, _request: Request) -> Response:
         return _answer(self._ready)
 
 
 def health_operations(health: Health, registry: CollectorRegistry) -> list[Operation]:
     """What every process serves."""
 
-    async def metrics(_request: Request) -> Reply:
+    async def metrics(_request: Request) -> Response:
         content_type = (b"content-type", CONTENT_TYPE_LATEST.encode())
-        return Reply(200, generate_latest(registry), [content_type])
+        return Response(200, generate_latest(registry), [content_type])
 
     return [
         _operational("/livez", health.livez, "Whether the process makes progress"),
@@ -78,8 +78,8 @@ def _operational(path: str, handler: Handler, summary: str) -> Operation:
     )
 
 
-def _answer(checks: Mapping[str, Check]) -> Reply:
+def _answer(checks: Mapping[str, Check]) -> Response:
     reasons = [f"{name}: {reason}" for name, check in checks.items() if (reason := check())]
     if reasons:
         raise unavailable("; ".join(reasons))
-    return json_reply(200, b'{"status":"ok"}', (b"cache-control", b"no-store"))
+    return json_response(200, b'{"status":"ok"}', (b"cache-control", b"no-store"))

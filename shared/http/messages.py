@@ -10,7 +10,7 @@ from shared.http.problems import MEDIA_TYPE, Problem
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ReplyHeaders = list[tuple[bytes, bytes]]
+ResponseHeaders = list[tuple[bytes, bytes]]
 
 JSON: Final = (b"content-type", b"application/json")
 _PROBLEM_JSON: Final = (b"content-type", MEDIA_TYPE.encode())
@@ -43,25 +43,27 @@ class Request:
         self.body = body
 
 
-class Reply:
+class Response:
     """A whole answer. The dispatcher adds Content-Length, and drops the body for HEAD."""
 
     __slots__ = ("body", "headers", "status")
 
-    def __init__(self, status: int, body: bytes = b"", headers: ReplyHeaders | None = None) -> None:
+    def __init__(
+        self, status: int, body: bytes = b"", headers: ResponseHeaders | None = None
+    ) -> None:
         self.status = status
         self.body = body
         self.headers = [] if headers is None else headers
 
 
-class StreamedReply(Protocol):
+class StreamedResponse(Protocol):
     """An answer whose end is not known beforehand, such as server-sent events."""
 
     @property
     def status(self) -> int: ...
 
     @property
-    def headers(self) -> ReplyHeaders: ...
+    def headers(self) -> ResponseHeaders: ...
 
     async def stream(self, receive: Receive, send: Send) -> None:
         """Sends `http.response.body` messages, the last one without `more_body`.
@@ -70,12 +72,12 @@ class StreamedReply(Protocol):
         """
 
 
-def json_reply(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Reply:
+def json_response(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Response:
     """A reply with a JSON body that is already bytes."""
-    return Reply(status, body, [JSON, *headers])
+    return Response(status, body, [JSON, *headers])
 
 
-def problem_reply(problem: Problem) -> Reply:
+def problem_response(problem: Problem) -> Response:
     """The problem as the client sees it."""
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-    return Reply(problem.status, problem.body(), [_PROBLEM_JSON, *headers])
+    return Response(problem.status, problem.body(), [_PROBLEM_JSON, *headers])

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.http.messages import Reply, Request, StreamedReply
+from shared.http.messages import Request, Response, StreamedResponse
 
-Answer = Reply | StreamedReply
+Answer = Response | StreamedResponse
 Handler = Callable[[Request], Awaitable[Answer]]
 Document = Mapping[str, Any]
 

@@ -16,7 +16,7 @@ def query(name: str, description: str, **schema: Any) -> Parameter:
     return _parameter("query", name, description, schema)
 
 
-def answer_header(description: str, *, required: bool = False, **schema: Any) -> Parameter:
+def response_header(description: str, *, required: bool = False, **schema: Any) -> Parameter:
     """A header of an answer; `required`: no answer is without it."""
     found: dict[str, Any] = {"description": description, "schema": {"type": "string", **schema}}
     return {**found, "required": True} if required else found
@@ -57,21 +57,21 @@ LIMIT: Final = query(
 )
 CURSOR: Final = query("cursor", "`next` of the page before.")
 
-ETAG_ANSWER: Final = answer_header(
+ETAG_HEADER: Final = response_header(
     'The version, as `"<version>"`.', required=True, examples=['"1"']
 )
-TOKEN_ANSWER: Final = answer_header(
+TOKEN_HEADER: Final = response_header(
     "Stands for what was written or read; send it with reads.",
     required=True,
     examples=["orders.4:17;products.1:9"],
 )
-LOCATION_ANSWER: Final = answer_header(
+LOCATION_HEADER: Final = response_header(
     "Where the query service answers with the new document.", required=True
 )
-REPLAYED_ANSWER: Final = answer_header("Where a stored answer is given again.", enum=["true"])
-PARKED_ANSWER: Final = answer_header(
+REPLAYED_HEADER: Final = response_header("Where a stored answer is given again.", enum=["true"])
+PARKED_HEADER: Final = response_header(
     "How many events behind this answer are parked.", pattern="^[1-9][0-9]*$"
 )
-CACHE_ANSWER: Final = answer_header(
+CACHE_HEADER: Final = response_header(
     "`private` where a token was needed.", required=True, enum=["no-cache", "private, no-cache"]
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from shared.http.operations import Operation
-from shared.http.parameters import answer_header
+from shared.http.parameters import response_header
 from shared.http.problems import MEDIA_TYPE, PROBLEM_TYPES, TYPE_BASE, ProblemType
 
 Json = dict[str, Any]
@@ -38,12 +38,12 @@ PROBLEM_SCHEMA: Final[Json] = {
 
 _RETRY: Final = "Seconds after which the same request is worth sending again."
 _HEADERS: Final[Json] = {
-    "Retry-After": dict(answer_header(_RETRY)),
-    "WWW-Authenticate": dict(answer_header("What is missing (RFC 6750).", required=True)),
+    "Retry-After": dict(response_header(_RETRY)),
+    "WWW-Authenticate": dict(response_header("What is missing (RFC 6750).", required=True)),
 }
 
 
-def problem_answers(operation: Operation) -> dict[int | str, Json]:
+def problem_responses(operation: Operation) -> dict[int | str, Json]:
     """The answers for what the dispatcher and the operation may refuse, by status."""
     names: defaultdict[int, dict[str, None]] = defaultdict(dict)
     for name in (*_from_dispatcher(operation), *operation.problems):
@@ -51,7 +51,7 @@ def problem_answers(operation: Operation) -> dict[int | str, Json]:
     return {status: _answer(status, list(found)) for status, found in sorted(names.items())}
 
 
-def share_problem_answers(document: Json) -> Json:
+def share_problem_responses(document: Json) -> Json:
     """Puts a reference in place of each problem answer. Returns them all, by their types."""
     shared: Json = {}
     for methods in document.get("paths", {}).values():

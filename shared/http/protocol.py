@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from shared.http.messages import ReplyHeaders, Send, problem_reply
+from shared.http.messages import ResponseHeaders, Send, problem_response
 from shared.http.problems import Problem
 
 _MOST_HEAD_BYTES: Final = 64 * 1024
@@ -69,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True  # its handler finds nobody to answer
         if self.transport.is_closing():
             return
-        reply = problem_reply(Problem("malformed-request", msg))
+        reply = problem_response(Problem("malformed-request", msg))
         lines = [b"%s: %s" % header for header in reply.headers]
         length = b"content-length: %d" % len(reply.body)
         head = b"\r\n".join([b"HTTP/1.1 400 Bad Request", *lines, length, b"connection: close"])
@@ -77,7 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def write_whole(send: Send, status: int, headers: ReplyHeaders, body: bytes) -> bool:
+def write_whole(send: Send, status: int, headers: ResponseHeaders, body: bytes) -> bool:
     """Writes a whole answer at once: the bytes of two ASGI messages at a fraction of their cost.
 
     False, with nothing written, where `send` is not the server's own, the client does not keep up,

@@ -32,7 +32,7 @@ class Timings:
 
 
 class RequestMetrics(Collector):
-    """`http_request_seconds{operation,status}` and `http_requests_in_flight`.
+    """`http_request_duration_seconds{operation,status}` and `http_requests_in_flight`.
 
     The event loop's thread writes, whoever scrapes reads: plain integers need no lock for that.
     """
@@ -48,7 +48,7 @@ class RequestMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         seconds = HistogramMetricFamily(
-            "http_request_seconds",
+            "http_request_duration_seconds",
             "Seconds from a request's head to its answer.",
             labels=["operation", "status"],
         )

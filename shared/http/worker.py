@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from shared.gc_tuning import freeze_startup_objects
 from shared.http.dispatch import Dispatcher
 from shared.http.health import Health, health_operations
 from shared.http.metrics import process_registry
 from shared.http.server import listen, serve
-from shared.memory import settle_memory
 from shared.settings import ProcessSettings
 
 Work = Callable[[asyncio.Event, Health, CollectorRegistry], Coroutine[Any, Any, None]]
@@ -25,7 +25,7 @@ async def run_worker(settings: ProcessSettings, stop: asyncio.Event, work: Work)
     listener = listen(settings.host, settings.port)
     registry, health, worked = process_registry(), Health(), asyncio.Event()
     app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
-    settle_memory()
+    freeze_startup_objects()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(app, listener, stop=worked, grace_seconds=_GRACE_S))
         try:

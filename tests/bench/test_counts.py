@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 
 from command_service.commands.command import Context
 from command_service.commands.place_order import COMMAND, OrderLine, PlaceOrder
-from command_service.ids import id_beside, random_id
-from command_service.write_store.answers import Accepted
-from command_service.write_store.pending import Pending
-from command_service.write_store.settling import Transactions
+from command_service.ids import colocated_id, random_id
+from command_service.write_store.pending_command import PendingCommand
+from command_service.write_store.results import Accepted
+from command_service.write_store.transactions import Transactions
 from deploy.local.servers import Kafka, Valkey
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.redis_store import RedisStore
@@ -32,8 +32,8 @@ from query_service.redis_reader import RedisReader, fetch
 from query_service.watcher import Watcher
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, checkpoint_key
-from shared.log import PostgresLog
-from shared.redis import redis_client
+from shared.event_log import PostgresEventLog
+from shared.redis.clients import redis_client
 from tests.bench.filling import Filler
 from tests.bench.round_trips import RoundTrips, round_trips_to
 from tests.bench.segments import Batch, batches_of
@@ -91,10 +91,10 @@ async def _no_reset(connection: asyncpg.Connection) -> None:
     """As the command service's own pool."""
 
 
-def _orders(filler: Filler, count: int) -> list[Pending]:
+def _orders(filler: Filler, count: int) -> list[PendingCommand]:
     loop = asyncio.get_running_loop()
     return [
-        Pending(
+        PendingCommand(
             command=COMMAND,
             message=PlaceOrder(
                 customer_id=(customer := filler.customers[n % len(filler.customers)]),
@@ -104,7 +104,7 @@ def _orders(filler: Filler, count: int) -> list[Pending]:
                 ],
                 shipping_address="1 Main Street",
             ),
-            context=Context(id_beside(customer), "tester", True, datetime.now(UTC)),
+            context=Context(colocated_id(customer), "tester", True, datetime.now(UTC)),
             key=None,
             request=b"",
             traceparent=None,
@@ -140,7 +140,7 @@ def _positions(client: Redis) -> tuple[Positions, Watcher]:
         return list(await fetch(client, keys))  # type: ignore[arg-type]
 
     watcher = Watcher(
-        ask, all_shards(DEFAULT_PARTITIONS), positions, most_waiting=1, beat=lambda: None
+        ask, all_shards(DEFAULT_PARTITIONS), positions, max_waiting_reads=1, beat=lambda: None
     )
     return positions, watcher
 
@@ -151,7 +151,7 @@ async def test_a_projected_batch_takes_two_round_trips_however_large_it_is(
     await filler.place(400, lines=1, reserve=False)
     client = redis_client(_through(round_trips, valkey, "tandem_projector"), "test")
     async with asyncpg.create_pool(migrated_database.log_reader_url, min_size=1) as pool:
-        log = PostgresLog(pool)
+        log = PostgresEventLog(pool)
         shard = max(await log.heads(all_shards(DEFAULT_PARTITIONS)), key=_orders_first)
         records = await log.read(shard, 1, 1000)
         arrivals = [Arrival(offset, record) for offset, record in enumerate(records)]
@@ -169,7 +169,7 @@ def _orders_first(shard: str) -> bool:
     return shard.startswith("orders")
 
 
-async def _shard(name: str, client: Redis, log: PostgresLog) -> Shard:
+async def _shard(name: str, client: Redis, log: PostgresEventLog) -> Shard:
     begin = Checkpoint(0, -1, "").encode()
     await client.set(checkpoint_key(name), begin)
     shard = Shard(

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
-from shared.kafka import Kafka, bootstrap_servers
+from shared.kafka.clients import Kafka, bootstrap_servers
 
 
 @asynccontextmanager

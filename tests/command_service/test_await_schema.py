@@ -6,8 +6,8 @@ import secrets
 import asyncpg
 import pytest
 
-from command_service.await_schema import SchemaMissing, await_schema
-from command_service.migrate import migrate, migrations
+from command_service.schema.await_schema import SchemaMissing, await_schema
+from command_service.schema.migrate import migrate, migrations
 from deploy.local.roles import create_roles
 from deploy.local.servers import Postgres
 from tests.support.database import Database

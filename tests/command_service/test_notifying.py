@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import httpx
 
-from command_service.notifying import payload
+from command_service.notifier import payload
 from shared.contracts.shards import DEFAULT_PARTITIONS, shard_of
 from shared.contracts.tokens import parse_token
 from tests.command_service.shop import add_product, create_user, order

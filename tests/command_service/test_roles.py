@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from command_service.migrate import CannotMigrate, migrate
+from command_service.schema.migrate import CannotMigrate, migrate
 from tests.support.database import Database
 
 APPEND = (

@@ -58,8 +58,8 @@ async def test_a_command_is_for_those_whose_scope_reaches_it(
     shop: AllTokens, identity: Identity, name: str
 ) -> None:
     world = await World.make(shop)
-    own, everybodys = COMMANDS[name]
-    admitting = {scope for scope in (own, everybodys) if scope is not None}
+    own, unrestricted_scope = COMMANDS[name]
+    admitting = {scope for scope in (own, unrestricted_scope) if scope is not None}
     assert await _command(shop, identity, name, world, world.user, set()) == 403
     assert await _command(shop, identity, name, world, world.user, EVERY - admitting) == 403
     assert await _command(shop, identity, name, world, world.user, {"nonsense"}) == 403
@@ -69,7 +69,10 @@ async def test_a_command_is_for_those_whose_scope_reaches_it(
         assert foreign == (403 if name == "PlaceOrder" else 404)
         assert await _command(shop, identity, name, world, world.user, {own}) in (200, 201)
         world = await World.make(shop)
-    assert await _command(shop, identity, name, world, "somebody", {everybodys}) in (200, 201)
+    assert await _command(shop, identity, name, world, "somebody", {unrestricted_scope}) in (
+        200,
+        201,
+    )
 
 
 @pytest.mark.parametrize("template", QUERIES)
@@ -87,13 +90,13 @@ async def test_a_query_is_for_those_whose_scope_reaches_it(
             check_problem(answer, answer.status_code, name)
         return answer.status_code
 
-    own, everybodys = QUERIES[template]
-    admitting = {scope for scope in (own, everybodys) if scope is not None}
+    own, unrestricted_scope = QUERIES[template]
+    admitting = {scope for scope in (own, unrestricted_scope) if scope is not None}
     # Whether users:read reaches one's own list of orders too is left open.
     spared = {UR, f"{UR}:all"} if template.endswith("/orders") else set()
     assert await status(world.user, set()) == 403
     assert await status(world.user, EVERY - admitting - spared) == 403
-    assert await status("somebody", {everybodys}) == 200
+    assert await status("somebody", {unrestricted_scope}) == 200
     if own is not None:
         assert await status(world.user, {own}) == 200
         assert await status(await shop.user(), {own}) == 404

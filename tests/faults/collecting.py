@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from shared.contracts.records import Record
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, all_shards, shard_name
-from shared.log import PostgresLog
+from shared.event_log import PostgresEventLog
 from tests.faults.evidence import Row
 from tests.faults.world import World
 from tests.support.expected_views import Content, content_in_redis, whole_log
@@ -23,7 +23,7 @@ UNION ALL SELECT id::text, version, stock FROM products
 
 async def heads(world: World) -> dict[str, int]:
     async with asyncpg.create_pool(world.database.admin_url, min_size=0, max_size=1) as pool:
-        return await PostgresLog(pool).heads(SHARDS)
+        return await PostgresEventLog(pool).heads(SHARDS)
 
 
 async def erasures_followed_up(world: World) -> bool:
@@ -34,7 +34,7 @@ async def erasures_followed_up(world: World) -> bool:
 
 async def log_and_state(world: World) -> tuple[dict[str, list[Record]], dict[str, Row]]:
     async with asyncpg.create_pool(world.database.admin_url, min_size=0, max_size=1) as pool:
-        log = {shard: await whole_log(PostgresLog(pool), shard) for shard in SHARDS}
+        log = {shard: await whole_log(PostgresEventLog(pool), shard) for shard in SHARDS}
         rows = await pool.fetch(_STATE)
     return log, {row["id"]: Row(row["version"], row["stock"]) for row in rows}
 

@@ -18,7 +18,7 @@ from tests.faults.shelf import Shelf
 from tests.support.identity import EVERYTHING, Identity
 
 # Commands are answered within 10 s, reads within that and their wait.
-ANSWER_SECONDS: Final = 20.0
+REPLY_TIMEOUT_S: Final = 20.0
 _LONGEST_PAUSE: Final = 0.05
 _READER_SCOPE: Final = "users:read:all orders:read:all products:write"
 _OWNER_SCOPE: Final = "users:read orders:read"
@@ -47,7 +47,7 @@ class Load:
         self._tasks: list[asyncio.Task[None]] = []
         self._reading: list[asyncio.Task[None]] = []
         self._client = httpx.AsyncClient(
-            timeout=ANSWER_SECONDS, limits=httpx.Limits(max_connections=200)
+            timeout=REPLY_TIMEOUT_S, limits=httpx.Limits(max_connections=200)
         )
 
     def start(self, writers: int, readers: int) -> None:

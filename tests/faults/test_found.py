@@ -10,13 +10,13 @@ import asyncpg
 from command_service.commands import create_user
 from command_service.commands.command import Context
 from command_service.ids import random_id
-from command_service.write_store.answers import Accepted
-from command_service.write_store.pending import Pending
-from command_service.write_store.settling import Transactions
+from command_service.write_store.pending_command import PendingCommand
+from command_service.write_store.results import Accepted
+from command_service.write_store.transactions import Transactions
 from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
 from deploy.local.servers import Valkey
-from shared.redis import redis_client
+from shared.redis.clients import redis_client
 from tests.support.database import Database
 
 
@@ -41,9 +41,9 @@ async def test_a_batch_whose_client_lost_track_at_commit_is_asked_about_and_not_
         assert await pool.fetchval("SELECT count(*) FROM users") == 1
 
 
-def _creates_a_user() -> Pending:
+def _creates_a_user() -> PendingCommand:
     loop = asyncio.get_running_loop()
-    return Pending(
+    return PendingCommand(
         command=create_user.COMMAND,
         message=create_user.CreateUser(name="Ada", email="ada@example.com"),
         context=Context(random_id(), "tester", True, datetime.now(UTC)),

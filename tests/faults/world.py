@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from command_service.migrate import migrate
+from command_service.schema.migrate import migrate
 from deploy.local.ports import free_ports
 from deploy.local.redis_cluster import form_cluster
 from deploy.local.roles import create_roles
 from deploy.local.secrets import new_passwords
 from deploy.local.servers import Kafka, Postgres, Server, Valkey
 from deploy.local.servers.kafka import in_sync_of, replicas_of
-from deploy.local.servers.shapes import companions, kafka_names, kafkas
+from deploy.local.servers.topologies import companions, kafka_names, kafkas
 from shared.contracts.shards import DEFAULT_PARTITIONS
 from tests.faults.edges import Edge
 from tests.faults.servers import KafkaWithEdges

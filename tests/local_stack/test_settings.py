@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.errors import StackError
+from deploy.local.external_servers import check_used, used_servers
 from deploy.local.home import LONGEST_SOCKET_PATH, Home
 from deploy.local.settings import settings_from
-from deploy.local.used_servers import check_used, used_servers
 
 
 def test_one_of_each_unless_told() -> None:

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from deploy.local.demo import own_settings
+from deploy.local.external_servers import read_env
 from deploy.local.home import ROOT, Home
 from deploy.local.ps import Line, lines
 from deploy.local.supervision import clean_environment
-from deploy.local.used_servers import read_env
 
 SERVERS = {"postgres", "kafka", "redis"}
 SERVICES = {"command-service", "relay", "projector", "query-service"}

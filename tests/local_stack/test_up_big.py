@@ -8,11 +8,11 @@ import pytest
 import redis
 from aiokafka.admin import NewTopic
 
+from deploy.local.external_servers import read_env
 from deploy.local.redis_cluster import node_urls
-from deploy.local.used_servers import read_env
-from shared.kafka import Kafka, bootstrap_servers
-from shared.redis import redis_cluster
-from shared.redis_cluster import Node
+from shared.kafka.clients import Kafka, bootstrap_servers
+from shared.redis.clients import redis_cluster
+from shared.redis.cluster import Node
 from tests.local_stack.test_up import Stack
 
 SHAPE: Final = {"BROKERS": "3", "REDIS_CLUSTER": "3"}

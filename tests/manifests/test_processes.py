@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.manifests.agreement import process_complaints, variables
+from deploy.manifests.process_settings import process_complaints, variables
 from deploy.manifests.processes import COMMANDS, Process, in_compose, in_kubernetes
 from deploy.manifests.rendering import Resource
 
@@ -38,7 +38,7 @@ def test_a_process_that_has_what_it_reads_is_fine() -> None:
     [
         (replace(QUERIES, command=("query_service", "run")), "there is no command"),
         (with_environment(REDIS_ULR="x"), "REDIS_ULR is no setting"),
-        (with_environment(LANES="2"), "LANES is no setting"),
+        (with_environment(MAX_CONCURRENT_BATCHES="2"), "MAX_CONCURRENT_BATCHES is no setting"),
         (with_environment(MOST_WAITING="many"), "MOST_WAITING: "),
         (with_environment(REDIS_URL="redis://x"), "redis_url is hidden"),
         (with_environment(PORT="9000"), "it listens on 9000, not on 8080"),

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from deploy.manifests.checking import secrets_of_local
-from deploy.manifests.measured import metric_complaints
+from deploy.manifests.metric_references import metric_complaints
 from deploy.manifests.references import reference_complaints
 from deploy.manifests.rendering import Resource
+from deploy.manifests.run_checks import secrets_of_local
 from tests.manifests.conftest import find
 
 Change = Callable[[dict[str, Any]], Any]

@@ -9,8 +9,8 @@ import pytest
 
 from deploy.local.errors import StackError
 from deploy.manifests.custom_kinds import strict
-from deploy.manifests.judging import schema_complaints
 from deploy.manifests.rendering import Resource, outdated, write
+from deploy.manifests.schema_validation import schema_complaints
 from deploy.manifests.settings_table import HEAD, table_complaints, with_table
 from deploy.manifests.tools import program
 from tests.manifests.conftest import find
@@ -99,9 +99,13 @@ def test_a_missing_tool_is_told_in_one_line(
 def test_the_table_of_settings_is_the_codes_and_keeps_its_meanings(tmp_path: Path) -> None:
     assert table_complaints() == []
     page = tmp_path / "README.md"
-    page.write_text(f"before\n\n{HEAD}| `LANES` | `1` | nobody | what it means |\n\nafter\n")
+    page.write_text(
+        f"before\n\n{HEAD}| `MAX_CONCURRENT_BATCHES` | `1` | nobody | what it means |\n\nafter\n"
+    )
     assert "its settings are not the code's" in table_complaints(page)[0]
     page.write_text(with_table(page.read_text()))
-    assert "| `LANES` | `2` | command service | what it means |" in page.read_text()
+    assert (
+        "| `MAX_CONCURRENT_BATCHES` | `2` | command service | what it means |" in page.read_text()
+    )
     assert page.read_text().endswith("\n\nafter\n")
     assert any("what does DATABASE_URL mean?" in line for line in table_complaints(page))

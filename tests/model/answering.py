@@ -22,14 +22,18 @@ def answer(model: Model, request: Request, given_id: str | None) -> Expected:
 
 
 def _admit(request: Request) -> None:
-    own, everybodys = OWN.get(request.command), REACHING_ALL[request.command]
-    if not request.scopes & {own, everybodys}:
+    own, unrestricted_scope = OWN.get(request.command), REACHING_ALL[request.command]
+    if not request.scopes & {own, unrestricted_scope}:
         raise Refused(403, "forbidden")
     if not valid(request.command, request.body):
         raise Refused(422, "invalid-field")
     # Whose order it is stands in the body: known only once the body is.
     for_oneself = request.body.get("customer_id") == request.sub
-    if request.command == "PlaceOrder" and everybodys not in request.scopes and not for_oneself:
+    if (
+        request.command == "PlaceOrder"
+        and unrestricted_scope not in request.scopes
+        and not for_oneself
+    ):
         raise Refused(403, "forbidden")
 
 

@@ -18,12 +18,12 @@ from aiokafka.record.util import calc_crc32c
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
-from shared.kafka import Kafka, bootstrap_servers
-from shared.log import PostgresLog
+from shared.event_log import PostgresEventLog
+from shared.kafka.clients import Kafka, bootstrap_servers
 from tests.projector.random_log import RandomLog
 from tests.support.database import Database
 from tests.support.expected_views import view_differences
@@ -54,7 +54,7 @@ class World:
 
     async def open(self) -> None:
         self.pool = await asyncpg.create_pool(self.database.admin_url, min_size=1, max_size=4)
-        self.log = PostgresLog(self.pool)
+        self.log = PostgresEventLog(self.pool)
         await self.make_topics()
 
     async def close(self) -> None:
@@ -201,7 +201,7 @@ class Projector:
             "REDIS_URL": world.projector_url,
             "DATABASE_URL": world.database.log_reader_url,
             "PARTITIONS": str(PARTITIONS),
-            "SESSION_SECONDS": "6",
+            "CONSUMER_SESSION_SECONDS": "6",
             "CONSUMER_GROUP": world.group,
             "PORT": str(self.port),
             "LOG_LEVEL": "WARNING",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.views import Head
 from tests.support.expected_views import Content
 
@@ -27,7 +27,7 @@ class MemoryStore:
         values = self.content(shard).values
         return self.stored.get(shard), [values.get(key) for key in keys]
 
-    async def write(self, shard: str, expected: bytes, writes: Writes) -> bool:
+    async def write(self, shard: str, expected: bytes, writes: WriteBatch) -> bool:
         await self._answer()
         if self.stored.get(shard, b"") != expected:
             return False

@@ -65,4 +65,4 @@ async def test_heads_say_when_views_were_level(world: World) -> None:
     head = await world.head("users.1")
     assert head is not None
     assert head.position == 10
-    assert head.seen_at_ms - head.level_at_ms < 1500
+    assert head.seen_at_ms - head.caught_up_at_ms < 1500

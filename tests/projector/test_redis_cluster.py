@@ -10,20 +10,20 @@ from redis.exceptions import TryAgainError
 
 from deploy.local.servers import Valkey
 from projector.redis_cluster_store import RedisClusterStore
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from query_service.cluster_reader import ClusterReader, fetch_from_cluster
 from query_service.metrics import Metrics
 from shared.contracts.views import Checkpoint, checkpoint_key
 from shared.http.problems import Problem
-from shared.redis import REDIS_DOWN, redis_cluster
-from shared.redis_cluster import Cluster
+from shared.redis.clients import REDIS_ERRORS, redis_cluster
+from shared.redis.cluster import Cluster
 from tests.support.redis_nodes import RedisNodes
 from tests.support.waiting import until
 
 SHARD = "orders.7"
 KEY = "{orders.7}:document:a"
-FIRST = Writes(Checkpoint(1, 0, "e1"), {KEY: b"x"})
-SECOND = Writes(Checkpoint(2, 1, "e2"), {KEY: b"y"})
+FIRST = WriteBatch(Checkpoint(1, 0, "e1"), {KEY: b"x"})
+SECOND = WriteBatch(Checkpoint(2, 1, "e2"), {KEY: b"y"})
 STORED = b"1 0 e1 0"
 
 
@@ -35,7 +35,7 @@ def nodes(redis_nodes: RedisNodes) -> RedisNodes:
 
 @pytest.fixture
 async def cluster(nodes: RedisNodes) -> AsyncIterator[Cluster]:
-    cluster = redis_cluster(nodes.url("tandem_projector"), "test", answer_seconds=1.0)
+    cluster = redis_cluster(nodes.url("tandem_projector"), "test", reply_timeout_s=1.0)
     yield cluster
     await cluster.aclose()
 
@@ -50,7 +50,7 @@ async def store(cluster: Cluster) -> RedisClusterStore:
 
 @pytest.fixture
 async def reader(nodes: RedisNodes) -> AsyncIterator[ClusterReader]:
-    cluster = redis_cluster(nodes.url("tandem_query_service"), "test", answer_seconds=1.0)
+    cluster = redis_cluster(nodes.url("tandem_query_service"), "test", reply_timeout_s=1.0)
     reader = ClusterReader(cluster, Metrics(CollectorRegistry()).batch_keys)
     await reader.get([checkpoint_key(SHARD)])
     yield reader
@@ -161,7 +161,7 @@ async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_o
     assert await store.write(SHARD, b"", FIRST)
     dying = nodes.primary_of(SHARD)
     other = next(f"users.{n}" for n in range(12) if nodes.primary_of(f"users.{n}") is not dying)
-    assert await store.write(other, b"", Writes(Checkpoint(5, 4, "e5")))
+    assert await store.write(other, b"", WriteBatch(Checkpoint(5, 4, "e5")))
     await until(lambda: _same(nodes, dying), "the replica has all")
     dying.kill()
     try:
@@ -176,7 +176,7 @@ async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_o
             try:
                 assert await reader.get([KEY]) == [b"x"]
                 return await store.write(SHARD, STORED, SECOND)
-            except (Problem, *REDIS_DOWN):
+            except (Problem, *REDIS_ERRORS):
                 refused += 1
                 return False
 

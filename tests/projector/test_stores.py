@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
 from projector.store import Store
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
-from shared.redis import redis_cluster
+from shared.redis.clients import redis_cluster
 from tests.projector.memory_store import MemoryStore
 from tests.support.expected_views import Content, content_in_redis
 from tests.support.redis_nodes import RedisNodes
@@ -79,9 +79,9 @@ Kept = Memory | Real
 Ids = dict[str, list[str]]
 
 
-def at(position: int, values: Mapping[str, bytes | None] | None = None, **lists: Ids) -> Writes:
+def at(position: int, values: Mapping[str, bytes | None] | None = None, **lists: Ids) -> WriteBatch:
     checkpoint = Checkpoint(position, position - 1, f"e{position}")
-    return Writes(checkpoint, dict(values or {}), **lists)
+    return WriteBatch(checkpoint, dict(values or {}), **lists)
 
 
 async def test_nothing_is_there_at_first(kept: Kept) -> None:

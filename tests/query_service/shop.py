@@ -11,7 +11,7 @@ from projector.fold import fold, park
 from projector.loaded import keys_to_load, unpack
 from projector.redis_store import RedisStore
 from projector.views.registry import VIEWS
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.events import (
     Event,
     OrderCancelled,
@@ -143,7 +143,7 @@ class Shop:
         assert await self._store.write(record.shard, stored, writes)
         return token(record)
 
-    async def _fold(self, record: Record, *, parked: bool) -> tuple[bytes, Writes]:
+    async def _fold(self, record: Record, *, parked: bool) -> tuple[bytes, WriteBatch]:
         view = VIEWS[split_shard(record.shard)[0]]
         keys = keys_to_load(view, record.shard, [record])
         loaded = unpack(view, [record], *await self._store.load(record.shard, keys))

@@ -142,7 +142,7 @@ async def test_a_read_that_waits_for_a_shard_that_vanishes_is_told(
     reading = asyncio.create_task(queries.get(f"/v1/users/{user}", headers=headers))
 
     async def waits() -> bool:
-        return "tandem_reads_waiting 1.0" in (await queries.get("/metrics")).text
+        return "tandem_waiting_reads 1.0" in (await queries.get("/metrics")).text
 
     await until(waits, "the read waits")
     await shop.admin.delete(checkpoint_key(record.shard))

@@ -31,7 +31,7 @@ async def stored(shop: Shop, keys: list[str]) -> dict[str, bytes]:
 
 async def somebody_waits(queries: httpx.AsyncClient, readers: int = 1) -> None:
     async def waits() -> bool:
-        return f"tandem_reads_waiting {readers}.0" in (await queries.get("/metrics")).text
+        return f"tandem_waiting_reads {readers}.0" in (await queries.get("/metrics")).text
 
     await until(waits, f"{readers} reads wait")
 
@@ -153,7 +153,7 @@ async def test_a_malformed_token_is_400_before_404(
 async def test_too_many_waiting_reads_are_503(
     shop: Shop, settings: Settings, identity: Identity
 ) -> None:
-    async with serving(settings(most_waiting=2), identity) as queries:
+    async with serving(settings(max_waiting_reads=2), identity) as queries:
         user = await shop.user()
         record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
         headers = wants(token(record), 20)

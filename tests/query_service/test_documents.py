@@ -185,6 +185,6 @@ async def test_the_api_documents_every_query(queries: httpx.AsyncClient) -> None
 async def test_it_measures_itself(shop: Shop, queries: httpx.AsyncClient) -> None:
     await queries.get(f"/v1/products/{await shop.product()}")
     text = (await queries.get("/metrics")).text
-    assert 'http_request_seconds_count{operation="GetProduct",status="2xx"} 1.0' in text
-    assert "tandem_reads_waiting 0.0" in text
+    assert 'http_request_duration_seconds_count{operation="GetProduct",status="2xx"} 1.0' in text
+    assert "tandem_waiting_reads 0.0" in text
     assert "tandem_read_batch_keys_count" in text

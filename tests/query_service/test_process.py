@@ -69,7 +69,7 @@ async def test_it_serves_and_stops_cleanly_while_somebody_waits(
         waiting = asyncio.create_task(client.get("/v1/products", headers=headers))
 
         async def waits() -> bool:
-            return "tandem_reads_waiting 1.0" in (await client.get("/metrics")).text
+            return "tandem_waiting_reads 1.0" in (await client.get("/metrics")).text
 
         await until(waits, "a read waits")
         process.send_signal(signal.SIGTERM)

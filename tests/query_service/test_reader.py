@@ -14,7 +14,7 @@ from query_service.metrics import Metrics
 from query_service.reader import Reader
 from query_service.redis_reader import RedisReader
 from shared.http.problems import Problem
-from shared.redis import redis_client, redis_cluster
+from shared.redis.clients import redis_client, redis_cluster
 from tests.support.redis_nodes import RedisNodes
 
 NOTHING = "{users.0}:nothing"

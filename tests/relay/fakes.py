@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID, uuid5
 
-from command_service.relay.check import Seen
 from command_service.relay.cursor import NONE, Claim, Cursor, NotOwner
+from command_service.relay.reconcile import Seen
 from shared.contracts.records import Record
 
 NAMES = UUID(int=7)

@@ -21,12 +21,12 @@ from prometheus_client import CollectorRegistry
 
 from command_service.relay.main import run
 from command_service.relay.settings import RelaySettings
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 from shared.contracts.ids import new_id
 from shared.contracts.records import Record, from_kafka, position_of
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, shard_name, split_shard
 from shared.http.health import Health
-from shared.kafka import Kafka, bootstrap_servers
+from shared.kafka.clients import Kafka, bootstrap_servers
 from tests.support.database import Database
 from tests.support.waiting import until
 
@@ -248,7 +248,7 @@ async def complete(topics: Topics, events: Events, seconds: float = 120) -> None
     await until(all_there, "every event in its partition", seconds=seconds)
 
 
-QUICK = {"lease_seconds": 2.0, "check_seconds": 1.0}
+QUICK = {"lease_seconds": 2.0, "reconcile_interval_seconds": 1.0}
 
 
 def settings(database: Database, bootstrap: str, **more: Any) -> RelaySettings:
@@ -290,7 +290,7 @@ class Subprocess:
             "DATABASE_URL": settings.database_url,
             "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
             "LEASE_SECONDS": str(settings.lease_seconds),
-            "CHECK_SECONDS": str(settings.check_seconds),
+            "RECONCILE_INTERVAL_SECONDS": str(settings.reconcile_interval_seconds),
         }
         self._process = subprocess.Popen(
             dying_with_parent([sys.executable, "-m", "tests.relay.process"], signal.SIGKILL),

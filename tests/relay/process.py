@@ -7,7 +7,7 @@ from command_service.relay.settings import RelaySettings
 from shared.http.health import Health
 from shared.http.server import run as run_loop
 from shared.http.server import stop_on_signals
-from shared.logs import configure_logs
+from shared.logging_setup import configure_logging
 
 
 async def main() -> None:
@@ -15,5 +15,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    configure_logs("relay", "WARNING", "json")
+    configure_logging("relay", "WARNING", "json")
     run_loop(main())

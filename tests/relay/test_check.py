@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from command_service.relay.check import Checked, Fork, Seen, check
 from command_service.relay.cursor import NONE, Claim, Cursor, NotOwner
+from command_service.relay.reconcile import Checked, LogDivergence, Seen, check
 from tests.relay.fakes import FakeCursors, FakeLog, FakePartition, event_id
 
 CLAIM = Claim("orders.7", UUID(int=1), 1)
@@ -140,7 +140,7 @@ async def test_a_fork_is_found_in_the_scan_after_the_cursor_aged_out(world: Worl
     await world.check()
     world.kafka.append(3, "never committed")
     world.kafka.age_out(2)
-    with pytest.raises(Fork):
+    with pytest.raises(LogDivergence):
         await world.check()
 
 
@@ -148,7 +148,7 @@ async def test_a_record_that_the_log_lacks_is_a_fork(world: World) -> None:
     world.log.commit(3)
     world.kafka.extend(1, 2, 3)
     world.log.restore(2)
-    with pytest.raises(Fork, match="position 3"):
+    with pytest.raises(LogDivergence, match="position 3"):
         await world.check()
     assert world.cursors.cursor == NONE, "nothing was written"
 
@@ -158,7 +158,7 @@ async def test_a_record_that_is_another_event_in_the_log_is_a_fork(world: World)
     world.kafka.extend(1, 2, 3)
     world.log.restore(2)
     world.log.commit(1, "b")
-    with pytest.raises(Fork):
+    with pytest.raises(LogDivergence):
         await world.check()
 
 
@@ -168,7 +168,7 @@ async def test_every_record_seen_is_held_against_the_log_not_only_the_next_ones(
     world.log.commit(3)
     world.kafka.extend(1, 2, 3)
     world.kafka.append(2, "b")
-    with pytest.raises(Fork, match="position 2"):
+    with pytest.raises(LogDivergence, match="position 2"):
         await world.check()
 
 
@@ -180,7 +180,7 @@ async def test_a_cursor_that_the_log_lacks_is_a_fork_even_where_kafka_lost_it(
     await world.check()
     world.log.restore(2)
     world.kafka.made_again()
-    with pytest.raises(Fork, match="position 3"):
+    with pytest.raises(LogDivergence, match="position 3"):
         await world.check()
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from command_service.relay.gathered_log import MOST_ROWS_AT_ONCE, GatheredLog
+from command_service.relay.coalesced_log import MOST_ROWS_AT_ONCE, CoalescedLog
 from shared.contracts.shards import all_shards
 from tests.relay.harness import PARTITIONS, Events
 from tests.support.database import Database
@@ -20,7 +20,7 @@ async def statements() -> list[str]:
 
 
 @pytest.fixture
-async def log(migrated_database: Database, statements: list[str]) -> AsyncIterator[GatheredLog]:
+async def log(migrated_database: Database, statements: list[str]) -> AsyncIterator[CoalescedLog]:
     events = Events(migrated_database.admin_url)
     await events.connect()
     await events.commit([*SHARDS, *SHARDS, *SHARDS])
@@ -32,11 +32,11 @@ async def log(migrated_database: Database, statements: list[str]) -> AsyncIterat
     async with asyncpg.create_pool(
         migrated_database.relay_url, min_size=1, max_size=4, init=listen
     ) as pool:
-        yield GatheredLog(pool)
+        yield CoalescedLog(pool)
 
 
 async def test_all_shards_are_read_in_one_statement(
-    log: GatheredLog, statements: list[str]
+    log: CoalescedLog, statements: list[str]
 ) -> None:
     await log.read(SHARDS[0], 1, 1)  # the driver asks for types only once
     statements.clear()
@@ -47,7 +47,7 @@ async def test_all_shards_are_read_in_one_statement(
     assert len([s for s in statements if "FROM unnest" in s]) == 1
 
 
-async def test_one_shard_may_be_asked_for_twice_at_once(log: GatheredLog) -> None:
+async def test_one_shard_may_be_asked_for_twice_at_once(log: CoalescedLog) -> None:
     first, second, beyond = await asyncio.gather(
         log.read("orders.1", 1, 2), log.read("orders.1", 3, 2), log.read("orders.1", 4, 2)
     )
@@ -57,7 +57,7 @@ async def test_one_shard_may_be_asked_for_twice_at_once(log: GatheredLog) -> Non
 
 
 async def test_long_reads_do_not_make_one_endless_statement(
-    log: GatheredLog, statements: list[str]
+    log: CoalescedLog, statements: list[str]
 ) -> None:
     await log.read(SHARDS[0], 1, 1)
     statements.clear()

@@ -2,14 +2,14 @@
 
 import pytest
 
-from command_service.relay.make_topics import TopicsMissing, make_topics
+from command_service.relay.create_topics import TopicsMissing, make_topics
 from command_service.relay.settings import MakeTopicsSettings
 from tests.relay.harness import Topics
 from tests.support.waiting import until
 
 
 def settings(kafka_bootstrap: str, seconds: float = 30) -> MakeTopicsSettings:
-    return MakeTopicsSettings(kafka_bootstrap_servers=kafka_bootstrap, await_seconds=seconds)
+    return MakeTopicsSettings(kafka_bootstrap_servers=kafka_bootstrap, wait_timeout_seconds=seconds)
 
 
 async def test_missing_topics_are_made_and_present_ones_left(

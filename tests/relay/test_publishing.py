@@ -30,7 +30,7 @@ async def test_every_committed_event_reaches_its_partition_in_order(
 async def test_an_event_is_there_soon_after_its_notification_and_without_one_too(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
-    relay = start_relay(check_seconds=30)
+    relay = start_relay(reconcile_interval_seconds=30)
     await relay.ready()
     for notify, within in ((True, 0.5), (False, 3.0)):
         before = relay.count("published_events_total", topic="orders")

@@ -10,12 +10,12 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from command_service.relay import shard_loop
-from command_service.relay.check import Seen
 from command_service.relay.cursor import Claim
 from command_service.relay.lease import Lease
 from command_service.relay.metrics import RelayMetrics
-from command_service.relay.publish import Sent
-from command_service.relay.shard_loop import ShardLoop, Surroundings
+from command_service.relay.publisher import Sent
+from command_service.relay.reconcile import Seen
+from command_service.relay.shard_loop import RelayContext, ShardLoop
 from shared.contracts.records import Record
 from tests.relay.fakes import FakeCursors, FakeLog, FakePartition, event_id
 
@@ -67,7 +67,7 @@ class Walk:
         self.chance = random.Random(seed)
         self.partition, self.cursors, self.log = FakePartition(3), FakeCursors(), FakeLog()
         self.kafka = FaultyKafka(self.partition, self.chance)
-        self.around = Surroundings(
+        self.around = RelayContext(
             log=self.log,
             cursors=self.cursors,
             publisher=self.kafka,
@@ -75,7 +75,7 @@ class Walk:
             usable=lambda _topic: True,
             topic_missing=lambda: None,
             metrics=RelayMetrics(CollectorRegistry()),
-            check_seconds=0.002,
+            reconcile_interval_seconds=0.002,
         )
         self.valid = True
         self.start()

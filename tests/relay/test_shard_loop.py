@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from command_service.relay.cursor import Claim
 from command_service.relay.lease import Lease
 from command_service.relay.metrics import RelayMetrics
-from command_service.relay.publish import Sent
-from command_service.relay.shard_loop import ShardLoop, Surroundings
+from command_service.relay.publisher import Sent
+from command_service.relay.shard_loop import RelayContext, ShardLoop
 from shared.contracts.records import Record
 from tests.relay.fakes import FakeCursors, FakeLog, FakePartition
 from tests.support.waiting import until
@@ -46,7 +46,7 @@ class Shard:
         self.partition, self.cursors, self.log = FakePartition(), FakeCursors(), FakeLog()
         self.kafka = Kafka(self.partition)
         self.now = 0.0
-        around = Surroundings(
+        around = RelayContext(
             log=self.log,
             cursors=self.cursors,
             publisher=self.kafka,
@@ -54,7 +54,7 @@ class Shard:
             usable=lambda _topic: True,
             topic_missing=lambda: None,
             metrics=RelayMetrics(CollectorRegistry()),
-            check_seconds=3600,
+            reconcile_interval_seconds=3600,
         )
         lease = Lease(Claim("orders.0", UUID(int=1), 1), 1.0, lambda: self.now)
         self.loop = ShardLoop(lease, around)

@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
 from deploy.local.servers import Postgres, Valkey
-from shared.kafka_access import KafkaAccess
-from shared.redis import REDIS_DOWN
-from shared.redis_access import RedisAccess
+from shared.kafka.settings import KafkaSettings
+from shared.redis.clients import REDIS_ERRORS
+from shared.redis.settings import RedisSettings
 from tests.secure.secure_kafka import PASSWORD, USER, SecureKafka
 from tests.support.certificates import HOST, Certificates
 from tests.support.database import Database
@@ -125,11 +125,11 @@ async def test_kafka_is_not_reached_with_another_authority_or_password(
         "kafka_sasl_password": PASSWORD,
         "kafka_ca_file": str(certificates.ca_file),
     }
-    admin = KafkaAccess.model_validate(right).kafka().admin("test")
+    admin = KafkaSettings.model_validate(right).kafka().admin("test")
     await admin.start()
     await admin.close()
     others = {"kafka_ca_file": None, "kafka_sasl_password": "another"}
-    admin = KafkaAccess.model_validate(right | {wrong: others[wrong]}).kafka().admin("test")
+    admin = KafkaSettings.model_validate(right | {wrong: others[wrong]}).kafka().admin("test")
     with pytest.raises(KafkaError):
         await admin.start()
     await admin.close()
@@ -146,7 +146,7 @@ async def test_redis_and_postgresql_are_not_reached_with_another_authority(
     url = valkey.url().replace("redis:", "rediss:").replace(f"{valkey.port}", f"{secure_ports[1]}")
     address = postgres.url(database="postgres").replace(f"{postgres.port}", f"{secure_ports[0]}")
     for trusted, reached in ((certificates.ca_file, True), (another, False)):
-        settings = RedisAccess(port=0, redis_url=url, redis_ca_file=str(trusted))
+        settings = RedisSettings(port=0, redis_url=url, redis_ca_file=str(trusted))
         redis = settings.redis("test")
         tls = f"{address}?sslmode=verify-full&sslrootcert={trusted}"
         if reached:
@@ -154,7 +154,7 @@ async def test_redis_and_postgresql_are_not_reached_with_another_authority(
             connection = await asyncpg.connect(tls)
             await connection.close()
         else:
-            with pytest.raises(REDIS_DOWN):
+            with pytest.raises(REDIS_ERRORS):
                 await redis.ping()
             with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
                 await asyncpg.connect(tls)

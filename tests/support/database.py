@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from command_service.migrate import migrate
+from command_service.schema.migrate import migrate
 from deploy.local.roles import create_roles
 from deploy.local.servers import Postgres
 from shared.contracts.shards import DEFAULT_PARTITIONS

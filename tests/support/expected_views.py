@@ -10,11 +10,11 @@ from projector.fold import fold, park
 from projector.loaded import keys_to_load, unpack
 from projector.views.registry import VIEWS
 from projector.views.view import View
-from projector.writes import Writes
+from projector.writes import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
 from shared.contracts.views import checkpoint_key, head_key
-from shared.log import Log
+from shared.event_log import EventLog
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Content:
     values: dict[str, bytes] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
 
-    def apply(self, writes: Writes) -> None:
+    def apply(self, writes: WriteBatch) -> None:
         """What `write.lua` does, the checkpoint aside."""
         for key, value in writes.values.items():
             if value is None:
@@ -50,7 +50,7 @@ def expected_content(shard: str, records: Iterable[Record]) -> Content:
     return content
 
 
-def _one(view: View, shard: str, content: Content, stored: bytes, record: Record) -> Writes:
+def _one(view: View, shard: str, content: Content, stored: bytes, record: Record) -> WriteBatch:
     keys = keys_to_load(view, shard, [record])
     loaded = unpack(view, [record], stored, [content.values.get(key) for key in keys])
     try:
@@ -59,7 +59,7 @@ def _one(view: View, shard: str, content: Content, stored: bytes, record: Record
         return park(view, loaded, record, -1)
 
 
-async def whole_log(log: Log, shard: str, upto: int | None = None) -> list[Record]:
+async def whole_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:
     """All records of a shard, or those up to a position."""
     records: list[Record] = []
     while rows := await log.read(shard, len(records) + 1, 5000):
@@ -107,7 +107,7 @@ def differences(expected: Content, found: Content) -> list[str]:
     return sorted(lines)
 
 
-async def view_differences(redis: Redis, log: Log, shards: Sequence[str]) -> list[str]:
+async def view_differences(redis: Redis, log: EventLog, shards: Sequence[str]) -> list[str]:
     """How the views of these shards differ from the fold of the whole log."""
     lines: list[str] = []
     for shard in shards:

@@ -12,7 +12,7 @@ from deploy.local.ports import free_ports
 from deploy.local.redis_cluster import form_cluster
 from deploy.local.secrets import ADMIN, Passwords
 from deploy.local.servers import Valkey
-from deploy.local.servers.shapes import companions, redis_names, valkeys
+from deploy.local.servers.topologies import companions, redis_names, valkeys
 
 
 class RedisNodes:

@@ -12,7 +12,7 @@ import httpx
 
 from deploy.local.ports import free_ports
 from deploy.local.servers import Kafka, Valkey
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 from tests.support.database import Database
 from tests.support.identity import AUDIENCE, ISSUER, Identity
 from tests.support.waiting import until

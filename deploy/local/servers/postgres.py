@@ -14,7 +14,7 @@ import psutil
 from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.secrets import ADMIN, Passwords
-from deploy.local.servers.otheruser import as_other_user, give_to_other_user
+from deploy.local.servers.drop_privileges import as_other_user, give_to_other_user
 from deploy.local.servers.process import Server
 
 DATABASE = "tandem"

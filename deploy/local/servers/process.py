@@ -11,7 +11,7 @@ import psutil
 
 from deploy.local.errors import StackError
 from deploy.local.ports import HOST
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 
 POLL_SECONDS = 0.03
 

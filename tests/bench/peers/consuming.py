@@ -8,7 +8,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
-from shared.kafka import Kafka, bootstrap_servers
+from shared.kafka.clients import Kafka, bootstrap_servers
 from tests.bench.peers.work import Work, answer
 
 

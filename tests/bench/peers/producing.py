@@ -15,8 +15,8 @@ from aiokafka.admin import NewTopic
 
 from shared.contracts.records import to_headers
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, all_shards, split_shard
-from shared.kafka import Kafka, bootstrap_servers
-from shared.log import PostgresLog
+from shared.event_log import PostgresEventLog
+from shared.kafka.clients import Kafka, bootstrap_servers
 from tests.bench.peers.work import Work, answer
 
 PREFIX: Final = "limit-"
@@ -49,7 +49,7 @@ async def prepare() -> AsyncIterator[Work]:
 
 async def _records() -> dict[str, Made]:
     pool = await asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=1)
-    log, made = PostgresLog(pool), {}
+    log, made = PostgresEventLog(pool), {}
     for shard in all_shards(DEFAULT_PARTITIONS):
         of_shard: Made = []
         while rows := await log.read(shard, len(of_shard) + 1, 5000):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.ports import HOST, free_port
-from deploy.local.servers.leash import dying_with_parent
+from deploy.local.servers.parent_death_signal import dying_with_parent
 from tests.support.waiting import until
 
 

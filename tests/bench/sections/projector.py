@@ -13,7 +13,7 @@ from tests.bench.world import SHARDS, BenchShop, World
 from tests.support.waiting import until
 
 _GOAL = 40_000
-_HEALED = "tandem_projector_events_healed_total"
+_HEALED = "tandem_projector_events_caught_up_total"
 
 
 async def projector(world: World, options: Options) -> Result:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.local.servers import Valkey
 from shared.contracts.shards import TOPICS
-from shared.kafka import Kafka, bootstrap_servers
+from shared.kafka.clients import Kafka, bootstrap_servers
 from tests.faults.nemesis.processes import OURS
 from tests.faults.nemesis.times import moments
 from tests.faults.world import World

@@ -7,7 +7,7 @@ from random import Random
 import asyncpg
 from redis.asyncio import Redis
 
-from deploy.local.servers.otheruser import give_to_other_user
+from deploy.local.servers.drop_privileges import give_to_other_user
 from tests.faults.world import World
 from tests.support.topics import delete_topics
 from tests.support.waiting import until

@@ -12,35 +12,41 @@ from command_service.commands.command import Context
 from command_service.commands.retire_product import COMMAND, RetireProduct
 from command_service.executor import Executor, Overloaded, Unavailable
 from command_service.metrics import Metrics
-from command_service.write_store.answers import Accepted
 from command_service.write_store.batch import Outcome, Postponed
-from command_service.write_store.pending import Pending
-from command_service.write_store.settling import Passing, Unknown
+from command_service.write_store.pending_command import PendingCommand
+from command_service.write_store.results import Accepted
+from command_service.write_store.transactions import TransientFailure, Unknown
 
-RunBatch = Callable[[Sequence[Pending]], Awaitable[list[Outcome]]]
+RunBatch = Callable[[Sequence[PendingCommand]], Awaitable[list[Outcome]]]
 
 
 @asynccontextmanager
 async def executor(
-    run: RunBatch, lanes: int = 1, most_waiting: int = 100
+    run: RunBatch, max_concurrent_batches: int = 1, max_queue_depth: int = 100
 ) -> AsyncIterator[Executor]:
     metrics = Metrics(CollectorRegistry())
-    running = Executor(run, metrics, lanes=lanes, most_per_batch=8, most_waiting=most_waiting)
+    running = Executor(
+        run,
+        metrics,
+        max_concurrent_batches=max_concurrent_batches,
+        max_batch_size=8,
+        max_queue_depth=max_queue_depth,
+    )
     running.start()
     yield running
     await running.stop()
 
 
-def pending(id: str, seconds: float = 30.0) -> Pending:
+def pending(id: str, seconds: float = 30.0) -> PendingCommand:
     loop = asyncio.get_running_loop()
     context = Context(id, "caller", True, datetime.now(UTC))
     deadline = loop.time() + seconds
-    return Pending(
+    return PendingCommand(
         COMMAND, RetireProduct(), context, None, b"", None, deadline, loop.create_future()
     )
 
 
-def accept(batch: Sequence[Pending]) -> list[Outcome]:
+def accept(batch: Sequence[PendingCommand]) -> list[Outcome]:
     return [Accepted(p.context.id, 1, "") for p in batch]
 
 
@@ -48,7 +54,7 @@ async def test_commands_that_come_while_a_batch_runs_form_the_next_one() -> None
     sizes: list[int] = []
     first, go = asyncio.Event(), asyncio.Event()
 
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         sizes.append(len(batch))
         first.set()
         await go.wait()
@@ -67,7 +73,7 @@ async def test_commands_that_come_while_a_batch_runs_form_the_next_one() -> None
 
 
 async def test_a_command_that_breaks_its_batch_is_refused_alone() -> None:
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         if any(p.context.id == "bad" for p in batch):
             raise ValueError
         return accept(batch)
@@ -84,11 +90,11 @@ async def test_a_command_that_breaks_its_batch_is_refused_alone() -> None:
 async def test_what_passes_by_itself_is_tried_again() -> None:
     tries = 0
 
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         nonlocal tries
         tries += 1
         if tries < 3:
-            raise Passing("deadlock")
+            raise TransientFailure("deadlock")
         return accept(batch)
 
     async with executor(run) as running:
@@ -99,7 +105,7 @@ async def test_what_passes_by_itself_is_tried_again() -> None:
 async def test_a_postponed_command_comes_in_a_later_batch() -> None:
     seen: list[list[str]] = []
 
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         seen.append([p.context.id for p in batch])
         if len(seen) == 1:
             return [Postponed() for _ in batch]
@@ -111,7 +117,7 @@ async def test_a_postponed_command_comes_in_a_later_batch() -> None:
 
 
 async def test_a_command_that_is_not_decided_in_time_is_unavailable() -> None:
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         await asyncio.Event().wait()
         return accept(batch)
 
@@ -123,7 +129,7 @@ async def test_a_command_that_is_not_decided_in_time_is_unavailable() -> None:
 async def test_an_unknown_commit_is_unavailable_and_not_tried_again() -> None:
     tries = 0
 
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         nonlocal tries
         tries += 1
         raise Unknown
@@ -137,11 +143,11 @@ async def test_an_unknown_commit_is_unavailable_and_not_tried_again() -> None:
 async def test_too_many_waiting_commands_are_refused_at_once() -> None:
     go = asyncio.Event()
 
-    async def run(batch: Sequence[Pending]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
         await go.wait()
         return accept(batch)
 
-    async with executor(run, most_waiting=2) as running:
+    async with executor(run, max_queue_depth=2) as running:
         answers = []
         for n in range(3):
             answers.append(asyncio.ensure_future(running.execute(pending(str(n)))))

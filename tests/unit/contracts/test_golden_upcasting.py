@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from projector.fold import fold
-from projector.loaded import Loaded, keys_to_load, unpack
+from projector.loaded import ShardState, keys_to_load, unpack
 from projector.views.orders import ORDERS
 from projector.views.registry import VIEWS
 from projector.views.view import View
@@ -52,7 +52,7 @@ def projected(view: View, record: Record) -> tuple[Any, Any]:
     return orjson.loads(unpack_document(document)[3]), orjson.loads(item)
 
 
-def nothing_yet(view: View, record: Record) -> Loaded:
+def nothing_yet(view: View, record: Record) -> ShardState:
     return unpack(view, [record], b"", [None] * len(keys_to_load(view, record.shard, [record])))
 
 

@@ -16,7 +16,7 @@ from shared.contracts.events import EVENTS
 from shared.contracts.records import Record
 from shared.contracts.shards import TOPICS, split_shard
 from shared.contracts.views import (
-    LONGEST_PREFIX,
+    MAX_PREFIX_LENGTH,
     dashboard_key,
     document_key,
     history_key,
@@ -186,7 +186,7 @@ def test_active_products_are_found_by_beginnings_of_their_words() -> None:
     expected = {"c", "cr", "cre", "crem", "b", "br", "bru", "brul", "f", "fo", "for", "2"}
     keys = {prefix_key("products.0", beginning) for beginning in expected}
     assert set(content.members) == {ids_key("products.0"), *keys}
-    assert max(map(len, expected)) == LONGEST_PREFIX
+    assert max(map(len, expected)) == MAX_PREFIX_LENGTH
     assert part(content, "products.0") == {"active": 1, "sold_out": 1}
 
 

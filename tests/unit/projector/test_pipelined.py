@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError
 
-from projector.pipelined import Pipelined
+from projector.pipelined import CommandBatcher
 
 
 class Connection:
@@ -47,7 +47,7 @@ class Connection:
 
 
 async def _ask(connection: Connection, commands: int) -> list[Any]:
-    pipelined = Pipelined(cast("ConnectionPool", connection))
+    pipelined = CommandBatcher(cast("ConnectionPool", connection))
     asked = (pipelined.run("GET", str(number)) for number in range(commands))
     return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -82,7 +82,7 @@ async def test_all_are_sent_again_where_the_client_was_made_to_after_a_lost_conn
 async def test_who_is_cancelled_leaves_the_others_their_replies() -> None:
     connection = Connection(b"a", b"b")
     connection.may_answer.clear()
-    pipelined = Pipelined(cast("ConnectionPool", connection))
+    pipelined = CommandBatcher(cast("ConnectionPool", connection))
     first = asyncio.create_task(pipelined.run("GET", "0"))
     second = asyncio.create_task(pipelined.run("GET", "1"))
     await connection.was_sent.wait()

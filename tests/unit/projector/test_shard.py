@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from projector.metrics import Metrics
-from projector.shard import Arrival, Look, Shard
+from projector.shard import Arrival, Observation, Shard
 from projector.views.registry import VIEWS
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint
@@ -151,7 +151,7 @@ async def test_a_checkpoint_that_moved_back_is_told_before_it_is_healed() -> Non
     around.store.stored[SHARD], around.store.contents[SHARD] = older
     around.store.contents[SHARD] = expected_content(SHARD, around.records[:40])
     around.log.away = True
-    around.shard.look(Look(older[0], 90, waiting=False), None, 0)
+    around.shard.look(Observation(older[0], 90, waiting=False), None, 0)
     await around.settled()
     assert (around.checkpoint.position, around.checkpoint.target) == (40, 90)
     assert around.rewound == [1041]
@@ -181,13 +181,13 @@ async def test_a_log_that_lost_its_tail_is_a_fork_until_it_is_back() -> None:
     await around.shard.take(around.given(1, 50))
     around.log.records = around.records[:30]
     stored = around.store.stored[SHARD]
-    around.shard.look(Look(stored, 50, waiting=False), 30, 0)
+    around.shard.look(Observation(stored, 50, waiting=False), 30, 0)
     await around.settled()
     assert around.shard.forked
     await around.shard.take(around.given(51, 60))
     around.check(50)
     around.log.records = around.records
-    around.shard.look(Look(stored, 50, waiting=False), 100, 0)
+    around.shard.look(Observation(stored, 50, waiting=False), 100, 0)
     await around.settled()
     assert not around.shard.forked
     around.check(100)
@@ -206,10 +206,10 @@ async def test_another_event_at_the_checkpoint_is_a_fork() -> None:
 async def test_a_shard_that_stands_still_asks_the_log_at_the_second_look() -> None:
     around = Around()
     await around.begun()
-    around.shard.look(Look(b"0 -1 - 0", 0, waiting=False), 100, 0)
+    around.shard.look(Observation(b"0 -1 - 0", 0, waiting=False), 100, 0)
     await around.settled()
     assert around.checkpoint.position == 0
-    around.shard.look(Look(b"0 -1 - 0", 0, waiting=False), 100, 1000)
+    around.shard.look(Observation(b"0 -1 - 0", 0, waiting=False), 100, 1000)
     await around.settled()
     around.check(100)
 
@@ -218,7 +218,7 @@ async def test_while_kafka_has_records_waiting_the_log_is_left_alone_for_longer(
     around = Around()
     await around.begun()
     for second in range(5):
-        around.shard.look(Look(b"0 -1 - 0", 0, waiting=True), 100, second * 1000)
+        around.shard.look(Observation(b"0 -1 - 0", 0, waiting=True), 100, second * 1000)
         await around.settled()
     assert around.checkpoint.position == 0
 
@@ -228,12 +228,12 @@ async def test_the_head_says_when_views_were_last_level() -> None:
     await around.begun()
     await around.shard.take(around.given(1, 100))
     stored = around.store.stored[SHARD]
-    level = around.shard.look(Look(stored, 100, waiting=False), 100, 5000)
-    behind = around.shard.look(Look(stored, 100, waiting=False), 101, 6000)
+    level = around.shard.look(Observation(stored, 100, waiting=False), 100, 5000)
+    behind = around.shard.look(Observation(stored, 100, waiting=False), 101, 6000)
     assert level is not None
     assert behind is not None
-    assert (level.level_at_ms, behind.position, behind.level_at_ms) == (5000, 101, 5000)
-    assert around.shard.look(Look(stored, 100, waiting=False), None, 7000) is None
+    assert (level.caught_up_at_ms, behind.position, behind.caught_up_at_ms) == (5000, 101, 5000)
+    assert around.shard.look(Observation(stored, 100, waiting=False), None, 7000) is None
 
 
 async def test_released_it_heals_no_more() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from query_service.consistency import Wanted, covering, wait_seconds
+from query_service.consistency import ConsistencyRequirement, merged_token, wait_seconds
 from query_service.http.conditions import holds
 
 
@@ -34,8 +34,8 @@ def test_entity_tags_are_compared_weakly(if_none_match: str, held: bool) -> None
 
 
 def test_a_token_covers_the_requests_and_what_was_read() -> None:
-    wanted = Wanted({"users.1": 5, "orders.2": 7}, 0.0)
-    assert covering(wanted, {"users.1": 9, "orders.3": 1}) == "orders.2:7;orders.3:1;users.1:9"
-    assert covering(wanted, {"users.1": 4}) == "orders.2:7;users.1:5"
-    assert covering(wanted, {}) == "orders.2:7;users.1:5"
-    assert covering(None, {"users.1": 4}) == "users.1:4"
+    wanted = ConsistencyRequirement({"users.1": 5, "orders.2": 7}, 0.0)
+    assert merged_token(wanted, {"users.1": 9, "orders.3": 1}) == "orders.2:7;orders.3:1;users.1:9"
+    assert merged_token(wanted, {"users.1": 4}) == "orders.2:7;users.1:5"
+    assert merged_token(wanted, {}) == "orders.2:7;users.1:5"
+    assert merged_token(None, {"users.1": 4}) == "users.1:4"

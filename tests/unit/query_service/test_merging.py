@@ -59,7 +59,7 @@ async def test_all_of_a_page_may_be_in_one_shard(crowded: bool, reads: int) -> N
         indexes["s3"] = [b"9%03d" % i for i in numbers][::-1]
     redis, positions = Redis(indexes), Positions()
     watcher = Watcher(
-        lambda keys: redis.get(keys), [], positions, most_waiting=1, beat=lambda: None
+        lambda keys: redis.get(keys), [], positions, max_waiting_reads=1, beat=lambda: None
     )
     pages = Pages(redis, Consistency(positions, watcher), 12)
     _, ids = await pages.newest({name: name for name in indexes}, None, 51, None)

@@ -10,13 +10,13 @@ from query_service.consistency import Consistency
 from query_service.documents import Documents
 from query_service.pages import Pages
 from query_service.positions import Positions
-from query_service.queries.query import Reads
+from query_service.queries.query import QueryDependencies
 from query_service.queries.registry import QUERIES
 from query_service.reader import Command, Reading, Values
 from query_service.watcher import Watcher
 from shared.contracts.views import Checkpoint, checkpoint_key, document_key, pack_document
 from shared.http.caller import Caller
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.problems import Problem
 
 USER = "0199a000-0000-7000-8000-000000000001"
@@ -56,17 +56,17 @@ class Vanishing:
         return self._answer(keys, commands)
 
 
-async def ask(reader: Vanishing, template: str, query: bytes = b"") -> Reply:
+async def ask(reader: Vanishing, template: str, query: bytes = b"") -> Response:
     positions = Positions()
-    watcher = Watcher(reader.get, [], positions, most_waiting=1, beat=lambda: None)
+    watcher = Watcher(reader.get, [], positions, max_waiting_reads=1, beat=lambda: None)
     consistency = Consistency(positions, watcher)
     documents = Documents(reader, positions, consistency, 1)
     pages = Pages(reader, consistency, 1)
-    reads = Reads(reader, consistency, documents, pages, 1, lambda: datetime.now(UTC))
+    reads = QueryDependencies(reader, consistency, documents, pages, 1, lambda: datetime.now(UTC))
     [operation] = [o for o in (query(reads) for query in QUERIES) if o.path == template]
     request = Request("GET", template, {"id": USER}, query, caller=EVERYTHING)
     answer = await operation.handler(request)
-    assert isinstance(answer, Reply)
+    assert isinstance(answer, Response)
     return answer
 
 
@@ -105,7 +105,7 @@ async def test_too_many_who_wait_are_refused_at_once() -> None:
     async def fetch(keys: Sequence[str]) -> Values:
         return [None for _ in keys]
 
-    watcher = Watcher(fetch, [], Positions(), most_waiting=0, beat=lambda: None)
+    watcher = Watcher(fetch, [], Positions(), max_waiting_reads=0, beat=lambda: None)
     with pytest.raises(Problem) as refused:
         await watcher.reach({"users.1": 1}, asyncio.get_running_loop().time() + 5)
     assert refused.value.name == "unavailable"

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from projector.settings import ProjectorSettings
-from shared.redis import nodes_of
-from shared.redis_cluster import Address
-from shared.settings import complaints
+from shared.redis.clients import nodes_of
+from shared.redis.cluster import Address
+from shared.settings import format_errors
 
 RIGHT = {
     "port": 0,
@@ -53,7 +53,7 @@ USER = {"kafka_sasl_username": "tandem", "kafka_sasl_password": "secret"}
 def test_a_combination_that_cannot_be_is_one_line(settings: dict[str, str], line: str) -> None:
     with pytest.raises(ValidationError) as told:
         ProjectorSettings.model_validate(RIGHT | settings)
-    assert complaints(ProjectorSettings, told.value) == [line]
+    assert format_errors(ProjectorSettings, told.value) == [line]
 
 
 def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
     settings = {"redis_url": "rediss://one", "redis_ca_file": str(file)}
     with pytest.raises(ValidationError) as told:
         ProjectorSettings.model_validate(RIGHT | settings)
-    assert complaints(ProjectorSettings, told.value) == ["REDIS_CA_FILE: is no such PEM file"]
+    assert format_errors(ProjectorSettings, told.value) == ["REDIS_CA_FILE: is no such PEM file"]
 
 
 @pytest.mark.parametrize(("given", "meant"), [("true", True), ("3", True), ("0", False)])

@@ -11,7 +11,15 @@ from pydantic import BaseModel
 
 from shared.http.caller import Caller
 from shared.http.dispatch import Dispatcher
-from shared.http.messages import JSON, Receive, Reply, ReplyHeaders, Request, Send, json_reply
+from shared.http.messages import (
+    JSON,
+    Receive,
+    Request,
+    Response,
+    ResponseHeaders,
+    Send,
+    json_response,
+)
 from shared.http.operations import Operation
 from shared.http.problems import Problem, unauthorized
 from shared.http.rate_limit import RateLimit
@@ -40,7 +48,7 @@ class Stream:
     status = 200
 
     def __init__(self, *, fails: bool = False) -> None:
-        self.headers: ReplyHeaders = [(b"content-type", b"text/event-stream")]
+        self.headers: ResponseHeaders = [(b"content-type", b"text/event-stream")]
         self.fails = fails
 
     async def stream(self, receive: Receive, send: Send) -> None:
@@ -50,23 +58,23 @@ class Stream:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def echo(request: Request) -> Reply:
+async def echo(request: Request) -> Response:
     sub = request.caller.sub if request.caller else "-"
     params = ",".join(f"{name}={value}" for name, value in request.path_params.items())
     text = f"{request.method} {request.path} {params} {sub} {request.body.decode()}"
-    return Reply(200, text.encode(), [(b"x-operation", b"echo")])
+    return Response(200, text.encode(), [(b"x-operation", b"echo")])
 
 
-async def broken(_request: Request) -> Reply:
+async def broken(_request: Request) -> Response:
     raise ValueError("ada@example.com")
 
 
-async def taken(_request: Request) -> Reply:
+async def taken(_request: Request) -> Response:
     raise Problem("email-taken", "it is taken")
 
 
-async def unchanged(_request: Request) -> Reply:
-    return Reply(304, b"", [(b"etag", b'"1"')])
+async def unchanged(_request: Request) -> Response:
+    return Response(304, b"", [(b"etag", b'"1"')])
 
 
 async def streamed(_request: Request) -> Stream:
@@ -102,7 +110,7 @@ def dispatcher(*more: Operation, **options: Any) -> Dispatcher:
     return Dispatcher([*OPERATIONS, *more], authenticator=Tokens(), **options)
 
 
-def bearer(scopes: str) -> ReplyHeaders:
+def bearer(scopes: str) -> ResponseHeaders:
     return [(b"authorization", f"Bearer {scopes}".encode())]
 
 
@@ -272,10 +280,10 @@ async def test_a_stream_that_fails_is_left_unfinished(call: Call) -> None:
 async def test_beyond_the_bound_requests_are_turned_away_but_health_is_not(call: Call) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 
-    async def slow(_request: Request) -> Reply:
+    async def slow(_request: Request) -> Response:
         entered.set()
         await leave.wait()
-        return json_reply(200, b"{}")
+        return json_response(200, b"{}")
 
     app = dispatcher(
         operation("GET", "/v1/slow", slow),
@@ -322,7 +330,7 @@ async def test_requests_are_counted_by_operation_and_status(call: Call) -> None:
     for path in ("/v1/things/7", "/v1/things/8", "/v1/taken", "/unknown"):
         await call(app, "GET", path)
     text = generate_latest(registry).decode()
-    count = "http_request_seconds_count"
+    count = "http_request_duration_seconds_count"
     assert f'{count}{{operation="GET /v1/things/{{id}}",status="2xx"}} 2.0' in text
     assert f'{count}{{operation="GET /v1/taken",status="4xx"}} 1.0' in text
     assert f'{count}{{operation="none",status="4xx"}} 1.0' in text
@@ -335,4 +343,4 @@ def test_an_operation_is_declared_once() -> None:
 
 
 def test_json_replies_name_their_type() -> None:
-    assert json_reply(201, b"{}", (b"etag", b'"1"')).headers == [JSON, (b"etag", b'"1"')]
+    assert json_response(201, b"{}", (b"etag", b'"1"')).headers == [JSON, (b"etag", b'"1"')]

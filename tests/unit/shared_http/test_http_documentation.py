@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from shared.http.dispatch import Dispatcher
 from shared.http.documentation import documentation_operations, openapi_document
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
-from shared.http.parameters import CONSISTENCY_TOKEN, ETAG_ANSWER, IDEMPOTENCY_KEY
+from shared.http.parameters import CONSISTENCY_TOKEN, ETAG_HEADER, IDEMPOTENCY_KEY
 
 Call = Callable[..., Any]
 
@@ -26,8 +26,8 @@ class Done(BaseModel):
     version: int
 
 
-async def nothing(_request: Request) -> Reply:
-    return Reply(200)
+async def nothing(_request: Request) -> Response:
+    return Response(200)
 
 
 OPERATIONS = [
@@ -43,7 +43,7 @@ OPERATIONS = [
         success_status=201,
         problems=("not-found", "order-state", "product-retired"),
         parameters=(IDEMPOTENCY_KEY,),
-        response_headers={"ETag": ETAG_ANSWER},
+        response_headers={"ETag": ETAG_HEADER},
         tags=("orders",),
     ),
     Operation(
@@ -101,7 +101,7 @@ def test_a_command_names_its_models_headers_and_answers(document: dict[str, Any]
         ("header", "Idempotency-Key"),
     ]
     created = ship["responses"]["201"]
-    assert created["headers"] == {"ETag": ETAG_ANSWER}
+    assert created["headers"] == {"ETag": ETAG_HEADER}
     assert created["content"]["application/json"]["schema"]["$ref"].endswith("/Done")
     assert sorted(ship["responses"]) == [
         *("201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503")

@@ -24,7 +24,7 @@ async def test_a_process_without_loops_is_alive_if_it_answers(call: Call) -> Non
 
 async def test_a_loop_that_stands_still_makes_the_process_dead(call: Call, clock: Any) -> None:
     health, heartbeat = Health(), Heartbeat(30, clock)
-    health.watch("relay", heartbeat)
+    health.add_liveness_check("relay", heartbeat)
     clock.now += 31
     answer = await call(app_of(health), "GET", "/livez")
     assert (answer.status, answer.problem()) == (503, "unavailable")
@@ -36,9 +36,9 @@ async def test_a_loop_that_stands_still_makes_the_process_dead(call: Call, clock
 
 async def test_readiness_names_every_reason(call: Call) -> None:
     health = Health()
-    health.require("database", lambda: "connection refused")
-    health.require("keys", lambda: None)
-    health.require("redis", lambda: "loading")
+    health.add_readiness_check("database", lambda: "connection refused")
+    health.add_readiness_check("keys", lambda: None)
+    health.add_readiness_check("redis", lambda: "loading")
     answer = await call(app_of(health), "GET", "/readyz")
     assert answer.status == 503
     assert answer.json()["detail"] == "database: connection refused; redis: loading"

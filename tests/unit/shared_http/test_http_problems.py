@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.http.invalid_fields import pointer, read_json
-from shared.http.messages import problem_reply
+from shared.http.messages import problem_response
 from shared.http.problems import PROBLEM_TYPES, Problem, forbidden, invalid_field, unauthorized
 
 
@@ -70,7 +70,7 @@ def test_every_name_of_the_contract_has_its_status() -> None:
 
 
 def test_a_problem_is_rendered_as_rfc_9457() -> None:
-    reply = problem_reply(invalid_field("/limit", "is too large"))
+    reply = problem_response(invalid_field("/limit", "is too large"))
     assert reply.status == 422
     assert dict(reply.headers)[b"content-type"] == b"application/problem+json"
     document = json.loads(reply.body)
@@ -91,7 +91,7 @@ def test_errors_stand_in_invalid_fields_only() -> None:
     "name", ["too-many-requests", "unavailable", "projection-behind", "idempotency-key-in-use"]
 )
 def test_what_passes_by_itself_says_when_to_retry(name: str) -> None:
-    assert (b"retry-after", b"1") in problem_reply(Problem(name, "later")).headers
+    assert (b"retry-after", b"1") in problem_response(Problem(name, "later")).headers
 
 
 def test_headers_of_a_problem_replace_the_usual_ones() -> None:

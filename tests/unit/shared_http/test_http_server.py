@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from shared.http.dispatch import Dispatcher
-from shared.http.messages import Reply, Request
+from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 from shared.http.server import CannotListen, listen, run, serve, stop_on_signals
 
@@ -26,15 +26,15 @@ class Slow:
     def __init__(self) -> None:
         self.entered, self.leave, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def __call__(self, _request: Request) -> Reply:
+    async def __call__(self, _request: Request) -> Response:
         self.entered.set()
         await self.leave.wait()
         self.done.set()
-        return Reply(200, b"slow")
+        return Response(200, b"slow")
 
 
-async def echo(request: Request) -> Reply:
-    return Reply(200, request.body or request.path_params.get("id", "").encode())
+async def echo(request: Request) -> Response:
+    return Response(200, request.body or request.path_params.get("id", "").encode())
 
 
 def operation(method: str, path: str, handler: Any) -> Operation:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from shared.logs import configure_logs, origin
+from shared.logging_setup import configure_logging, describe_error
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def loggers_as_before() -> Iterator[None]:
 
 
 def test_our_records_and_the_libraries_are_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("relay", "INFO", "json")
+    configure_logging("relay", "INFO", "json")
     structlog.stdlib.get_logger("ours").info("started", shard="orders.7")
     logging.getLogger("aiokafka.client").warning("no %s", "broker")
     ours, theirs = map(json.loads, capsys.readouterr().err.splitlines())
@@ -35,14 +35,14 @@ def test_our_records_and_the_libraries_are_json_lines(capsys: pytest.CaptureFixt
 
 
 def test_the_level_and_the_libraries_own_level_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("relay", "INFO", "json")
+    configure_logging("relay", "INFO", "json")
     structlog.stdlib.get_logger("ours").debug("hidden")
     logging.getLogger("uvicorn.error").info("hidden")
     assert capsys.readouterr().err == ""
 
 
 def test_an_exception_is_logged_without_its_message(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("relay", "INFO", "json")
+    configure_logging("relay", "INFO", "json")
     try:
         raise ValueError("ada@example.com")
     except ValueError:
@@ -56,6 +56,6 @@ def test_an_exception_is_logged_without_its_message(capsys: pytest.CaptureFixtur
 
 
 def test_the_systems_reason_is_kept() -> None:
-    assert origin(ConnectionRefusedError(111, "Connection refused"))["reason"] == (
+    assert describe_error(ConnectionRefusedError(111, "Connection refused"))["reason"] == (
         "Connection refused"
     )

@@ -1,0 +1,1 @@
+"""The schema of the database: migrations, applying them, and waiting for them."""

@@ -1,0 +1,90 @@
+"""Reads the log from PostgreSQL. The relay publishes from it, the projector heals from it."""
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple, Protocol
+
+import asyncpg
+
+from shared.contracts.records import Record
+
+# Texts are made by the server: the driver's own conversions cost more than all the rest.
+_READ = """
+SELECT asked.number, l.position, l.event_id::text, l.type, l.subject::text, l.actor,
+       to_char(l.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), l.traceparent, l.data
+FROM unnest($1::text[], $2::bigint[], $3::int[])
+    WITH ORDINALITY AS asked (shard, first, most, number)
+CROSS JOIN LATERAL (
+    SELECT * FROM log WHERE log.shard = asked.shard AND log.position >= asked.first
+    ORDER BY log.position LIMIT asked.most
+) AS l
+"""
+_HEADS = """
+SELECT s.name, coalesce((
+    SELECT l.position FROM log AS l WHERE l.shard = s.name ORDER BY l.position DESC LIMIT 1
+), 0) AS head
+FROM unnest($1::text[]) AS s (name)
+"""
+_IDS = """
+SELECT l.position, l.event_id::text FROM log AS l
+WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
+"""
+
+
+_POSITION: Final = attrgetter("position")
+
+
+class Range(NamedTuple):
+    """Up to `limit` records of a shard from position `first` on."""
+
+    shard: str
+    first: int
+    limit: int
+
+
+class EventLog(Protocol):
+    """What its readers need of the log. Every method raises OSError or asyncpg.PostgresError."""
+
+    async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
+        """Up to `limit` records from position `first` on, in order; empty past the head."""
+        ...
+
+    async def heads(self, shards: Iterable[str]) -> dict[str, int]:
+        """The last committed position of each shard, 0 where it has no event."""
+        ...
+
+    async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
+        """The id of the event at each of the positions that exist."""
+        ...
+
+
+class PostgresEventLog:
+    """The log itself, through any role that may SELECT it."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
+        return (await self.read_ranges([Range(shard, first, limit)]))[0]
+
+    async def read_ranges(self, asked: Sequence[Range]) -> list[list[Record]]:
+        """The records of each range, in one statement and of one moment."""
+        rows = await self._pool.fetch(_READ, *map(list, zip(*asked, strict=True)))
+        found: list[list[Record]] = [[] for _ in asked]
+        for number, position, event_id, type, subject, actor, time, trace, data in rows:
+            shard = asked[number - 1].shard
+            record = Record(
+                shard, position, event_id, type, subject, actor, time, trace, data.encode()
+            )
+            found[number - 1].append(record)
+        for records in found:
+            records.sort(key=_POSITION)  # PostgreSQL gives them in order, but does not say so
+        return found
+
+    async def heads(self, shards: Iterable[str]) -> dict[str, int]:
+        rows = await self._pool.fetch(_HEADS, list(shards))
+        return {row["name"]: row["head"] for row in rows}
+
+    async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
+        rows = await self._pool.fetch(_IDS, shard, list(positions))
+        return {row["position"]: row["event_id"] for row in rows}

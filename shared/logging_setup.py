@@ -1,0 +1,103 @@
+"""Logs: one renderer for our own and the libraries' records, and no value of an exception in them.
+
+An exception's message may quote what a person typed (a unique violation quotes the key, a
+validation error the input), so a record carries its type and where it was raised.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any, Final, Literal
+
+import structlog
+
+LogFormat = Literal["auto", "json", "console"]
+Event = MutableMapping[str, Any]
+
+_DEEPEST: Final = 12
+_LIBRARIES_AT_WARNING: Final = ("aiokafka", "faststream", "asyncpg", "uvicorn", "asyncio")
+
+
+def configure_logging(process: str, level: str = "INFO", log_format: LogFormat = "auto") -> None:
+    """Sends every log record of this process to standard error.
+
+    JSON lines, or a readable console where `auto` finds a terminal. Libraries speak from WARNING.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_process(process),
+        _without_values,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(log_format),
+            ],
+        )
+    )
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for library in _LIBRARIES_AT_WARNING:
+        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """An exception as it may be logged: its type, where it was raised, what caused it."""
+    frames = traceback.extract_tb(error.__traceback__)[-_DEEPEST:]
+    found: dict[str, Any] = {
+        "type": f"{type(error).__module__}.{type(error).__qualname__}",
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if isinstance(error, OSError) and error.strerror:
+        found["reason"] = error.strerror
+    sqlstate = getattr(error, "sqlstate", None)
+    if isinstance(sqlstate, str):
+        found["sqlstate"] = sqlstate
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        found["cause"] = f"{type(cause).__module__}.{type(cause).__qualname__}"
+    return found
+
+
+def _renderer(log_format: LogFormat) -> structlog.typing.Processor:
+    if log_format == "console" or (log_format == "auto" and sys.stderr.isatty()):
+        return structlog.dev.ConsoleRenderer()
+    return structlog.processors.JSONRenderer()
+
+
+def _name_process(process: str) -> structlog.typing.Processor:
+    def add(_logger: Any, _method: str, event: Event) -> Event:
+        event["process"] = process
+        return event
+
+    return add
+
+
+def _without_values(_logger: Any, _method: str, event: Event) -> Event:
+    raised = event.pop("exc_info", None)
+    if raised is True:
+        raised = sys.exc_info()
+    if isinstance(raised, tuple):
+        raised = raised[1]
+    if isinstance(raised, BaseException):
+        event["error"] = describe_error(raised)
+    return event
