@@ -33,6 +33,9 @@ WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
 
 _POSITION: Final = attrgetter("position")
 
+COMMIT_CHANNEL: Final = "tandem_log"
+"""The NOTIFY channel of commits; a payload names the shards that events were appended to."""
+
 
 class Range(NamedTuple):
     """Up to `limit` records of a shard from position `first` on."""
