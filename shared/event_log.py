@@ -36,6 +36,9 @@ JOIN log AS l ON l.shard = published.shard AND l.position = published.position +
 """
 _POSITION: Final = attrgetter("position")
 
+COMMIT_CHANNEL: Final = "tandem_log"
+"""The NOTIFY channel of commits; a payload names the shards that events were appended to."""
+
 
 class LogDivergence(Exception):
     """A topic or a checkpoint refers to an event that the event log does not contain there.
