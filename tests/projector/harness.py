@@ -230,6 +230,7 @@ class Projector:
         """The sum of `tandem_projector_<name>` over its labels."""
         lines = (await self.get("/metrics")).text.splitlines()
         found = [line for line in lines if line.startswith(f"tandem_projector_{name}")]
+        assert found, f"no metric tandem_projector_{name}"
         return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
     def signal(self, number: signal.Signals) -> None:
