@@ -1,6 +1,6 @@
 """Reads the event log from PostgreSQL: for the relay to publish, the projector to catch up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
@@ -29,9 +29,22 @@ _IDS = """
 SELECT l.position, l.event_id::text FROM log AS l
 WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
 """
-
-
+_OLDEST_UNPUBLISHED_AGE = """
+SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.time)), 0)::float8
+FROM unnest($1::text[], $2::bigint[]) AS published (shard, position)
+JOIN log AS l ON l.shard = published.shard AND l.position = published.position + 1
+"""
 _POSITION: Final = attrgetter("position")
+
+COMMIT_CHANNEL: Final = "tandem_log"
+"""The NOTIFY channel of commits; a payload names the shards that events were appended to."""
+
+
+class LogDivergence(Exception):
+    """A topic or a checkpoint refers to an event that the event log does not contain there.
+
+    Only an operator can decide which of them is right; the shard stops until then.
+    """
 
 
 class Range(NamedTuple):
@@ -88,3 +101,12 @@ class PostgresEventLog:
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
         rows = await self._pool.fetch(_IDS, shard, list(positions))
         return {row["position"]: row["event_id"] for row in rows}
+
+    async def oldest_unpublished_age(self, published: Mapping[str, int]) -> float:
+        """Seconds since the oldest event after these positions; 0 if there is none."""
+        if not published:
+            return 0.0
+        age = await self._pool.fetchval(
+            _OLDEST_UNPUBLISHED_AGE, list(published), list(published.values())
+        )
+        return max(0.0, float(age))

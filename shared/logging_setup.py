@@ -7,7 +7,7 @@ error the input). A record therefore carries only its type and the place where i
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Literal
 
 import structlog
@@ -76,6 +76,24 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     if cause is not None:
         found["cause"] = f"{type(cause).__module__}.{type(cause).__qualname__}"
     return found
+
+
+class LogThrottle:
+    """Limits a recurring log event to one per key in `interval_s`."""
+
+    def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+        self._clock = clock
+        self._allowed_at: dict[str, float] = {}
+
+    def allow(self, key: str) -> bool:
+        """Whether the event may be logged now; if so, the interval starts again."""
+        now = self._clock()
+        last = self._allowed_at.get(key)
+        if last is not None and now - last < self._interval_s:
+            return False
+        self._allowed_at[key] = now
+        return True
 
 
 def _renderer(log_format: LogFormat) -> structlog.typing.Processor:

@@ -106,6 +106,24 @@ class Head:
         return cls(int(position), int(seen_at_ms), int(caught_up_at_ms))
 
 
+def decode_checkpoint(stored: bytes | None) -> Checkpoint | None:
+    """None if there is none (None or b""), or if it is unreadable: the position is unknown."""
+    if not stored:
+        return None
+    try:
+        return Checkpoint.decode(stored)
+    except ValueError:
+        return None
+
+
+def decode_head(stored: bytes | None) -> Head | None:
+    """None if there is none, or if it is unreadable."""
+    try:
+        return None if stored is None else Head.decode(stored)
+    except ValueError:
+        return None
+
+
 def pack_document(version: int, position: int, owner: str | None, body: bytes) -> bytes:
     """The stored form of a document: `version position owner`, a line break, the response body."""
     return f"{version} {position} {owner or NO_VALUE}\n".encode() + body

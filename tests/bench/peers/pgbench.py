@@ -17,9 +17,10 @@ import orjson
 
 from deploy.local.ports import HOST
 from deploy.local.secrets import ADMIN
-from deploy.local.servers.postgres import Postgres, binary
+from deploy.local.servers.postgres import binary
 from tests.bench.load.job import Found, LoadFailed
 from tests.bench.processes import measured
+from tests.support.servers import Postgres
 
 DATABASE: Final = "peers"
 ROLE: Final = "peer"
