@@ -63,7 +63,7 @@ bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [OR
 check: .venv ## lint, format, types, import rules, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy benchmarks faults tests
+	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy benchmarks faults tests tools
 	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m deploy.contracts check
 	$(VENV_PYTHON) -m deploy.manifests check

@@ -12,11 +12,11 @@ from redis.asyncio import Redis
 from benchmarks.filling import Filler
 from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Kafka, Postgres, Valkey
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards
 from shared.contracts.views import Checkpoint, checkpoint_key
 from tests.support.database import Database, make_database, make_template
 from tests.support.identity import Identity
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.stack import Stack
 from tests.support.topics import delete_topics
 from tests.support.waiting import until

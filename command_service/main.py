@@ -52,7 +52,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
         )
         parts.callback(pool.terminate)
         notifier = Notifier(pool)
-        transactions = Transactions(pool, settings.partitions, random_id, notifier.committed)
+        transactions = Transactions(pool, settings.partitions, random_id, notifier.add)
         executor = Executor(
             transactions.run,
             metrics,

@@ -10,8 +10,8 @@ from faults.world import World
 from shared.contracts.records import Record
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, all_shards, shard_name
 from shared.event_log import PostgresEventLog
-from tests.support.expected_views import Content, content_in_redis, whole_log
-from tests.support.topics import read_topic, take_next
+from tests.support.expected_views import Content, content_in_redis, read_event_log
+from tests.support.topics import read_topic, without_duplicates
 
 SHARDS: Sequence[str] = all_shards(DEFAULT_PARTITIONS)
 _STATE = """
@@ -34,7 +34,7 @@ async def erasures_followed_up(world: World) -> bool:
 
 async def log_and_state(world: World) -> tuple[dict[str, list[Record]], dict[str, Row]]:
     async with asyncpg.create_pool(world.database.admin_url, min_size=0, max_size=1) as pool:
-        log = {shard: await whole_log(PostgresEventLog(pool), shard) for shard in SHARDS}
+        log = {shard: await read_event_log(PostgresEventLog(pool), shard) for shard in SHARDS}
         rows = await pool.fetch(_STATE)
     return log, {row["id"]: Row(row["version"], row["stock"]) for row in rows}
 
@@ -53,7 +53,7 @@ async def topics_complete(world: World, wanted: Mapping[str, int]) -> bool:
         found = await topics(world)
     except Exception:
         return False
-    return all(len(take_next(found[shard])) >= head for shard, head in wanted.items())
+    return all(len(without_duplicates(found[shard])) >= head for shard, head in wanted.items())
 
 
 async def views(world: World) -> dict[str, Content]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.ports import HOST
-from deploy.local.servers import Kafka
+from tests.support.servers import Kafka
 
 
 class KafkaWithEdges(Kafka):

@@ -17,9 +17,8 @@ from deploy.local.ports import free_ports
 from deploy.local.redis_cluster import form_cluster
 from deploy.local.roles import create_roles
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Kafka, Postgres, Server, Valkey
 from deploy.local.servers.kafka import in_sync_of, replicas_of
-from deploy.local.servers.topologies import companions, kafka_names, kafkas
+from deploy.local.servers.topologies import additional_ports, broker_names, create_brokers
 from faults.edges import Edge
 from faults.servers import KafkaWithEdges
 from faults.shape import SMALL, Shape
@@ -28,6 +27,7 @@ from tests.support.database import Database
 from tests.support.identity import AUDIENCE, ISSUER, Identity
 from tests.support.proxy import CommitProxy
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Kafka, Postgres, ServerProcess, Valkey
 from tests.support.stack import MODULES, Process
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class World:
         self._notes = (directory / "nemesis.jsonl").open("w", buffering=1)
 
     @property
-    def servers(self) -> dict[str, Server]:
+    def servers(self) -> dict[str, ServerProcess]:
         nodes = self.redis_nodes.nodes if self.redis_nodes else [self.valkey]
         return {server.name: server for server in (self.postgres, *self.brokers, *nodes)}
 
@@ -345,6 +345,8 @@ class World:
 
 
 def _brokers(directory: Path, count: int) -> list[Kafka]:
-    names = kafka_names(count)
-    names += [beside for name in names for beside in companions(name)]
-    return kafkas(directory, count, dict(zip(names, free_ports(len(names)), strict=True)))
+    names = broker_names(count)
+    names += [beside for name in names for beside in additional_ports(name)]
+    return create_brokers(
+        Kafka, directory, count, dict(zip(names, free_ports(len(names)), strict=True))
+    )

@@ -19,7 +19,8 @@ from benchmarks.load.job import Found, LoadFailed
 from benchmarks.processes import measured
 from deploy.local.ports import HOST
 from deploy.local.secrets import ADMIN
-from deploy.local.servers.postgres import Postgres, binary
+from deploy.local.servers.postgres import binary
+from tests.support.servers import Postgres
 
 DATABASE: Final = "peers"
 ROLE: Final = "peer"

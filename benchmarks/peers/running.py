@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.ports import HOST, free_port
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from tests.support.waiting import until
 
 
@@ -50,7 +50,7 @@ def _start(
 ) -> "subprocess.Popen[bytes]":
     with log.open("ab") as output:
         return subprocess.Popen(
-            dying_with_parent(command, signal.SIGKILL),
+            with_parent_death_signal(command, signal.SIGKILL),
             env=environment,
             stdout=output,
             stderr=output,

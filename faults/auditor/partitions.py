@@ -6,14 +6,14 @@ from typing import Any
 from faults.evidence import Evidence
 from shared.contracts.events import EVENTS, personal_fields
 from shared.contracts.records import Record
-from tests.support.topics import take_next
+from tests.support.topics import without_duplicates
 
 
 def complete_in_order(evidence: Evidence) -> list[str]:
     found: list[str] = []
     for shard in sorted(evidence.log.keys() | evidence.topics.keys()):
         log, topic = evidence.log.get(shard, []), evidence.topics.get(shard, [])
-        taken, wanted = take_next(topic), [record.event_id for record in log]
+        taken, wanted = without_duplicates(topic), [record.event_id for record in log]
         ids = [record.event_id for record in taken]
         if ids != wanted:
             same = sum(1 for a, b in zip(ids, wanted, strict=False) if a == b)

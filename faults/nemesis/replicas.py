@@ -5,13 +5,13 @@ import signal
 from random import Random
 from typing import Any
 
-from deploy.local.servers import Valkey
 from faults.nemesis.processes import OURS
 from faults.nemesis.times import moments
 from faults.world import World
 from shared.contracts.shards import TOPICS
 from shared.kafka.clients import Kafka, bootstrap_servers
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 

@@ -23,7 +23,6 @@ from command_service.ids import colocated_id, random_id
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Accepted
 from command_service.write_store.transactions import Transactions
-from deploy.local.servers import Kafka, Valkey
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.redis_store import RedisStore
 from projector.shard import Arrival, Shard
@@ -39,6 +38,7 @@ from shared.event_log import PostgresEventLog
 from shared.redis.clients import redis_client
 from tests.relay.harness import InProcess, settings
 from tests.support.database import Database
+from tests.support.servers import Kafka, Valkey
 from tests.support.topics import delete_topics
 from tests.support.waiting import until
 

@@ -7,7 +7,7 @@ from itertools import count
 
 
 @asynccontextmanager
-async def losing_answers(port: int) -> AsyncIterator[int]:
+async def response_dropping_proxy(port: int) -> AsyncIterator[int]:
     """The port of a proxy for the one given. Of its connections, every second passes one answer on
     and loses the next; the others lose their first.
     """
