@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from projector.fold import fold, park
-from projector.loaded import ShardState, decode_checkpoint, keys_to_load, unpack
+from projector.loaded import ShardState, keys_to_load, unpack
 from projector.metrics import Metrics
 from projector.store import Store
 from projector.views.view import View
 from projector.writes import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
-from shared.contracts.views import Checkpoint
+from shared.contracts.views import Checkpoint, decode_checkpoint
 from shared.event_log import EventLog
 
 logger = logging.getLogger(__name__)

@@ -17,13 +17,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from projector.metrics import Metrics
-from projector.occasionally import LogThrottle
 from projector.ownership import Ownership
 from projector.shard import Arrival, Shard
 from projector.store import Store
 from shared.contracts.records import from_kafka
 from shared.contracts.shards import shard_name, split_shard
 from shared.contracts.views import head_key
+from shared.logging_setup import LogThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         self._idle = asyncio.Event()
         self._idle.set()
         self._seeking: asyncio.Task[None] | None = None
-        self._complain = LogThrottle(60.0, time.monotonic)
+        self._log_throttle = LogThrottle(60.0, time.monotonic)
 
     def serve(self, shards: Mapping[str, Shard]) -> None:
         """The shards that records go to; to be called once, before anything else."""
@@ -184,7 +184,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
 
     def _failed(self, at: str, error: Exception) -> None:
         self._metrics.failures.labels(at).inc()
-        if self._complain.now(at):
+        if self._log_throttle.allow(at):
             logger.warning("%s failed, trying again: %s", at, type(error).__name__, exc_info=True)
 
     def _rewind(self, shard: str, offset: int, pause: float) -> None:

@@ -5,12 +5,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from projector.occasionally import LogThrottle
 from projector.ownership import Ownership
 from projector.shard import Observation, Shard
 from projector.store import Store
 from shared.event_log import EventLog
 from shared.http.health import Heartbeat
+from shared.logging_setup import LogThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class LagMonitor:
         self._now_ms = now_ms
         self._problems: dict[str, str] = {"redis": "not seen yet"}
         self._with_views: set[str] = set()
-        self._complain = LogThrottle(60.0, time.monotonic)
+        self._log_throttle = LogThrottle(60.0, time.monotonic)
 
     async def run(self, seconds: float, heartbeat: Heartbeat) -> None:
         """Looks every `seconds`, for ever."""
@@ -88,5 +88,5 @@ class LagMonitor:
 
     def _failed(self, what: str, error: Exception) -> None:
         self._problems[what] = f"not reachable: {type(error).__name__}"
-        if self._complain.now(what):
+        if self._log_throttle.allow(what):
             logger.warning("%s is not reachable: %s", what, type(error).__name__, exc_info=True)

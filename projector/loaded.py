@@ -12,6 +12,7 @@ from shared.contracts.views import (
     Checkpoint,
     body_of,
     dashboard_key,
+    decode_checkpoint,
     document_key,
     history_key,
     parked_key,
@@ -60,16 +61,6 @@ def unpack(
         documents=dict(zip(subjects, map(_body, documents), strict=True)),
         first_items=dict(zip(_anonymized(view, records), rest[len(subjects) :], strict=True)),
     )
-
-
-def decode_checkpoint(stored: bytes | None) -> Checkpoint | None:
-    """None where there is none, or none that can be read: both mean that nothing is known."""
-    if not stored:
-        return None
-    try:
-        return Checkpoint.decode(stored)
-    except ValueError:
-        return None
 
 
 def _subjects(records: Sequence[Record]) -> list[str]:

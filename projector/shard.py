@@ -8,15 +8,15 @@ from typing import Final, NamedTuple
 
 from projector.catch_up import CatchUp, LogDivergence, Seen
 from projector.fold import fold
-from projector.loaded import ShardState, decode_checkpoint, keys_to_load, unpack
+from projector.loaded import ShardState, keys_to_load, unpack
 from projector.metrics import Metrics
-from projector.occasionally import LogThrottle
 from projector.store import Store
 from projector.views.view import View
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
-from shared.contracts.views import Head
+from shared.contracts.views import Head, decode_checkpoint
 from shared.event_log import EventLog
+from shared.logging_setup import LogThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Shard:
         self._reading_log = False
         self._released = False
         self._dropped = False
-        self._complain = LogThrottle(60.0, time.monotonic)
+        self._log_throttle = LogThrottle(60.0, time.monotonic)
         self._caught_up_at_ms: int | None = None
         self._looked = (0, 0)
         self._looks_without_progress = 0
@@ -211,11 +211,11 @@ class Shard:
             self._set_forked(False)
         except LogDivergence:
             self._set_forked(True)
-            if self._complain.now("fork"):
+            if self._log_throttle.allow("fork"):
                 logger.error("%s: the log contradicts the views; this shard is halted", self.name)
         except Exception:
             self._metrics.failures.labels("log").inc()
-            if self._complain.now("heal"):
+            if self._log_throttle.allow("heal"):
                 logger.warning("%s: cannot heal", self.name, exc_info=True)
             self._rewind(self.name, self._seen.offset + 1)
         finally:

@@ -26,6 +26,7 @@ from command_service.relay.settings import RelaySettings
 from command_service.relay.shard_loop import RelayContext
 from command_service.relay.topics import Topics, keep_looking
 from shared.contracts.shards import split_shard
+from shared.event_log import EventLog
 from shared.http.health import Health, Heartbeat
 from shared.kafka.clients import Kafka, require_fast_records
 
@@ -46,9 +47,14 @@ async def run(
     kafka = settings.kafka()
     topics, nudge = Topics(kafka, settings), asyncio.Event()
     async with _clients(settings, kafka) as (pool, sending, reading):
-        around = _relay_context(settings, pool, sending, reading, topics, nudge, registry)
+        event_log = CoalescedLog(pool)
+        around = _relay_context(
+            settings, event_log, pool, sending, reading, topics, nudge, registry
+        )
         leases = Leases(pool, uuid.uuid4(), settings.lease_seconds, time.monotonic)
-        relay = Relay(pool, leases, around, topics, settings.partitions, settings.lease_seconds)
+        relay = Relay(
+            event_log, leases, around, topics, settings.partitions, settings.lease_seconds
+        )
         heart = Heartbeat(_BEAT_SECONDS)
         health.add_liveness_check("relay", heart)
         health.add_readiness_check("relay", relay.not_ready)
@@ -62,6 +68,7 @@ async def run(
 
 def _relay_context(
     settings: RelaySettings,
+    event_log: EventLog,
     pool: "asyncpg.Pool[asyncpg.Record]",
     sending: Producers,
     reading: Readers,
@@ -75,7 +82,7 @@ def _relay_context(
         return PartitionReader(reading, *split_shard(shard), settings.partitions)
 
     return RelayContext(
-        log=CoalescedLog(pool),
+        log=event_log,
         cursors=PostgresCursors(pool),
         publisher=KafkaPublisher(sending, metrics),
         partition=partition,

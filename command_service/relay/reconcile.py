@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from command_service.relay.cursor import NONE, Claim, Cursor, Cursors
-from shared.event_log import EventLog
+from shared.event_log import EventLog, LogDivergence
 
 
 class Seen(NamedTuple):
@@ -39,10 +39,6 @@ class Checked:
 
     cursor: Cursor
     end: int
-
-
-class LogDivergence(Exception):
-    """Topic and log disagree: a person must decide which of them is right."""
 
 
 async def check(

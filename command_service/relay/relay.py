@@ -10,10 +10,10 @@ import structlog
 
 from command_service.relay.cursor import Claim
 from command_service.relay.lease import Lease, Leases, Survey
-from command_service.relay.oldest import oldest_age
 from command_service.relay.shard_loop import RelayContext, ShardLoop
 from command_service.relay.topics import Topics
 from shared.contracts.shards import all_shards
+from shared.event_log import PostgresEventLog
 
 TEND_SECONDS: Final = 1.0
 _TEND_AT_MOST: Final = 15.0
@@ -29,14 +29,19 @@ class Relay:
 
     def __init__(
         self,
-        pool: "asyncpg.Pool[asyncpg.Record]",
+        event_log: PostgresEventLog,
         leases: Leases,
         around: RelayContext,
         topics: Topics,
         partitions: int,
         lease_seconds: float,
     ) -> None:
-        self._pool, self._leases, self._around, self._topics = pool, leases, around, topics
+        self._event_log, self._leases, self._around, self._topics = (
+            event_log,
+            leases,
+            around,
+            topics,
+        )
         self._wanted = frozenset(all_shards(partitions))
         self._renew_every = lease_seconds / 3
         self._renew_due = 0.0
@@ -168,14 +173,14 @@ class Relay:
             logger.warning("lease_left_to_lapse", **told)
 
     async def _look_for_work(self, survey: Survey) -> None:
-        heads = await self._around.log.heads(self._loops)
+        heads = await self._event_log.heads(self._loops)
         behind = {}
         for shard, head in heads.items():
             loop = self._loops.get(shard)
             if loop is not None and head != loop.position:
                 behind[shard] = loop.position
                 loop.wake()
-        age = await oldest_age(self._pool, behind)
+        age = await self._event_log.oldest_unpublished_age(behind)
         self._around.metrics.oldest_unpublished.set(age)
 
 

@@ -16,10 +16,10 @@ from command_service.relay.cursor import Cursors, NotOwner
 from command_service.relay.lease import Lease
 from command_service.relay.metrics import RelayMetrics
 from command_service.relay.publisher import BATCH_BYTES, Publisher, Sent
-from command_service.relay.reconcile import KafkaPartition, LogDivergence, check
+from command_service.relay.reconcile import KafkaPartition, check
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
-from shared.event_log import EventLog
+from shared.event_log import EventLog, LogDivergence
 
 MOST_ROWS: Final = 1000
 FIRST_ROWS: Final = 100

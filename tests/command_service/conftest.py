@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from deploy.local.roles import create_roles
-from deploy.local.servers import Postgres
 from tests.support.database import Database
 from tests.support.identity import Identity
+from tests.support.servers import Postgres
 from tests.support.services import command_service
 
 

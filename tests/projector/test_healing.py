@@ -65,7 +65,7 @@ async def test_a_gap_in_kafka_heals_from_the_log(world: World) -> None:
     await world.commit(records)
     await world.publish(records[:30] + records[60:])
     await world.exact("orders.0")
-    assert await projector.metric("heals_total") >= 1
+    assert await projector.metric("catch_ups_total") >= 1
 
 
 async def test_what_kafka_never_gives_comes_from_the_log(world: World) -> None:
@@ -201,7 +201,7 @@ async def test_a_fork_halts_its_shard_alone(world: World) -> None:
     await world.pool.execute("DELETE FROM log WHERE shard = 'users.1' AND position > 10")
 
     async def forked() -> bool:
-        return await projector.metric("forked") == 1
+        return await projector.metric("log_divergence") == 1
 
     await until(forked, "fork seen")
     assert "users.1" in (await projector.get("/readyz")).text

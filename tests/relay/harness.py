@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from command_service.relay.main import run
 from command_service.relay.settings import RelaySettings
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from shared.contracts.ids import new_id
 from shared.contracts.records import Record, from_kafka, position_of
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, shard_name, split_shard
@@ -293,7 +293,7 @@ class Subprocess:
             "RECONCILE_INTERVAL_SECONDS": str(settings.reconcile_interval_seconds),
         }
         self._process = subprocess.Popen(
-            dying_with_parent([sys.executable, "-m", "tests.relay.process"], signal.SIGKILL),
+            with_parent_death_signal([sys.executable, "-m", "tests.relay.process"], signal.SIGKILL),
             env={**os.environ, **environment},
         )
 

@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from command_service.relay.cursor import NONE, Claim, Cursor, NotOwner
-from command_service.relay.reconcile import Checked, LogDivergence, Seen, check
+from command_service.relay.reconcile import Checked, Seen, check
+from shared.event_log import LogDivergence
 from tests.relay.fakes import FakeCursors, FakeLog, FakePartition, event_id
 
 CLAIM = Claim("orders.7", UUID(int=1), 1)

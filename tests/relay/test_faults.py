@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from deploy.local.servers import Kafka, Postgres
 from shared.contracts.shards import all_shards
 from tests.relay.conftest import SpawnRelay, StartRelay
 from tests.relay.harness import PARTITIONS, Events, InProcess, Topics, complete, take_in_order
+from tests.support.servers import Kafka, Postgres
 from tests.support.waiting import until
 
 SHARDS = all_shards(PARTITIONS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from shared.logging_setup import configure_logging, describe_error
+from shared.logging_setup import LogThrottle, configure_logging, describe_error
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +59,11 @@ def test_the_systems_reason_is_kept() -> None:
     assert describe_error(ConnectionRefusedError(111, "Connection refused"))["reason"] == (
         "Connection refused"
     )
+
+
+def test_a_recurring_event_is_logged_once_per_key_and_interval() -> None:
+    now = 0.0
+    throttle = LogThrottle(60.0, lambda: now)
+    assert [throttle.allow(key) for key in ("redis", "redis", "kafka")] == [True, False, True]
+    now = 60.0
+    assert throttle.allow("redis")
