@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy.local.errors import StackError
-from deploy.local.home import Home, home_of
+from deploy.local.home import Home, home_from
 
 Command = Callable[[Home, argparse.Namespace], int]
 
@@ -18,7 +18,7 @@ Command = Callable[[Home, argparse.Namespace], int]
 def up(home: Home, arguments: argparse.Namespace) -> int:
     from deploy.local.up import up
 
-    with home.only_one():
+    with home.exclusive():
         plan = up(home, os.environ, say, arguments.servers_only)
     say(f"ready: commands at {plan.url_of('command-service')}, queries at", end=" ")
     print(plan.url_of("query-service"))
@@ -29,7 +29,7 @@ def up(home: Home, arguments: argparse.Namespace) -> int:
 def down(home: Home, _: argparse.Namespace) -> int:
     from deploy.local.down import down
 
-    with home.only_one():
+    with home.exclusive():
         stopped = down(home)
     say("stopped; the data stays" if stopped else "nothing was running")
     return 0
@@ -38,7 +38,7 @@ def down(home: Home, _: argparse.Namespace) -> int:
 def reset(home: Home, _: argparse.Namespace) -> int:
     from deploy.local.down import down
 
-    with home.only_one():
+    with home.exclusive():
         down(home)
         shutil.rmtree(home.directory)
     say(f"{home.directory} is deleted")
@@ -56,9 +56,9 @@ def ps(home: Home, _: argparse.Namespace) -> int:
 
 
 def token(home: Home, _: argparse.Namespace) -> int:
-    from deploy.local.token_command import token_from
+    from deploy.local.token_command import token_from_environment
 
-    print(token_from(home, os.environ))
+    print(token_from_environment(home, os.environ))
     return 0
 
 
@@ -94,7 +94,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop_in_order)
     signal.signal(signal.SIGHUP, stop_in_order)
     try:
-        return COMMANDS[arguments.command](home_of(os.environ), arguments)
+        return COMMANDS[arguments.command](home_from(os.environ), arguments)
     except StackError as error:
         print(f"tandem: {error}", file=sys.stderr)
     except KeyboardInterrupt:

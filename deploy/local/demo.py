@@ -11,11 +11,11 @@ from pathlib import Path
 from deploy.local.down import down
 from deploy.local.errors import StackError
 from deploy.local.home import Home
-from deploy.local.one_order import one_order
+from deploy.local.order_walkthrough import run_walkthrough
 from deploy.local.ports import free_ports, is_free
-from deploy.local.screen import Screen
 from deploy.local.settings import PORT_SETTINGS
 from deploy.local.supervision import clean_environment
+from deploy.local.terminal import Terminal
 from deploy.local.up import up
 
 NEXT = {
@@ -30,25 +30,25 @@ NEXT = {
 
 def demo(home: Home, environ: Mapping[str, str]) -> int:
     """0 if every step was right. Raises StackError, naming the step, otherwise."""
-    screen = Screen()
-    screen.title("Tandem: one order, from POST to view")
-    screen.space()
-    with throw_away(home) as own:
-        plan = up(own, own_settings(environ), screen.text, attached=True)
-        one_order(plan, screen)
-    screen.space()
-    screen.title("Everything is stopped and deleted again. What to try next:")
-    screen.pairs(NEXT)
+    terminal = Terminal()
+    terminal.title("Tandem: one order, from POST to view")
+    terminal.space()
+    with temporary_home(home) as own:
+        plan = up(own, isolated_settings(environ), terminal.text, attached=True)
+        run_walkthrough(plan, terminal)
+    terminal.space()
+    terminal.title("Everything is stopped and deleted again. What to try next:")
+    terminal.pairs(NEXT)
     return 0
 
 
 @contextmanager
-def throw_away(home: Home) -> Iterator[Home]:
+def temporary_home(home: Home) -> Iterator[Home]:
     """A home below the other one; stops what runs in it and deletes it, also on Ctrl-C."""
     home.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    delete_left_over(home)
+    delete_leftovers(home)
     own = Home(Path(tempfile.mkdtemp(prefix="demo-", dir=home.directory)))
-    with own.only_one():
+    with own.exclusive():
         try:
             yield own
         finally:
@@ -59,7 +59,7 @@ def throw_away(home: Home) -> Iterator[Home]:
             shutil.rmtree(own.directory, ignore_errors=True)
 
 
-def delete_left_over(home: Home) -> None:
+def delete_leftovers(home: Home) -> None:
     """Of demos that were killed: nobody holds their lock any more."""
     for lock in home.directory.glob("demo-*/lock"):
         with lock.open() as file:
@@ -70,7 +70,7 @@ def delete_left_over(home: Home) -> None:
             shutil.rmtree(lock.parent, ignore_errors=True)
 
 
-def own_settings(environ: Mapping[str, str]) -> dict[str, str]:
+def isolated_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Ports that nobody has, and none of the servers or numbers that are set."""
     while True:
         ports = free_ports(len(PORT_SETTINGS))

@@ -1,7 +1,7 @@
 """Stops a stack; its data stays."""
 
 from deploy.local.home import Home
-from deploy.local.starting import stop_all
+from deploy.local.startup import stop_all
 from deploy.local.supervision import Supervision
 
 

@@ -19,14 +19,14 @@ SERVER_OF = {
 }
 
 
-def used_servers(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
+def find_external_servers(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
     """The URLs, by setting, of servers that are not ours.
 
     A setting that holds what `.tandem/env` holds comes from that file: it means what it meant when
     the file was written.
     """
     written = read_env(home)
-    before: dict[str, str] = home.remembered()["used"]
+    before: dict[str, str] = home.load_state()["used"]
     used = {}
     for setting in SERVER_OF:
         value = environ.get(setting, "").strip()
@@ -43,7 +43,7 @@ def read_env(home: Home) -> dict[str, str]:
     return {name: value.strip("'") for name, _, value in pairs}
 
 
-def check_used(used: Mapping[str, str]) -> None:
+def check_external_servers(used: Mapping[str, str]) -> None:
     """Raises StackError, naming the setting, for the first one that does not answer."""
     checks = {"DATABASE_URL": _ask_postgres, "KAFKA_BOOTSTRAP_SERVERS": _ask_kafka}
     for setting, url in used.items():

@@ -17,7 +17,7 @@ from deploy.local.secrets import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
 # The system's limit is 103 to 107 bytes; supervisord adds a dot and a pid while it makes it.
-LONGEST_SOCKET_PATH = 90
+MAX_SOCKET_PATH_BYTES = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class Home:
     def supervisor_socket(self) -> Path:
         """In the directory, or, where that is too deep for one, in one of the user's in /tmp."""
         here = self.directory / "supervisor.sock"
-        if len(os.fsencode(here)) <= LONGEST_SOCKET_PATH:
+        if len(os.fsencode(here)) <= MAX_SOCKET_PATH_BYTES:
             return here
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"tandem-{os.geteuid()}" / f"{digest}.sock"
 
-    def remembered(self) -> dict[str, Any]:
+    def load_state(self) -> dict[str, Any]:
         """What the last `up` chose: `ports` by process name, `used` by setting."""
         path = self.directory / "stack.json"
         try:
@@ -78,7 +78,7 @@ class Home:
             raise StackError(f"{path} is broken ({error}); delete it") from error
         return {"ports": {}, "used": {}} | known
 
-    def remember(self, known: dict[str, Any]) -> None:
+    def save_state(self, known: dict[str, Any]) -> None:
         write_private(self.directory / "stack.json", json.dumps(known, indent=2) + "\n")
 
     def make(self) -> None:
@@ -95,7 +95,7 @@ class Home:
                 )
 
     @contextmanager
-    def only_one(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Commands that change the stack take turns, also when one deletes the directory."""
         while True:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -116,6 +116,6 @@ def wait_for_turn(lock: IO[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def home_of(environ: Mapping[str, str]) -> Home:
+def home_from(environ: Mapping[str, str]) -> Home:
     """`.tandem` in the clone, or what TANDEM_HOME says."""
     return Home(Path(environ.get("TANDEM_HOME") or ROOT / ".tandem").absolute())

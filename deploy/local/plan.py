@@ -51,7 +51,7 @@ class Plan:
         return f"http://{HOST}:{self.ports[name]}"
 
 
-def names_of(settings: Settings, used: Mapping[str, str]) -> list[str]:
+def process_names(settings: Settings, used: Mapping[str, str]) -> list[str]:
     """Of all processes to run, in the order in which they are shown."""
     shape = {
         "postgres": ["postgres"],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deploy.local.home import Home
 from deploy.local.ports import HOST
-from deploy.local.supervision import GONE, Status, Supervision
+from deploy.local.supervision import UNREACHABLE, Status, Supervision
 
 ORDER = ("postgres", "kafka", "redis", "command-service", "relay", "projector", "query-service")
 
@@ -21,9 +21,9 @@ def lines(home: Home) -> list[Line]:
     """One for each process, the servers first; none if nothing is supervised."""
     try:
         statuses = Supervision(home).statuses().values()
-    except GONE:
+    except UNREACHABLE:
         return []
-    ports: dict[str, int] = home.remembered()["ports"]
+    ports: dict[str, int] = home.load_state()["ports"]
     return [_line(status, ports.get(status.name)) for status in sorted(statuses, key=_place)]
 
 

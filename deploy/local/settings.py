@@ -21,9 +21,9 @@ COUNT_SETTINGS = {
     "projector": "PROJECTORS",
     "query-service": "QUERY_SERVICES",
 }
-MOST = 16
-MOST_BROKERS = 5
-LEAST_PRIMARIES = 3
+MAX_PROCESSES = 16
+MAX_BROKERS = 5
+MIN_PRIMARIES = 3
 """Of a Redis Cluster: fewer could not agree on who takes a dead one's place."""
 
 
@@ -47,7 +47,7 @@ class Settings:
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
     counts = {
-        service: _number(environ, setting, 1, 1, MOST)
+        service: _number(environ, setting, 1, 1, MAX_PROCESSES)
         for service, setting in COUNT_SETTINGS.items()
     }
     ports = {
@@ -56,7 +56,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         if environ.get(setting)
     }
     primaries, is_cluster = _redis_cluster(environ)
-    brokers = _number(environ, "BROKERS", 1, 1, MOST_BROKERS)
+    brokers = _number(environ, "BROKERS", 1, 1, MAX_BROKERS)
     return Settings(counts, ports, brokers, primaries, is_cluster)
 
 
@@ -69,7 +69,7 @@ def _redis_cluster(environ: Mapping[str, str]) -> tuple[int, bool]:
         if not environ.get("REDIS_URL", "").strip():
             raise StackError("REDIS_CLUSTER=true is for a REDIS_URL; say how many primaries")
         return 0, True
-    return _number(environ, "REDIS_CLUSTER", 0, LEAST_PRIMARIES, MOST), True
+    return _number(environ, "REDIS_CLUSTER", 0, MIN_PRIMARIES, MAX_PROCESSES), True
 
 
 def _number(environ: Mapping[str, str], setting: str, default: int, least: int, most: int) -> int:

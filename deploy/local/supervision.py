@@ -21,8 +21,8 @@ from deploy.local.secrets import write_private
 from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from deploy.local.supervisor_config import configuration
 
-KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
-GONE = (OSError, http.client.HTTPException)
+KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
+UNREACHABLE = (OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Supervision:
         """Asked, not concluded from a pid file, which survives a power cut."""
         try:
             self._call("getPID")
-        except GONE:
+        except UNREACHABLE:
             return False
         return True
 
@@ -91,7 +91,7 @@ class Supervision:
             self._call("addProcessGroup", name)
 
     def statuses(self) -> dict[str, Status]:
-        """By name. Raises one of GONE if there is no supervisord."""
+        """By name. Raises one of UNREACHABLE if there is no supervisord."""
         found = self._call("getAllProcessInfo")
         return {
             info["name"]: Status(
@@ -147,7 +147,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What any process needs. The rest it gets from its configuration alone: not another's rights,
     and not a setting that was there when supervisord was started.
     """
-    return {name: environ[name] for name in KEPT if name in environ}
+    return {name: environ[name] for name in KEPT_VARIABLES if name in environ}
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from deploy.local.errors import StackError
 from deploy.local.home import Home
-from deploy.local.tokens import AUDIENCE, ISSUER, SUBJECT, TWELVE_HOURS, issue_token, make_keys
+from deploy.local.tokens import AUDIENCE, ISSUER, SUBJECT, TWELVE_HOURS, ensure_keys, issue_token
 
 
-def token_from(home: Home, environ: Mapping[str, str]) -> str:
+def token_from_environment(home: Home, environ: Mapping[str, str]) -> str:
     """Works before the first `make up` too: the key is made then."""
     if "SCOPE" not in environ:
         raise StackError(
@@ -19,7 +19,7 @@ def token_from(home: Home, environ: Mapping[str, str]) -> str:
     except ValueError as error:
         raise StackError(f"EXPIRES_IN={environ['EXPIRES_IN']} must be seconds") from error
     home.make()
-    make_keys(home.private_key, home.jwks)
+    ensure_keys(home.private_key, home.jwks)
     return issue_token(
         home.private_key,
         environ["SCOPE"],

@@ -24,7 +24,7 @@ SUBJECT = "local"
 TWELVE_HOURS = 12 * 3600
 
 
-def make_keys(private_key: Path, jwks: Path) -> None:
+def ensure_keys(private_key: Path, jwks: Path) -> None:
     """The private key, once, and the set with its public half, which the services read."""
     if not private_key.exists():
         private_key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

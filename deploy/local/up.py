@@ -13,24 +13,28 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncpg
 import redis
 
-from deploy.local.choose_ports import choose_ports
 from deploy.local.env_file import write_env
 from deploy.local.errors import StackError
-from deploy.local.external_servers import check_used, used_servers, without_password
+from deploy.local.external_servers import (
+    check_external_servers,
+    find_external_servers,
+    without_password,
+)
 from deploy.local.home import ROOT, Home
-from deploy.local.logs import last_words
-from deploy.local.plan import Plan, make_plan, names_of
+from deploy.local.log_tail import last_log_line
+from deploy.local.plan import Plan, make_plan, process_names
+from deploy.local.port_assignment import assign_ports
 from deploy.local.redis_cluster import form_cluster, node_urls
 from deploy.local.redis_users import set_users
 from deploy.local.roles import create_roles
+from deploy.local.round_trip_check import check_round_trip
 from deploy.local.secrets import passwords_in
 from deploy.local.servers.topologies import additional_ports
 from deploy.local.services import migration
 from deploy.local.settings import settings_from
-from deploy.local.smoke import one_command_and_read
-from deploy.local.starting import Starting
-from deploy.local.supervision import GONE, Supervision, clean_environment
-from deploy.local.tokens import make_keys
+from deploy.local.startup import Startup
+from deploy.local.supervision import UNREACHABLE, Supervision, clean_environment
+from deploy.local.tokens import ensure_keys
 
 NEEDED_BYTES = 1_000_000_000
 Say = Callable[[str], None]
@@ -48,17 +52,17 @@ def up(
     Attached, it dies with us, and its first command and read are ours to make.
     """
     check_disk(home)
-    used = used_servers(home, environ)
-    check_used(used)
+    used = find_external_servers(home, environ)
+    check_external_servers(used)
     plan = planned(home, environ, used)
     if servers_only:
         plan.services.clear()
     supervision = Supervision(home, attached)
-    starting = Starting(supervision, say)
+    starting = Startup(supervision, say)
     try:
         _bring_up(plan, starting, environ)
         if plan.services and not attached:
-            one_command_and_read(plan, starting)
+            check_round_trip(plan, starting)
     except BaseException:
         starting.undo()
         raise
@@ -77,14 +81,14 @@ def check_disk(home: Home) -> None:
 
 
 def planned(home: Home, environ: Mapping[str, str], used: Mapping[str, str]) -> Plan:
-    """What is to run. The ports are remembered, so that a repeat takes the same."""
+    """What is to run. The ports are load_state, so that a repeat takes the same."""
     settings = settings_from(environ)
-    make_keys(home.private_key, home.jwks)
-    known = home.remembered()
-    names = names_of(settings, used)
-    ports = choose_ports(names, settings.ports, known["ports"], _ports_of_running(home, known))
+    ensure_keys(home.private_key, home.jwks)
+    known = home.load_state()
+    names = process_names(settings, used)
+    ports = assign_ports(names, settings.ports, known["ports"], _ports_of_running(home, known))
     plan = make_plan(home, settings, used, passwords_in(home.secrets), ports, environ)
-    home.remember({"ports": known["ports"] | ports, "used": dict(used)})
+    home.save_state({"ports": known["ports"] | ports, "used": dict(used)})
     return plan
 
 
@@ -92,13 +96,13 @@ def _ports_of_running(home: Home, known: Mapping[str, Mapping[str, int]]) -> set
     """Ports that are taken by ourselves."""
     try:
         running = {name for name, status in Supervision(home).statuses().items() if status.pid}
-    except GONE:
+    except UNREACHABLE:
         return set()
     running |= {beside for name in running for beside in additional_ports(name)}
     return {port for name, port in known["ports"].items() if name in running}
 
 
-def _bring_up(plan: Plan, starting: Starting, environ: Mapping[str, str]) -> None:
+def _bring_up(plan: Plan, starting: Startup, environ: Mapping[str, str]) -> None:
     _prepare_servers(plan)
     starting.supervise(plan)
     starting.begin([server.name for server in plan.servers])
@@ -152,4 +156,4 @@ def migrate(plan: Plan, environ: Mapping[str, str]) -> None:
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     if done.returncode:
-        raise StackError(f"the migrations failed: {last_words(log)}")
+        raise StackError(f"the migrations failed: {last_log_line(log)}")

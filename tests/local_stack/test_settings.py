@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.errors import StackError
-from deploy.local.external_servers import check_used, used_servers
-from deploy.local.home import LONGEST_SOCKET_PATH, Home
+from deploy.local.external_servers import check_external_servers, find_external_servers
+from deploy.local.home import MAX_SOCKET_PATH_BYTES, Home
 from deploy.local.settings import settings_from
 
 
@@ -49,7 +49,7 @@ def test_true_is_for_a_cluster_that_is_used() -> None:
 
 
 def test_a_url_that_is_set_means_a_server_that_is_used(tmp_path: Path) -> None:
-    used = used_servers(Home(tmp_path), {"REDIS_URL": "redis://else:6379"})
+    used = find_external_servers(Home(tmp_path), {"REDIS_URL": "redis://else:6379"})
 
     assert used == {"REDIS_URL": "redis://else:6379"}
 
@@ -58,15 +58,15 @@ def test_a_url_that_came_from_our_own_file_does_not(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.env.write_text("export REDIS_URL='redis://a:b@127.0.0.1:6380/0'\n")
 
-    assert used_servers(home, {"REDIS_URL": "redis://a:b@127.0.0.1:6380/0"}) == {}
+    assert find_external_servers(home, {"REDIS_URL": "redis://a:b@127.0.0.1:6380/0"}) == {}
 
 
 def test_a_used_server_stays_used_when_its_url_comes_from_our_own_file(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.env.write_text("export REDIS_URL=redis://else:6379\n")
-    home.remember({"ports": {}, "used": {"REDIS_URL": "redis://else:6379"}})
+    home.save_state({"ports": {}, "used": {"REDIS_URL": "redis://else:6379"}})
 
-    assert used_servers(home, {"REDIS_URL": "redis://else:6379"}) != {}
+    assert find_external_servers(home, {"REDIS_URL": "redis://else:6379"}) != {}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_used_server_stays_used_when_its_url_comes_from_our_own_file(tmp_path:
 @pytest.mark.filterwarnings("default")
 def test_a_used_server_that_does_not_answer_is_named_by_its_setting(setting: str, url: str) -> None:
     with pytest.raises(StackError) as raised:
-        check_used({setting: url})
+        check_external_servers({setting: url})
 
     said = str(raised.value)
     assert said.startswith(f"{setting} is set, but 127.0.0.1:1")
@@ -91,4 +91,4 @@ def test_a_used_server_that_does_not_answer_is_named_by_its_setting(setting: str
 def test_a_socket_path_is_never_too_long(tmp_path: Path) -> None:
     deep = Home(tmp_path / ("deep" * 30))
 
-    assert len(str(deep.supervisor_socket)) <= LONGEST_SOCKET_PATH
+    assert len(str(deep.supervisor_socket)) <= MAX_SOCKET_PATH_BYTES

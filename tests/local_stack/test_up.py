@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.demo import own_settings
+from deploy.local.demo import isolated_settings
 from deploy.local.external_servers import read_env
 from deploy.local.home import ROOT, Home
 from deploy.local.ps import Line, lines
@@ -28,7 +28,7 @@ class Stack:
 
     def __init__(self, directory: Path) -> None:
         self.home = Home(directory)
-        self.environ = own_settings(os.environ) | {"TANDEM_HOME": str(directory)}
+        self.environ = isolated_settings(os.environ) | {"TANDEM_HOME": str(directory)}
 
     def call(
         self, *arguments: str, environ: Mapping[str, str] | None = None

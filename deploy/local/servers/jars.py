@@ -55,7 +55,7 @@ def kafka_jars(lock: Path = LOCK, cache: Path | None = None) -> list[Path]:
     directory = (cache or cache_dir()) / "jars"
     directory.mkdir(parents=True, exist_ok=True)
     if any(not is_intact(jar, directory) for jar in jars):
-        with only_one(directory):
+        with exclusive(directory):
             fetch([jar for jar in jars if not is_intact(jar, directory)], directory)
     return [directory / jar.file_name for jar in jars]
 
@@ -99,7 +99,7 @@ def fetch_one(jar: Jar, work: Path, directory: Path) -> None:
 
 
 @contextmanager
-def only_one(directory: Path) -> Iterator[None]:
+def exclusive(directory: Path) -> Iterator[None]:
     """Clones that fetch at the same time take turns."""
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

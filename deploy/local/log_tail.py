@@ -6,7 +6,7 @@ from pathlib import Path
 LONGEST = 300
 
 
-def last_words(log: Path, since: int = 0) -> str:
+def last_log_line(log: Path, since: int = 0) -> str:
     """The last line, and the file with the others. `since`: the size of what was there before."""
     if not log.exists():
         return f"it said nothing ({log})"

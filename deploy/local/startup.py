@@ -9,20 +9,20 @@ from contextlib import suppress
 from functools import partial
 
 from deploy.local.errors import StackError
-from deploy.local.logs import last_words
+from deploy.local.log_tail import last_log_line
 from deploy.local.plan import Plan
 from deploy.local.ports import HOST
 from deploy.local.programs import Program
-from deploy.local.supervision import GONE, Status, Supervision
+from deploy.local.supervision import UNREACHABLE, Status, Supervision
 
 READY_SECONDS = 60
 READY_SECONDS_OF_SEVERAL = 180
 """Where several brokers start at once on a machine that is busy with other things."""
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 POLL_SECONDS = 0.05
 
 
-class Starting:
+class Startup:
     """`say` is told of each program that has become ready."""
 
     def __init__(self, supervision: Supervision, say: Callable[[str], None]) -> None:
@@ -73,7 +73,7 @@ class Starting:
     def _insist(
         self, name: str, status: Status, pids: set[int], seconds: float, most: float
     ) -> None:
-        if len(pids - {0}) > MOST_ATTEMPTS or status.state == "fatal":
+        if len(pids - {0}) > MAX_ATTEMPTS or status.state == "fatal":
             raise StackError(f"{name} does not start: {self._last_words(name)}")
         if seconds > most:
             raise StackError(f"{name} was not ready after {most:.0f} s: {self._last_words(name)}")
@@ -86,14 +86,14 @@ class Starting:
         """Stops what this run started; what ran before goes on."""
         # A second Ctrl-C would leave what the first one is about to stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with suppress(*GONE, StackError):
+        with suppress(*UNREACHABLE, StackError):
             if self._started_supervisor:
                 stop_all(self.supervision)
             else:
                 self.supervision.stop(self._started)
 
     def _last_words(self, name: str) -> str:
-        return last_words(self.supervision.home.logs / f"{name}.log", self._log_sizes.get(name, 0))
+        return last_log_line(self.supervision.home.logs / f"{name}.log", self._log_sizes.get(name, 0))
 
 
 def stop_all(supervision: Supervision) -> None:

@@ -26,7 +26,7 @@ FIRST_OF = {
 FIRST_OF_COMPANIONS = {"kafka": 9300, "redis": 16400}
 
 
-def choose_ports(
+def assign_ports(
     names: Collection[str],
     asked: Mapping[str, int],
     had: Mapping[str, int],

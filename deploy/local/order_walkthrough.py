@@ -11,9 +11,9 @@ from urllib.parse import urljoin
 import httpx
 
 from deploy.local.errors import StackError
+from deploy.local.event_lookup import Event, find_event
 from deploy.local.plan import Plan
-from deploy.local.read_event import Event, event_of
-from deploy.local.screen import Screen
+from deploy.local.terminal import Terminal
 from deploy.local.tokens import issue_token
 
 PRICE = {"amount": 1250, "currency": "EUR"}
@@ -40,16 +40,16 @@ class Call:
         return " \\\n  ".join(lines)
 
 
-def one_order(plan: Plan, screen: Screen) -> None:
+def run_walkthrough(plan: Plan, terminal: Terminal) -> None:
     """Raises StackError, naming the step, as soon as something is not as it must be."""
     with httpx.Client(timeout=15) as client:
-        Story(plan, screen, client).tell()
+        Walkthrough(plan, terminal, client).tell()
 
 
-class Story:
-    def __init__(self, plan: Plan, screen: Screen, client: httpx.Client) -> None:
+class Walkthrough:
+    def __init__(self, plan: Plan, terminal: Terminal, client: httpx.Client) -> None:
         self.plan = plan
-        self.screen = screen
+        self.terminal = terminal
         self.client = client
         self.tokens: dict[str, str] = {}
         self.commands = plan.url_of("command-service")
@@ -63,18 +63,18 @@ class Story:
         self._follow_order(customer, product)
 
     def _create_customer(self) -> str:
-        self.screen.heading(1, "A customer")
+        self.terminal.heading(1, "A customer")
         body = {"name": "Ada Lovelace", "email": "ada@example.com"}
         return self._command(Call("POST", f"{self.commands}/v1/users", "STAFF", body))
 
     def _add_product(self) -> str:
-        self.screen.heading(2, "A product")
+        self.terminal.heading(2, "A product")
         body: dict[str, Any] = {"name": "Tea for two", "description": "A pot, two cups"}
         body |= {"price": PRICE, "stock": 10}
         return self._command(Call("POST", f"{self.commands}/v1/products", "STAFF", body))
 
     def _follow_order(self, customer: str, product: str) -> None:
-        self.screen.heading(3, "An order: one command, decided and committed in PostgreSQL")
+        self.terminal.heading(3, "An order: one command, decided and committed in PostgreSQL")
         placing = self._placing(customer, product)
         placed = self._send(placing)
         # Before anything is shown, so that the time it takes is the system's alone.
@@ -85,13 +85,13 @@ class Story:
         order = check_created(placed)
         event = self._show_event(order)
         check_event(event, order)
-        self.screen.heading(5, "Its view, read from Redis with the command's Consistency-Token")
+        self.terminal.heading(5, "Its view, read from Redis with the command's Consistency-Token")
         self._show(reading, view)
         check_view(view, order, product)
         took = seen_at - datetime.fromisoformat(event.headers["ce_time"])
-        self.screen.space()
+        self.terminal.space()
         milliseconds = took.total_seconds() * 1000
-        self.screen.result(f"The view was there, and read, {milliseconds:.0f} ms after the commit.")
+        self.terminal.result(f"The view was there, and read, {milliseconds:.0f} ms after the commit.")
 
     def _placing(self, customer: str, product: str) -> Call:
         body = {
@@ -109,11 +109,11 @@ class Story:
         return Call("GET", url, "ADA", None, {"Consistency-Token": token, "Prefer": "wait=10"})
 
     def _show_event(self, order: str) -> Event:
-        self.screen.heading(4, "Its event, as any consumer of the topic `orders` sees it")
-        event = asyncio.run(event_of(self.plan.urls["KAFKA_BOOTSTRAP_SERVERS"], "orders", order))
+        self.terminal.heading(4, "Its event, as any consumer of the topic `orders` sees it")
+        event = asyncio.run(find_event(self.plan.urls["KAFKA_BOOTSTRAP_SERVERS"], "orders", order))
         place = {"partition": f"{event.partition}, offset {event.offset}", "key": event.key}
-        self.screen.pairs(place | event.headers)
-        self.screen.json(event.value)
+        self.terminal.pairs(place | event.headers)
+        self.terminal.json(event.value)
         return event
 
     def _command(self, call: Call) -> str:
@@ -138,12 +138,12 @@ class Story:
             time.sleep(0.05)
 
     def _show(self, call: Call, answer: httpx.Response) -> None:
-        self.screen.command(call.as_curl())
-        self.screen.result(f"{answer.status_code} {answer.reason_phrase}")
+        self.terminal.command(call.as_curl())
+        self.terminal.result(f"{answer.status_code} {answer.reason_phrase}")
         shown = {name: answer.headers[name] for name in SHOWN_HEADERS if name in answer.headers}
         if shown:
-            self.screen.pairs(shown)
-        self.screen.json(answer.json())
+            self.terminal.pairs(shown)
+        self.terminal.json(answer.json())
 
     def _grant(self, name: str, subject: str, scope: str) -> None:
         self.tokens[name] = issue_token(self.plan.home.private_key, scope, subject)

@@ -11,7 +11,7 @@ INDENT = "   "
 SHORT = 70
 
 
-class Screen:
+class Terminal:
     def __init__(self) -> None:
         self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 

@@ -8,13 +8,13 @@ import httpx
 
 from deploy.local.errors import StackError
 from deploy.local.plan import Plan
-from deploy.local.starting import Starting
+from deploy.local.startup import Startup
 from deploy.local.tokens import issue_token
 
 SECONDS = 30
 
 
-def one_command_and_read(plan: Plan, starting: Starting) -> None:
+def check_round_trip(plan: Plan, starting: Startup) -> None:
     """Raises StackError, naming the step that failed and the log to look in."""
     began = time.monotonic()
     token = issue_token(plan.home.private_key, "users:write:all users:read:all", expires_in=300)

@@ -22,7 +22,7 @@ class Event:
     value: dict[str, Any]
 
 
-async def event_of(bootstrap_servers: str, topic: str, key: str) -> Event:
+async def find_event(bootstrap_servers: str, topic: str, key: str) -> Event:
     """The first record with that key. Raises StackError if there is none after some seconds."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers.split(","), auto_offset_reset="earliest"
