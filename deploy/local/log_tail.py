@@ -1,29 +1,32 @@
-"""What a process said last, for the one line of an error."""
+"""The last line of a process's log, for a one-line error message."""
 
 import json
 from pathlib import Path
 
-LONGEST = 300
+MAX_LINE_LENGTH = 300
+NO_OUTPUT = "no output"
 
 
-def last_log_line(log: Path, since: int = 0) -> str:
-    """The last line, and the file with the others. `since`: the size of what was there before."""
+def last_log_line(log: Path, start: int = 0) -> str:
+    """The last line after byte `start`, and the path of the log."""
     if not log.exists():
-        return f"it said nothing ({log})"
+        return f"{NO_OUTPUT} ({log})"
     with log.open("rb") as file:
-        file.seek(since if since <= log.stat().st_size else 0)
+        file.seek(start if start <= log.stat().st_size else 0)
         text = file.read().decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{_plain(lines[-1])[:LONGEST] if lines else 'it said nothing'} ({log})"
+    return f"{_plain(lines[-1])[:MAX_LINE_LENGTH] if lines else NO_OUTPUT} ({log})"
 
 
 def _plain(line: str) -> str:
-    """Our own processes write JSON; the event and the error of it are what a person wants."""
+    """The event and the error of a line that one of Tandem's processes logged as JSON."""
     try:
         record = json.loads(line)
     except ValueError:
         return line
     if not isinstance(record, dict):
         return line
-    said = [str(record[key]) for key in ("event", "message", "error", "detail") if record.get(key)]
-    return ": ".join(said) or line
+    error = record.get("error")
+    if isinstance(error, dict):
+        error = error.get("reason") or error.get("type")
+    return ": ".join(str(part) for part in (record.get("event"), error) if part) or line

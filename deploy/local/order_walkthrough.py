@@ -1,4 +1,4 @@
-"""The demo's story: a customer, a product, an order, its event, its view. Each step is checked."""
+"""The demo's steps: a customer, a product, an order, its event, its view. Each one is checked."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SHOWN_HEADERS = ("ETag", "Location", "Consistency-Token")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it is sent and as it is shown; `token` is the name of a shell variable."""
+    """A request to send and to display; `token` is the name of a shell variable."""
 
     method: str
     url: str
@@ -41,9 +41,9 @@ class Call:
 
 
 def run_walkthrough(plan: Plan, terminal: Terminal) -> None:
-    """Raises StackError, naming the step, as soon as something is not as it must be."""
+    """Raises StackError with the first failed check."""
     with httpx.Client(timeout=15) as client:
-        Walkthrough(plan, terminal, client).tell()
+        Walkthrough(plan, terminal, client).run()
 
 
 class Walkthrough:
@@ -55,12 +55,12 @@ class Walkthrough:
         self.commands = plan.url_of("command-service")
         self.queries = plan.url_of("query-service")
 
-    def tell(self) -> None:
-        self._grant("STAFF", "staff", "users:write:all products:write")
+    def run(self) -> None:
+        self._issue_token("STAFF", "staff", "users:write:all products:write")
         customer = self._create_customer()
-        self._grant("ADA", customer, "orders:write orders:read")
+        self._issue_token("ADA", customer, "orders:write orders:read")
         product = self._add_product()
-        self._follow_order(customer, product)
+        self._place_order(customer, product)
 
     def _create_customer(self) -> str:
         self.terminal.heading(1, "A customer")
@@ -73,27 +73,27 @@ class Walkthrough:
         body |= {"price": PRICE, "stock": 10}
         return self._command(Call("POST", f"{self.commands}/v1/products", "STAFF", body))
 
-    def _follow_order(self, customer: str, product: str) -> None:
-        self.terminal.heading(3, "An order: one command, decided and committed in PostgreSQL")
-        placing = self._placing(customer, product)
-        placed = self._send(placing)
-        # Before anything is shown, so that the time it takes is the system's alone.
-        reading = self._reading(placed)
-        view = self._send_until_ready(reading)
-        seen_at = datetime.now(UTC)
-        self._show(placing, placed)
+    def _place_order(self, customer: str, product: str) -> None:
+        self.terminal.heading(3, "An order: one command, committed in PostgreSQL")
+        command = self._order_command(customer, product)
+        placed = self._send(command)
+        # Before any output, so that the measured time is the system's alone.
+        query = self._order_query(placed)
+        view = self._send_until_ready(query)
+        read_at = datetime.now(UTC)
+        self._show(command, placed)
         order = check_created(placed)
         event = self._show_event(order)
         check_event(event, order)
         self.terminal.heading(5, "Its view, read from Redis with the command's Consistency-Token")
-        self._show(reading, view)
+        self._show(query, view)
         check_view(view, order, product)
-        took = seen_at - datetime.fromisoformat(event.headers["ce_time"])
-        self.terminal.space()
-        milliseconds = took.total_seconds() * 1000
-        self.terminal.result(f"The view was there, and read, {milliseconds:.0f} ms after the commit.")
+        elapsed = read_at - datetime.fromisoformat(event.headers["ce_time"])
+        self.terminal.blank_line()
+        milliseconds = elapsed.total_seconds() * 1000
+        self.terminal.result(f"The view was read {milliseconds:.0f} ms after the commit.")
 
-    def _placing(self, customer: str, product: str) -> Call:
+    def _order_command(self, customer: str, product: str) -> Call:
         body = {
             "customer_id": customer,
             "items": [{"product_id": product, "quantity": QUANTITY}],
@@ -102,78 +102,82 @@ class Walkthrough:
         headers = {"Idempotency-Key": "ada-1"}
         return Call("POST", f"{self.commands}/v1/orders", "ADA", body, headers)
 
-    def _reading(self, placed: httpx.Response) -> Call:
+    def _order_query(self, placed: httpx.Response) -> Call:
         check_created(placed)
         token = placed.headers["Consistency-Token"]
         url = urljoin(self.queries, placed.headers["Location"])
         return Call("GET", url, "ADA", None, {"Consistency-Token": token, "Prefer": "wait=10"})
 
     def _show_event(self, order: str) -> Event:
-        self.terminal.heading(4, "Its event, as any consumer of the topic `orders` sees it")
+        self.terminal.heading(4, "Its event, as consumers of the topic `orders` receive it")
         event = asyncio.run(find_event(self.plan.urls["KAFKA_BOOTSTRAP_SERVERS"], "orders", order))
-        place = {"partition": f"{event.partition}, offset {event.offset}", "key": event.key}
-        self.terminal.pairs(place | event.headers)
+        location = {"partition": f"{event.partition}, offset {event.offset}", "key": event.key}
+        self.terminal.pairs(location | event.headers)
         self.terminal.json(event.value)
         return event
 
     def _command(self, call: Call) -> str:
-        answer = self._send(call)
-        self._show(call, answer)
-        return check_created(answer)
+        response = self._send(call)
+        self._show(call, response)
+        return check_created(response)
 
     def _send(self, call: Call) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.tokens[call.token]}"} | (call.headers or {})
         try:
             return self.client.request(call.method, call.url, json=call.body, headers=headers)
         except httpx.TransportError as error:
-            raise StackError(f"{call.method} {call.url} was not answered: {error}") from error
+            raise StackError(f"{call.method} {call.url} failed: {error}") from error
 
     def _send_until_ready(self, call: Call) -> httpx.Response:
-        """A new shard may say 503 for a moment; a client would follow its Retry-After."""
+        """A new shard may respond with 503 briefly; a client would wait for its Retry-After."""
         deadline = time.monotonic() + 10
         while True:
-            answer = self._send(call)
-            if answer.status_code != 503 or time.monotonic() > deadline:
-                return answer
+            response = self._send(call)
+            if response.status_code != 503 or time.monotonic() > deadline:
+                return response
             time.sleep(0.05)
 
-    def _show(self, call: Call, answer: httpx.Response) -> None:
+    def _show(self, call: Call, response: httpx.Response) -> None:
         self.terminal.command(call.as_curl())
-        self.terminal.result(f"{answer.status_code} {answer.reason_phrase}")
-        shown = {name: answer.headers[name] for name in SHOWN_HEADERS if name in answer.headers}
+        self.terminal.result(f"{response.status_code} {response.reason_phrase}")
+        shown = {name: response.headers[name] for name in SHOWN_HEADERS if name in response.headers}
         if shown:
             self.terminal.pairs(shown)
-        self.terminal.json(answer.json())
+        self.terminal.json(response.json())
 
-    def _grant(self, name: str, subject: str, scope: str) -> None:
+    def _issue_token(self, name: str, subject: str, scope: str) -> None:
         self.tokens[name] = issue_token(self.plan.home.private_key, scope, subject)
 
 
-def check_created(answer: httpx.Response) -> str:
+def check_created(response: httpx.Response) -> str:
     """The new id."""
-    require(answer.status_code == 201, f"a command was answered {answer.status_code}", answer.text)
-    body = answer.json()
-    require(body["version"] == 1, "a new aggregate does not have version 1", answer.text)
-    require("Consistency-Token" in answer.headers, "a Consistency-Token is missing", answer.text)
+    expect(response.status_code == 201, f"a command returned {response.status_code}", response.text)
+    body = response.json()
+    expect(body["version"] == 1, "a new aggregate does not have version 1", response.text)
+    expect("Consistency-Token" in response.headers, "a Consistency-Token is missing", response.text)
     return str(body["id"])
 
 
 def check_event(event: Event, order: str) -> None:
-    require(event.headers["ce_type"] == "order.placed", "the event has another type", str(event))
-    require(event.headers["ce_subject"] == order, "the event is another order's", str(event))
-    require(event.headers["ce_position"] == "1", "the event has another position", str(event))
-    require(event.value["version"] == 1, "the event has another version", str(event))
+    expect(event.headers["ce_type"] == "order.placed", "the event has another type", str(event))
+    expect(event.headers["ce_subject"] == order, "the event belongs to another order", str(event))
+    expect(event.headers["ce_position"] == "1", "the event has another position", str(event))
+    expect(event.value["version"] == 1, "the event has another version", str(event))
 
 
 def check_view(view: httpx.Response, order: str, product: str) -> None:
-    require(view.status_code == 200, f"the read was answered {view.status_code}", view.text)
+    expect(view.status_code == 200, f"the query returned {view.status_code}", view.text)
     body = view.json()
     total = {"amount": PRICE["amount"], "currency": "EUR"} | {"amount": 1250 * QUANTITY}
-    require(body["id"] == order and body["status"] == "placed", "it is another order", view.text)
-    require(body["total"] == total, "the total is wrong", view.text)
-    require(body["items"][0]["product_id"] == product, "it has another product", view.text)
+    expect(
+        body["id"] == order and body["status"] == "placed",
+        "wrong order or status",
+        view.text,
+    )
+    expect(body["total"] == total, "the total is wrong", view.text)
+    expect(body["items"][0]["product_id"] == product, "the order has another product", view.text)
 
 
-def require(right: bool, wrong: str, seen: str) -> None:
-    if not right:
-        raise StackError(f"the demo failed: {wrong}: {seen[:300]}")
+def expect(condition: bool, failure: str, found: str) -> None:
+    if not condition:
+        raise StackError(f"the demo failed: {failure}: {found[:300]}")
