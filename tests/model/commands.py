@@ -112,8 +112,8 @@ class RandomCommands:
         self._send("ShipOrder", self._one_of(self.model.orders, n), body, by, key, version)
 
     @rule(n=target_numbers, by=staff, key=keys, version=versions)
-    def deactiver(self, n: int, by: str, key: str | None, version: int | None) -> None:
-        self._send("DeactiverOrder", self._one_of(self.model.orders, n), {}, by, key, version)
+    def deliver(self, n: int, by: str, key: str | None, version: int | None) -> None:
+        self._send("DeliverOrder", self._one_of(self.model.orders, n), {}, by, key, version)
 
     @rule(2, n=target_numbers, by=senders, key=keys, version=versions, reason=texts)
     def cancel(self, n: int, by: str, key: str | None, version: int | None, reason: str) -> None:
@@ -134,7 +134,7 @@ class RandomCommands:
         target = self._one_of(self.model.orders, n)
         status = self.model.orders.get(target, {}).get("status")
         if status == "shipped":
-            self._send("DeactiverOrder", target, {}, "all", key, None)
+            self._send("DeliverOrder", target, {}, "all", key, None)
         elif step == "cancel":
             self._send("CancelOrder", target, {"reason": "late"}, "owner", key, 0)
         else:
@@ -214,5 +214,5 @@ class RandomCommands:
 
 def _is_active(fields: Json) -> bool:
     """Its state can still change."""
-    final = ("retired", "deactivered", "cancelled")
+    final = ("retired", "delivered", "cancelled")
     return not fields.get("erased") and fields.get("status") not in final
