@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import ConnectionPool
 
-from shared.redis.exchange import Command, exchange
+from shared.redis.exchange import RedisCommand, exchange
 
 
 class CommandBatcher:
@@ -21,7 +21,7 @@ class CommandBatcher:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
-        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[RedisCommand, asyncio.Future[Any]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, *command: Any) -> Any:

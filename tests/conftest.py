@@ -11,9 +11,9 @@ import pytest
 
 from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.support.database import Database, make_database, make_template
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Kafka, Postgres, Valkey
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,8 @@ class CoalescedLog(PostgresEventLog):
     def __init__(self, pool: "Pool[asyncpg.Record]") -> None:
         super().__init__(pool)
         self._reads = RequestCoalescer(
-            self.read_ranges, most=MAX_ROWS_PER_READ, weigh=lambda range: range.limit
+            self.read_ranges, max_batch_size=MAX_ROWS_PER_READ, weight=lambda range: range.limit
         )
 
     async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
-        return await self._reads.ask(Range(shard, first, limit))
+        return await self._reads.submit(Range(shard, first, limit))

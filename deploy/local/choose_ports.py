@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from deploy.local.errors import StackError
 from deploy.local.ports import is_free
-from deploy.local.servers.topologies import companions
+from deploy.local.servers.topologies import additional_ports
 from deploy.local.settings import PORT_SETTINGS
 
 DEFAULTS = {
@@ -45,14 +45,14 @@ def choose_ports(
         chosen[name] = asked.get(known) or had.get(name) or DEFAULTS[known]
         _insist(name, known, chosen[name], chosen, ours, is_free)
         if known == "kafka":
-            (controller,) = companions(name)
+            (controller,) = additional_ports(name)
             chosen[controller] = chosen[name] + 1
             _insist("kafka's controller", known, chosen[controller], chosen, ours, is_free)
     for name in names:
         if name not in chosen:
             first = FIRST_OF[_kind(name)] + _number(name) - 1
             chosen[name] = _next_free(name, first, had.get(name), chosen, ours, is_free)
-        for beside in companions(name):
+        for beside in additional_ports(name):
             if beside not in chosen:
                 first = FIRST_OF_COMPANIONS[_kind(name)] + _number(name) - 1
                 chosen[beside] = _next_free(beside, first, had.get(beside), chosen, ours, is_free)

@@ -9,9 +9,14 @@ from deploy.local.home import Home
 from deploy.local.ports import HOST
 from deploy.local.programs import Program
 from deploy.local.secrets import Passwords
-from deploy.local.servers import Postgres, Server, Valkey
+from deploy.local.servers import Kafka, Postgres, Server, Valkey
 from deploy.local.servers.kafka import in_sync_of, replicas_of
-from deploy.local.servers.topologies import kafka_names, kafkas, redis_names, valkeys
+from deploy.local.servers.topologies import (
+    broker_names,
+    create_brokers,
+    create_redis_nodes,
+    redis_node_names,
+)
 from deploy.local.services import Service, services
 from deploy.local.settings import Settings
 
@@ -50,8 +55,8 @@ def names_of(settings: Settings, used: Mapping[str, str]) -> list[str]:
     """Of all processes to run, in the order in which they are shown."""
     shape = {
         "postgres": ["postgres"],
-        "kafka": kafka_names(settings.brokers),
-        "redis": redis_names(settings.redis_primaries),
+        "kafka": broker_names(settings.brokers),
+        "redis": redis_node_names(settings.redis_primaries),
     }
     servers = [n for setting, kind in SERVER_OF.items() if setting not in used for n in shape[kind]]
     services = ["command-service", "relay", "projector", "query-service"]
@@ -67,8 +72,8 @@ def make_plan(
     environ: Mapping[str, str],
 ) -> Plan:
     postgres = Postgres(home.data / "postgres", ports.get("postgres", 0), passwords)
-    brokers = kafkas(home.data, settings.brokers, ports)
-    nodes = valkeys(home.data, settings.redis_primaries, ports, passwords)
+    brokers = create_brokers(Kafka, home.data, settings.brokers, ports)
+    nodes = create_redis_nodes(Valkey, home.data, settings.redis_primaries, ports, passwords)
     cluster = str(settings.redis_primaries or str(settings.redis_is_cluster).lower())
     urls = {
         "KAFKA_BOOTSTRAP_SERVERS": ",".join(broker.address for broker in brokers),

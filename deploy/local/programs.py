@@ -17,6 +17,6 @@ class Program:
     """After that it is killed."""
 
 
-def numbered(name: str, count: int) -> list[str]:
+def numbered_names(name: str, count: int) -> list[str]:
     """`relay` where there is one, `relay-1`, `relay-2` where there are several."""
     return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.local.errors import StackError
-from deploy.local.programs import numbered
+from deploy.local.programs import numbered_names
 
 PORT_SETTINGS = {
     "command-service": "COMMAND_PORT",
@@ -42,7 +42,7 @@ class Settings:
     redis_is_cluster: bool = False
 
     def names(self, service: str) -> list[str]:
-        return numbered(service, self.counts[service])
+        return numbered_names(service, self.counts[service])
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:

@@ -18,7 +18,7 @@ from deploy.local.errors import StackError
 from deploy.local.home import ROOT, Home
 from deploy.local.programs import Program
 from deploy.local.secrets import write_private
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from deploy.local.supervisor_config import configuration
 
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
@@ -65,7 +65,7 @@ class Supervision:
         command += ["-c", str(self.home.supervisor_config)]
         environment = clean_environment(os.environ)
         if self.attached:
-            command = dying_with_parent([*command, "--nodaemon", "--silent"], signal.SIGTERM)
+            command = with_parent_death_signal([*command, "--nodaemon", "--silent"], signal.SIGTERM)
             # A session of its own: Ctrl-C is for us, who stop everything in the right order.
             self._child = subprocess.Popen(
                 command, cwd=ROOT, env=environment, start_new_session=True

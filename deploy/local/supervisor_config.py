@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deploy.local.home import ROOT, Home
 from deploy.local.programs import Program
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 
 SUPERVISORD = """\
 [unix_http_server]
@@ -62,7 +62,7 @@ def _program(home: Home, program: Program) -> str:
     number = signal.Signals[f"SIG{program.stop_signal}"]
     return PROGRAM.format(
         name=program.name,
-        command=_literal(shlex.join(dying_with_parent(list(program.command), number))),
+        command=_literal(shlex.join(with_parent_death_signal(list(program.command), number))),
         environment=_literal(_environment(program.environment)),
         root=_literal(ROOT),
         logs=_literal(home.logs),

@@ -24,7 +24,7 @@ from deploy.local.redis_cluster import form_cluster, node_urls
 from deploy.local.redis_users import set_users
 from deploy.local.roles import create_roles
 from deploy.local.secrets import passwords_in
-from deploy.local.servers.topologies import companions
+from deploy.local.servers.topologies import additional_ports
 from deploy.local.services import migration
 from deploy.local.settings import settings_from
 from deploy.local.smoke import one_command_and_read
@@ -94,7 +94,7 @@ def _ports_of_running(home: Home, known: Mapping[str, Mapping[str, int]]) -> set
         running = {name for name, status in Supervision(home).statuses().items() if status.pid}
     except GONE:
         return set()
-    running |= {beside for name in running for beside in companions(name)}
+    running |= {beside for name in running for beside in additional_ports(name)}
     return {port for name, port in known["ports"].items() if name in running}
 
 

@@ -9,8 +9,8 @@ import pytest
 from command_service.schema.await_schema import SchemaMissing, await_schema
 from command_service.schema.migrate import migrate, migrations
 from deploy.local.roles import create_roles
-from deploy.local.servers import Postgres
 from tests.support.database import Database
+from tests.support.servers import Postgres
 
 ROLES = ("command_service_url", "relay_url", "log_reader_url")
 

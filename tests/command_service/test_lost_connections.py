@@ -9,11 +9,11 @@ import pytest
 from command_service.ids import random_id
 from command_service.write_store.pool import open_pool
 from command_service.write_store.transactions import Transactions
-from deploy.local.servers import Postgres
 from tests.command_service.shop import add_product, create_user, fetch, log_types, order
 from tests.support.database import Database
 from tests.support.identity import Identity
 from tests.support.proxy import Cut, commit_proxy
+from tests.support.servers import Postgres
 from tests.support.services import command_service
 
 

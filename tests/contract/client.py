@@ -24,6 +24,6 @@ class AllTokens(Shop):
 
     async def read(self, path: str, **headers: str) -> httpx.Response:
         """A query that waits for all that this client wrote."""
-        answer = await self.ask(path, Prefer="wait=15", **headers)
+        answer = await self.query(path, Prefer="wait=15", **headers)
         self.token = answer.headers.get("consistency-token", self.token)
         return answer

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.contract.client import AllTokens
 from tests.contract.whole import first_answers, running_stack
 from tests.support.identity import Identity
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.stack import Stack
 
 

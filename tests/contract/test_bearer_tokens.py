@@ -90,9 +90,9 @@ async def test_a_token_that_is_not_valid_is_401_everywhere(
         headers = {"Authorization": f"Bearer {token}"}
         body = {"quantity": 1}
         for answer in (
-            await shop.ask(f"/v1/products/{product}", "", **headers),
-            await shop.ask("/v1/products", "", **headers),
-            await shop.ask("/v1/dashboard", "", **headers),
+            await shop.query(f"/v1/products/{product}", "", **headers),
+            await shop.query("/v1/products", "", **headers),
+            await shop.query("/v1/dashboard", "", **headers),
             await shop.send("POST", f"/v1/products/{product}/restock", body, **headers),
         ):
             assert answer.status_code == 401, kind
@@ -102,8 +102,8 @@ async def test_a_token_that_is_not_valid_is_401_everywhere(
 
 @pytest.mark.parametrize("value", ["", "Basic YTpi", "Bearer", "bearer x", "x" * 5000])
 async def test_a_header_that_is_no_bearer_token_is_401(shop: AllTokens, value: str) -> None:
-    check_problem(await shop.ask("/v1/dashboard", "", Authorization=value), 401, "unauthorized")
-    check_problem(await shop.ask("/v1/products", "", Authorization=value), 401, "unauthorized")
+    check_problem(await shop.query("/v1/dashboard", "", Authorization=value), 401, "unauthorized")
+    check_problem(await shop.query("/v1/products", "", Authorization=value), 401, "unauthorized")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_an_expiry_of_any_size_is_no_500(
 ) -> None:
     headers = {"Authorization": f"Bearer {identity.token(exp=expiry)}"}
     for _ in range(2):
-        assert (await shop.ask("/v1/dashboard", "", **headers)).status_code in (200, 401)
+        assert (await shop.query("/v1/dashboard", "", **headers)).status_code in (200, 401)
 
 
 async def test_an_audience_among_several_and_any_case_of_the_scheme_are_taken(
@@ -122,5 +122,5 @@ async def test_an_audience_among_several_and_any_case_of_the_scheme_are_taken(
 ) -> None:
     token = identity.token(aud=["another", AUDIENCE])
     for scheme in ("Bearer", "bearer", "BEARER"):
-        answer = await shop.ask("/v1/dashboard", "", Authorization=f"{scheme} {token}")
+        answer = await shop.query("/v1/dashboard", "", Authorization=f"{scheme} {token}")
         assert answer.status_code == 200

@@ -8,9 +8,9 @@ from typing import Final
 import httpx
 from redis.asyncio import Redis
 
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.support.database import make_database
 from tests.support.identity import Identity
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.stack import MODULES, Stack
 from tests.support.topics import delete_topics
 from tests.support.waiting import until

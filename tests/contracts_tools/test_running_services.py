@@ -50,7 +50,7 @@ async def happened(stack: Stack) -> Happened:
         products = [await shop.product() for _ in range(MUCH)]
         placed = [await shop.order(user, (products[0], 1)) for user in users for _ in range(2)]
         orders = [answer.json()["id"] for answer in placed]
-        assert (await shop.ask(f"/v1/orders/{orders[-1]}", Prefer="wait=30")).status_code == 200
+        assert (await shop.query(f"/v1/orders/{orders[-1]}", Prefer="wait=30")).status_code == 200
 
     async def types() -> list[str]:
         topics = [await read_topic(stack.kafka.bootstrap_servers, topic) for topic in TOPICS]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.contracts_tools.tools import require, run
-from tests.docs.losing_answers import losing_answers
 from tests.docs.pages import write_programs
+from tests.docs.response_dropping_proxy import response_dropping_proxy
 from tests.support.shop import Shop
 from tests.support.stack import Stack
 from tests.support.waiting import until
@@ -24,7 +24,7 @@ async def test_an_order_is_placed_once_and_read_back(
     with_what = [sys.executable] if name.endswith(".py") else [require("sh")]
     require("curl")
     before = await _count(shop)
-    async with losing_answers(stack["command-service"].port) as port:
+    async with response_dropping_proxy(stack["command-service"].port) as port:
         output = await asyncio.to_thread(
             run,
             *with_what,
@@ -48,7 +48,7 @@ async def _count(shop: Shop) -> list[int]:
     counts: list[int] = []
 
     async def answers() -> bool:
-        answer = await shop.ask("/v1/dashboard")
+        answer = await shop.query("/v1/dashboard")
         if answer.status_code == 200:
             found = answer.json()
             counts[:] = [found["users"], found["products"], found["orders"]["total"]]

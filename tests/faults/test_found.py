@@ -15,9 +15,9 @@ from command_service.write_store.results import Accepted
 from command_service.write_store.transactions import Transactions
 from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Valkey
 from shared.redis.clients import redis_client
 from tests.support.database import Database
+from tests.support.servers import Valkey
 
 
 class LosesTrack(asyncpg.Connection):

@@ -9,7 +9,7 @@ import redis
 from deploy.local.redis_users import set_users
 from deploy.local.roles import create_roles, url_for
 from deploy.local.secrets import POSTGRES_ROLES, REDIS_ROLES
-from deploy.local.servers import Postgres, Valkey
+from tests.support.servers import Postgres, Valkey
 
 
 @pytest.fixture(scope="module")

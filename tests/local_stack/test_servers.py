@@ -17,10 +17,12 @@ from deploy.local.errors import StackError
 from deploy.local.home import ROOT
 from deploy.local.ports import free_port, free_ports
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Kafka, Postgres, Server, Valkey
+from tests.support.servers import Kafka, Postgres, ServerProcess, Valkey
 
-End = Callable[[Server], None]
-ends = pytest.mark.parametrize("end", [Server.stop, Server.kill], ids=["stop", "kill"])
+End = Callable[[ServerProcess], None]
+ends = pytest.mark.parametrize(
+    "end", [ServerProcess.stop, ServerProcess.kill], ids=["stop", "kill"]
+)
 
 
 @ends
@@ -129,7 +131,7 @@ def test_a_paused_server_answers_again_when_resumed(tmp_path: Path) -> None:
 def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path, valkey: Valkey) -> None:
     server = Valkey(tmp_path / "redis", valkey.port, new_passwords())
 
-    with pytest.raises(StackError, match=r"redis ended at once: .*redis\.log") as raised:
+    with pytest.raises(StackError, match=r"redis exited at once: .*redis\.log") as raised:
         server.start()
     assert "\n" not in str(raised.value)
 
@@ -137,7 +139,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path, valkey:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from deploy.local.servers import Valkey;"
+        "import sys; from pathlib import Path; from tests.support.servers import Valkey;"
         "from deploy.local.ports import free_port; from deploy.local.secrets import new_passwords;"
         "server = Valkey(Path(sys.argv[1]), free_port(), new_passwords()); server.start();"
         "print(server.pid, flush=True); sys.stdin.read()"

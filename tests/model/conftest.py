@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.contract.whole import first_answers, running_stack
 from tests.model.tandem import Tandem
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.stack import Stack
 
 

@@ -18,7 +18,7 @@ from aiokafka.record.util import calc_crc32c
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
@@ -208,7 +208,7 @@ class Projector:
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         self.process = subprocess.Popen(
-            dying_with_parent([sys.executable, "-m", "projector", "run"], signal.SIGKILL),
+            with_parent_death_signal([sys.executable, "-m", "projector", "run"], signal.SIGKILL),
             env={**os.environ, **environment},
         )
 

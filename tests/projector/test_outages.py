@@ -2,8 +2,8 @@
 
 import time
 
-from deploy.local.servers import Kafka, Postgres
 from tests.projector.harness import SHARDS, World
+from tests.support.servers import Kafka, Postgres
 from tests.support.waiting import until
 
 

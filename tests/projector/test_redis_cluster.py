@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry
 from redis.crc import key_slot
 from redis.exceptions import TryAgainError
 
-from deploy.local.servers import Valkey
 from projector.redis_cluster_store import RedisClusterStore
 from projector.writes import WriteBatch
 from query_service.cluster_reader import ClusterReader, fetch_from_cluster
@@ -18,6 +17,7 @@ from shared.http.problems import Problem
 from shared.redis.clients import REDIS_ERRORS, redis_cluster
 from shared.redis.cluster import Cluster
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 SHARD = "orders.7"

@@ -9,11 +9,11 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Valkey
 from query_service.main import run
 from query_service.settings import QuerySettings
 from tests.query_service.shop import Shop
 from tests.support.identity import AUDIENCE, ISSUER, Identity
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 Settings = Callable[..., QuerySettings]

@@ -5,9 +5,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from deploy.local.servers import Valkey
 from tests.query_service.shop import Shop
 from tests.support.identity import Identity
+from tests.support.servers import Valkey
 
 ALL = "users:read:all orders:read:all products:write"
 OWN = "users:read orders:read"

@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Valkey
 from shared.contracts.events import UserRenamed
 from shared.contracts.shards import shard_of
 from shared.contracts.views import Head, checkpoint_key, document_key
 from tests.query_service.conftest import Settings, serving
 from tests.query_service.shop import Shop, token
 from tests.support.identity import Identity
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 

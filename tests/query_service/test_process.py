@@ -9,9 +9,9 @@ import sys
 import httpx
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Valkey
 from tests.query_service.shop import Shop
 from tests.support.identity import AUDIENCE, ISSUER, Identity
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 COMMAND = [sys.executable, "-m", "query_service"]

@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from deploy.local.servers import Valkey
 from query_service.cluster_reader import ClusterReader
 from query_service.metrics import Metrics
 from query_service.reader import Reader
@@ -16,6 +15,7 @@ from query_service.redis_reader import RedisReader
 from shared.http.problems import Problem
 from shared.redis.clients import redis_client, redis_cluster
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Valkey
 
 NOTHING = "{users.0}:nothing"
 KEYS = [f"{{users.{i % 12}}}:document:{i}" for i in range(300)]

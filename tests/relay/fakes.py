@@ -3,16 +3,22 @@
 The fakes and their real counterparts pass the same tests: test_contracts.py.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from uuid import UUID, uuid5
 
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from prometheus_client import CollectorRegistry
 
 from command_service.relay.cursor import NONE, Cursor
 from command_service.relay.errors import EmptyFetch, NotOwner
-from command_service.relay.lease import FencingToken
+from command_service.relay.lease import Clock, FencingToken
+from command_service.relay.metrics import RelayMetrics
+from command_service.relay.publisher import BatchInFlight, Publisher
 from command_service.relay.reconcile import KafkaRecordRef
+from command_service.relay.shard_loop import RelayContext
 from shared.contracts.records import Record
+from shared.event_log import EventLog
 
 _NAMESPACE = UUID(int=7)
 
@@ -134,3 +140,46 @@ class FakeLog:
 
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
         return {p: self.ids[p - 1] for p in positions if 0 < p <= len(self.ids)}
+
+
+class FakePublisher:
+    """Appends to a partition. `failure` makes the next batch raise, after it arrived or not."""
+
+    def __init__(self, partition: FakePartition) -> None:
+        self.partition = partition
+        self.failure: str | None = None
+        self.batches: list[list[int]] = []
+
+    async def send(self, shard: str, records: Sequence[Record]) -> BatchInFlight:
+        self.batches.append([record.position for record in records])
+        return BatchInFlight(len(records), self._base_offset(self.batches[-1]))
+
+    async def _base_offset(self, positions: list[int]) -> int:
+        failure, self.failure = self.failure, None
+        base = self.partition.end
+        if failure != "rejected":
+            self.partition.extend(*positions)
+        if failure:
+            raise KafkaError(failure)
+        return base
+
+
+def relay_context(
+    log: EventLog,
+    cursors: FakeCursors,
+    publisher: Publisher,
+    partition: FakePartition,
+    reconcile_interval_seconds: float,
+    clock: Clock = time.monotonic,
+) -> RelayContext:
+    return RelayContext(
+        log=log,
+        cursors=cursors,
+        publisher=publisher,
+        partition=lambda _shard: partition,
+        topic_is_usable=lambda _topic: True,
+        request_topic_poll=lambda: None,
+        metrics=RelayMetrics(CollectorRegistry()),
+        reconcile_interval_seconds=reconcile_interval_seconds,
+        clock=clock,
+    )

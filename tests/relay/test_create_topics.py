@@ -10,7 +10,9 @@ from tests.support.waiting import until
 
 
 def settings(kafka_bootstrap: str, seconds: float = 30) -> CreateTopicsSettings:
-    return CreateTopicsSettings(kafka_bootstrap_servers=kafka_bootstrap, wait_timeout_seconds=seconds)
+    return CreateTopicsSettings(
+        kafka_bootstrap_servers=kafka_bootstrap, wait_timeout_seconds=seconds
+    )
 
 
 async def test_missing_topics_are_created_and_existing_ones_kept(
@@ -25,7 +27,9 @@ async def test_missing_topics_are_created_and_existing_ones_kept(
     await create_topics(settings(kafka_bootstrap))
 
 
-async def test_a_topic_with_another_partition_count_is_reported(topics: Topics, kafka_bootstrap: str) -> None:
+async def test_a_topic_with_another_partition_count_is_reported(
+    topics: Topics, kafka_bootstrap: str
+) -> None:
     await topics.create("orders", 5)
     with pytest.raises(TopicsUnusable, match="orders has 5 partitions"):
         await create_topics(settings(kafka_bootstrap, seconds=4))

@@ -126,7 +126,9 @@ async def test_a_cursor_removed_by_retention_is_kept(shard: Shard) -> None:
     assert (await shard.reconcile()).cursor.position == 4
 
 
-async def test_a_cursor_removed_by_retention_is_kept_if_the_partition_is_empty(shard: Shard) -> None:
+async def test_a_cursor_removed_by_retention_is_kept_if_the_partition_is_empty(
+    shard: Shard,
+) -> None:
     shard.log.commit(3)
     shard.kafka.extend(1, 2)
     await shard.reconcile()
@@ -155,7 +157,9 @@ async def test_a_record_that_the_event_log_lacks_is_a_divergence(shard: Shard) -
     assert shard.cursors.cursor == NONE, "nothing was written"
 
 
-async def test_a_record_that_is_another_event_in_the_event_log_is_a_divergence(shard: Shard) -> None:
+async def test_a_record_that_is_another_event_in_the_event_log_is_a_divergence(
+    shard: Shard,
+) -> None:
     shard.log.commit(3)
     shard.kafka.extend(1, 2, 3)
     shard.log.restore(2)
@@ -186,7 +190,9 @@ async def test_a_cursor_that_the_event_log_lacks_is_a_divergence_even_if_kafka_l
         await shard.reconcile()
 
 
-async def test_an_event_committed_and_published_before_the_bounds_is_no_divergence(shard: Shard) -> None:
+async def test_an_event_committed_and_published_before_the_bounds_is_no_divergence(
+    shard: Shard,
+) -> None:
     """The event log is read after Kafka: a former owner publishes between the two."""
     shard.log.commit(1)
     shard.kafka.extend(1)
@@ -247,7 +253,9 @@ async def test_a_relay_that_loses_the_shard_during_the_scan_writes_nothing(shard
     assert shard.cursors.cursor == NONE
 
 
-async def test_after_a_lost_tail_the_remaining_records_are_read_from_the_start(shard: Shard) -> None:
+async def test_after_a_lost_tail_the_remaining_records_are_read_from_the_start(
+    shard: Shard,
+) -> None:
     """The tail is lost and another record has its offset; the records before it are kept."""
     shard.log.commit(5)
     shard.kafka.extend(1, 2, 3)

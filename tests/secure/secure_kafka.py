@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.ports import HOST
-from deploy.local.servers import Kafka
 from tests.support.certificates import Certificates
+from tests.support.servers import Kafka
 
 USER: Final = "tandem"
 PASSWORD: Final = "a-password"

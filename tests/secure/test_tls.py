@@ -15,7 +15,6 @@ from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Postgres, Valkey
 from shared.kafka.settings import KafkaSettings
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.settings import RedisSettings
@@ -23,6 +22,7 @@ from tests.secure.secure_kafka import PASSWORD, USER, SecureKafka
 from tests.support.certificates import HOST, Certificates
 from tests.support.database import Database
 from tests.support.identity import Identity
+from tests.support.servers import Postgres, Valkey
 from tests.support.stack import Stack
 from tests.support.tls_proxy import tls_before
 

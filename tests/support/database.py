@@ -7,8 +7,8 @@ import asyncpg
 
 from command_service.schema.migrate import migrate
 from deploy.local.roles import create_roles
-from deploy.local.servers import Postgres
 from shared.contracts.shards import DEFAULT_PARTITIONS
+from tests.support.servers import Postgres
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _one(view: View, shard: str, content: Content, stored: bytes, record: Record
         return park(view, loaded, record, -1)
 
 
-async def whole_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:
+async def read_event_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:
     """All records of a shard, or those up to a position."""
     records: list[Record] = []
     while rows := await log.read(shard, len(records) + 1, 5000):
@@ -111,6 +111,6 @@ async def view_differences(redis: Redis, log: EventLog, shards: Sequence[str]) -
     """How the views of these shards differ from the fold of the whole log."""
     lines: list[str] = []
     for shard in shards:
-        expected = expected_content(shard, await whole_log(log, shard))
+        expected = expected_content(shard, await read_event_log(log, shard))
         lines += differences(expected, await content_in_redis(redis, shard))
     return lines

@@ -11,18 +11,20 @@ from redis.crc import key_slot
 from deploy.local.ports import free_ports
 from deploy.local.redis_cluster import form_cluster
 from deploy.local.secrets import ADMIN, Passwords
-from deploy.local.servers import Valkey
-from deploy.local.servers.topologies import companions, redis_names, valkeys
+from deploy.local.servers.topologies import additional_ports, create_redis_nodes, redis_node_names
+from tests.support.servers import Valkey
 
 
 class RedisNodes:
     """`nodes` are the primaries, then as many replicas, as they were at first."""
 
     def __init__(self, directory: Path, primaries: int, passwords: Passwords) -> None:
-        names = redis_names(primaries)
-        names += [beside for name in names for beside in companions(name)]
+        names = redis_node_names(primaries)
+        names += [beside for name in names for beside in additional_ports(name)]
         ports = dict(zip(names, free_ports(len(names)), strict=True))
-        self.nodes: Sequence[Valkey] = valkeys(directory, primaries, ports, passwords)
+        self.nodes: Sequence[Valkey] = create_redis_nodes(
+            Valkey, directory, primaries, ports, passwords
+        )
 
     def url(self, role: str = ADMIN) -> str:
         """Of the whole cluster."""

@@ -28,7 +28,7 @@ class Shop:
         self.token = answer.headers.get("consistency-token", self.token)
         return answer
 
-    async def ask(self, path: str, token: str | None = None, **headers: str) -> httpx.Response:
+    async def query(self, path: str, token: str | None = None, **headers: str) -> httpx.Response:
         """A query, with the last token unless another one (or an empty one) is given."""
         sent = _header_names(headers)
         if used := self.token if token is None else token:

@@ -11,10 +11,10 @@ from typing import Final
 import httpx
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Kafka, Valkey
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from tests.support.database import Database
 from tests.support.identity import AUDIENCE, ISSUER, Identity
+from tests.support.servers import Kafka, Valkey
 from tests.support.waiting import until
 
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -49,7 +49,7 @@ class Process:
         command = [sys.executable, "-m", module, *arguments]
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(
-                dying_with_parent(command, signal.SIGKILL),
+                with_parent_death_signal(command, signal.SIGKILL),
                 env={"PATH": os.environ["PATH"], **self._environment},
                 stdout=log,
                 stderr=log,

@@ -53,7 +53,7 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
         await consumer.stop()
 
 
-def take_next(records: Iterable[Record]) -> list[Record]:
+def without_duplicates(records: Iterable[Record]) -> list[Record]:
     """What a consumer keeps that takes the next position and ignores every other."""
     taken: list[Record] = []
     for record in records:

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.support.database import make_database
 from tests.support.identity import Identity
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.shop import Shop
 from tests.support.stack import MODULES, Stack
 from tests.support.topics import delete_topics

@@ -24,21 +24,21 @@ async def test_a_canary_is_found_nowhere_once_its_user_is_erased(stack: Stack, s
     }
     placed = await shop.send("POST", "/v1/orders", body, Idempotency_Key=canary[:20])
     id = placed.json()["id"]
-    assert canary in (await shop.ask(f"/v1/orders/{id}", Prefer="wait=10")).text
+    assert canary in (await shop.query(f"/v1/orders/{id}", Prefer="wait=10")).text
     assert await _redis_holds(stack, canary)
 
     erased = await shop.send("DELETE", f"/v1/users/{user}")
     assert erased.status_code == 200
-    assert (await shop.ask(f"/v1/users/{user}", Prefer="wait=10")).status_code == 404
-    assert (await shop.ask(f"/v1/users/{user}/orders")).status_code == 404
-    assert (await shop.ask(f"/v1/users/{user}/history")).status_code == 404
+    assert (await shop.query(f"/v1/users/{user}", Prefer="wait=10")).status_code == 404
+    assert (await shop.query(f"/v1/users/{user}/orders")).status_code == 404
+    assert (await shop.query(f"/v1/users/{user}/history")).status_code == 404
 
     async def anonymized() -> bool:
-        order = (await shop.ask(f"/v1/orders/{id}", "")).json()
+        order = (await shop.query(f"/v1/orders/{id}", "")).json()
         return order["customer_name"] is None and order["shipping_address"] is None
 
     await until(anonymized, "the order is anonymized", seconds=60)
-    history = (await shop.ask(f"/v1/orders/{id}/history")).json()["items"]
+    history = (await shop.query(f"/v1/orders/{id}/history")).json()["items"]
     assert [item["type"] for item in history] == ["order.placed", "order.anonymized"]
     assert history[0]["data"]["customer_name"] is None
     assert not await _redis_holds(stack, canary)
@@ -52,7 +52,7 @@ async def test_nothing_personal_stands_in_the_products_topic(stack: Stack, shop:
     canary = f"canary{uuid.uuid4().hex}"
     user, product = await shop.user(canary), await shop.product()
     id = (await shop.order(user, (product, 1))).json()["id"]
-    assert (await shop.ask(f"/v1/products/{product}", Prefer="wait=10")).json()["version"] == 2
+    assert (await shop.query(f"/v1/products/{product}", Prefer="wait=10")).json()["version"] == 2
     partitions = await read_topic(stack.kafka.bootstrap_servers, "products")
     records = [record for partition in partitions.values() for record in partition]
     reserved = [record for record in records if id.encode() in record.data]

@@ -18,7 +18,7 @@ async def test_a_tokened_read_never_answers_from_before_its_token(stack: Stack, 
         user = await mine.user()
         for step in range(60):
             written = await mine.send("PUT", f"/v1/users/{user}/name", {"name": f"{number}-{step}"})
-            read = await mine.ask(f"/v1/users/{user}", Prefer="wait=1")
+            read = await mine.query(f"/v1/users/{user}", Prefer="wait=1")
             if read.status_code == 412:
                 assert read.json()["type"].endswith("/projection-behind")
                 assert read.headers["retry-after"]
@@ -57,7 +57,7 @@ async def test_a_client_that_sends_its_last_token_never_goes_back(stack: Stack, 
 
     writing = asyncio.create_task(writer())
     while not writing.done():
-        read = await shop.ask(f"/v1/users/{user}", Prefer="wait=10")
+        read = await shop.query(f"/v1/users/{user}", Prefer="wait=10")
         assert read.status_code == 200
         shop.token = read.headers["consistency-token"]
         versions.append(read.json()["version"])
@@ -69,11 +69,11 @@ async def test_a_list_and_the_dashboard_contain_what_the_token_stands_for(shop: 
     customer, product = await shop.user(), await shop.product()
     for _ in range(20):
         id = (await shop.order(customer, (product, 1))).json()["id"]
-        recent = await shop.ask("/v1/orders?limit=1", Prefer="wait=10")
+        recent = await shop.query("/v1/orders?limit=1", Prefer="wait=10")
         assert recent.json()["items"][0]["id"] == id
-    before = (await shop.ask("/v1/dashboard")).json()
+    before = (await shop.query("/v1/dashboard")).json()
     await shop.order(customer, (product, 1))
-    after = (await shop.ask("/v1/dashboard", Prefer="wait=10")).json()
+    after = (await shop.query("/v1/dashboard", Prefer="wait=10")).json()
     assert after["orders"]["placed"] == before["orders"]["placed"] + 1
     assert after["revenue"][0]["amount"] == before["revenue"][0]["amount"] + 250
 
@@ -81,9 +81,9 @@ async def test_a_list_and_the_dashboard_contain_what_the_token_stands_for(shop: 
 async def test_a_token_from_a_future_that_never_comes_is_answered_behind(shop: Shop) -> None:
     user = await shop.user()
     shard = f"users.{int(user[-3:], 16) % 12}"
-    read = await shop.ask(f"/v1/users/{user}", f"{shard}:999999", Prefer="wait=0")
+    read = await shop.query(f"/v1/users/{user}", f"{shard}:999999", Prefer="wait=0")
     assert (read.status_code, read.json()["type"].rsplit("/")[-1]) == (412, "projection-behind")
-    malformed = await shop.ask(f"/v1/users/{user}", "nonsense")
+    malformed = await shop.query(f"/v1/users/{user}", "nonsense")
     assert (malformed.status_code, malformed.json()["type"].rsplit("/")[-1]) == (
         400,
         "malformed-request",

@@ -6,7 +6,7 @@ supervisor run the command; tests call `start`, which runs it as a child that di
 
 from deploy.local.servers.kafka import Kafka
 from deploy.local.servers.postgres import Postgres
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 from deploy.local.servers.valkey import Valkey
 
 __all__ = ["Kafka", "Postgres", "Server", "Valkey"]

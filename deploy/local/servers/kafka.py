@@ -16,7 +16,7 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.secrets import write_private
 from deploy.local.servers.jars import kafka_jars
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 
 PROPERTIES = """\
 process.roles=broker,controller

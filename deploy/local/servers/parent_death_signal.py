@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 
-def dying_with_parent(command: list[str], number: signal.Signals) -> list[str]:
+def with_parent_death_signal(command: list[str], number: signal.Signals) -> list[str]:
     """The same command; it gets the signal when its parent dies. Replaces itself by the command."""
     if not has_parent_death_signal():
         return command

@@ -15,7 +15,7 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.secrets import ADMIN, Passwords
 from deploy.local.servers.drop_privileges import as_other_user, give_to_other_user
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 
 DATABASE = "tandem"
 

