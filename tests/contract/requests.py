@@ -1,4 +1,4 @@
-"""One valid request for each command, and the aggregates they are sent to."""
+"""One valid request for each command, and the aggregates that they are sent to."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ PRICE: Final = {"amount": 250, "currency": "EUR"}
 
 
 @dataclass(frozen=True)
-class World:
-    """A user, a product in stock, and two orders of the user's: one placed, one shipped."""
+class Targets:
+    """The ids of a user, a product in stock, and two orders of the user: placed and shipped."""
 
     user: str
     product: str
@@ -19,7 +19,7 @@ class World:
     shipped: str
 
     @classmethod
-    async def make(cls, shop: AllTokens) -> "World":
+    async def create(cls, shop: AllTokens) -> "Targets":
         user, product = await shop.user(), await shop.product()
         orders = [(await shop.order(user, (product, 1))).json()["id"] for _ in range(2)]
         label = {"carrier": "Post", "tracking_number": "1"}
@@ -29,7 +29,7 @@ class World:
 
 @dataclass(frozen=True)
 class Call:
-    """A command's request. `version` is the present one of the aggregate it is sent to."""
+    """A command's request. `version` is the current version of its target, None for a new one."""
 
     method: str
     path: str
@@ -46,14 +46,14 @@ def order_body(customer: str, *lines: tuple[str, int]) -> dict[str, Any]:
     return {"customer_id": customer, "items": items, "shipping_address": "1 Main Street"}
 
 
-def calls(world: World) -> dict[str, Call]:
-    """By the command's name; each is valid if it is the first one sent."""
-    user, product = f"/v1/users/{world.user}", f"/v1/products/{world.product}"
-    placed, shipped = f"/v1/orders/{world.placed}", f"/v1/orders/{world.shipped}"
+def calls(targets: Targets) -> dict[str, Call]:
+    """By the command's name; each is valid if it is sent first."""
+    user, product = f"/v1/users/{targets.user}", f"/v1/products/{targets.product}"
+    placed, shipped = f"/v1/orders/{targets.placed}", f"/v1/orders/{targets.shipped}"
     added = {"name": "Cup", "description": "", "price": PRICE, "stock": 3}
     label = {"carrier": "Post", "tracking_number": "2"}
     price = {"amount": 300, "currency": "EUR"}
-    order = order_body(world.user, (world.product, 1))
+    order = order_body(targets.user, (targets.product, 1))
     return {
         "CreateUser": Call("POST", "/v1/users", {"name": "Grace", "email": new_email()}),
         "UpdateUserName": Call("PUT", f"{user}/name", {"name": "Grace"}, 1),
@@ -70,6 +70,6 @@ def calls(world: World) -> dict[str, Call]:
     }
 
 
-NAMES: Final = tuple(calls(World("", "", "", "")))
-TO_EXISTING: Final = tuple(n for n, c in calls(World("", "", "", "")).items() if c.version)
-WITH_BODY: Final = tuple(n for n, c in calls(World("", "", "", "")).items() if c.body)
+NAMES: Final = tuple(calls(Targets("", "", "", "")))
+TO_EXISTING: Final = tuple(n for n, c in calls(Targets("", "", "", "")).items() if c.version)
+WITH_BODY: Final = tuple(n for n, c in calls(Targets("", "", "", "")).items() if c.body)

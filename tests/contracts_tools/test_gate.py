@@ -18,7 +18,7 @@ from deploy.contracts.files import (
     write,
 )
 from deploy.contracts.files import generated as generate
-from deploy.contracts.gate import ACCEPTED, complaints
+from deploy.contracts.gate import ACCEPTED, violations
 
 Change = Callable[[Any], Any]
 
@@ -102,7 +102,7 @@ BREAKS: list[tuple[str, Change, str]] = [
      "callers of POST /v1/orders: of the request, /phone is required now"),
     (COMMANDS_FILE, lambda d: schema(d, "CreateUser")["properties"]["name"].update(maxLength=20),
      "callers of POST /v1/users: of the request, /name was"),
-    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].pop("version"),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandResult")["properties"].pop("version"),
      "callers of PUT /v1/users/{id}/name: of the answer 200, /version is gone"),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].pop("409"),
      "callers of POST /v1/orders: the answer 409 is gone"),
@@ -141,7 +141,7 @@ HARMLESS: list[tuple[str, Change]] = [
     (TOPICS_FILE, lambda d: d["channels"]["orders"]["messages"].update({"order.lost": {}})),
     (COMMANDS_FILE, widens_a_type),
     (COMMANDS_FILE, lambda d: schema(d, "PlaceOrder")["properties"].update(note=TEXT)),
-    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].update(at=TEXT)),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandResult")["properties"].update(at=TEXT)),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].update({"418": {}})),
     (QUERIES_FILE, lambda d: d["paths"].update({"/v1/new": {}})),
 ]  # fmt: skip
@@ -175,17 +175,17 @@ def commit(tree: Path) -> None:
 
 
 def test_a_tree_that_is_as_generated_has_no_complaints(files: Files, tree: Path) -> None:
-    assert complaints(files, tree) == []
+    assert violations(files, tree) == []
 
 
 def test_a_stale_file_is_named_with_what_to_run(files: Files, tree: Path) -> None:
     added = changed(files, PLACED, HARMLESS[0][1])
-    [complaint] = complaints(added, tree)
-    assert complaint.endswith(f"({PLACED}): run make contracts")
+    [violation] = violations(added, tree)
+    assert violation.endswith(f"({PLACED}): run make contracts")
 
 
 def test_a_break_is_found_without_a_past(files: Files, tree: Path) -> None:
-    found = complaints(changed(files, PLACED, renames_a_field), tree)
+    found = violations(changed(files, PLACED, renames_a_field), tree)
     assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
     assert ACCEPTED in found[-1]
 
@@ -196,7 +196,7 @@ def test_a_break_that_was_committed_is_still_found(files: Files, tree: Path) -> 
     broken = changed(files, PLACED, renames_a_field)
     write(broken, tree)
     commit(tree)
-    found = complaints(broken, tree)
+    found = violations(broken, tree)
     assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
     assert "(published in " in found[0]
 
@@ -206,9 +206,9 @@ def test_a_break_that_was_decided_on_passes(files: Files, tree: Path) -> None:
     lines = breaks(files, broken)
     (tree / ACCEPTED).parent.mkdir(parents=True)
     (tree / ACCEPTED).write_text("\n".join(["# nobody used it yet", *lines]))
-    assert "run make contracts" in complaints(broken, tree)[0]
+    assert "run make contracts" in violations(broken, tree)[0]
     write(broken, tree)
-    assert complaints(broken, tree) == []
+    assert violations(broken, tree) == []
 
 
 def test_a_golden_record_that_was_changed_is_found(files: Files, tree: Path) -> None:
@@ -218,5 +218,5 @@ def test_a_golden_record_that_was_changed_is_found(files: Files, tree: Path) -> 
     git(tree, "init", "-q")
     commit(tree)
     record.write_bytes(b"key: 2\n\n{}")
-    [complaint, _] = complaints(files, tree)
-    assert complaint.startswith("whoever reads old events: tests/golden/orders/01-order.placed")
+    [violation, _] = violations(files, tree)
+    assert violation.startswith("whoever reads old events: tests/golden/orders/01-order.placed")

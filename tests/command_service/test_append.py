@@ -1,4 +1,4 @@
-"""`append` is the only way into the log, and alone refuses what does not belong there."""
+"""`append` is the only way to write the event log, and rejects unknown shards."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -10,13 +10,13 @@ from shared.contracts.shards import DEFAULT_PARTITIONS
 from tests.support.database import Database
 
 
-async def test_an_unknown_shard_is_refused_and_nothing_of_its_batch_is_appended(
+async def test_an_unknown_shard_is_rejected_and_no_event_of_its_batch_is_appended(
     migrated_database: Database,
 ) -> None:
     connection = await asyncpg.connect(migrated_database.command_service_url)
     shards = ["orders.0", f"orders.{DEFAULT_PARTITIONS}"]
     ids, nothing = [uuid4(), uuid4()], [None, None]
-    with pytest.raises(asyncpg.RaiseError, match="a shard is unknown: PARTITIONS differs"):
+    with pytest.raises(asyncpg.RaiseError, match="unknown shard: PARTITIONS differs"):
         await connection.fetch(
             "SELECT * FROM append($1, $2, $3, $4, $5, $6, $7, $8)",
             shards, ids, ["test.happened"] * 2, ids, nothing, [datetime.now(UTC)] * 2,
