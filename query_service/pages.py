@@ -52,15 +52,19 @@ class Pages:
         before: str | None,
         limit: int,
         wanted: ConsistencyRequirement | None,
-        still: bytes = b"",
+        must_contain: Sequence[bytes] = (),
     ) -> Page:
         """The newest `limit` of the indexes with an id less than `before`.
 
-        `still` must stand in a body: the index was read a moment earlier than the document.
+        Bodies that lack one of `must_contain` are left out: the index was read earlier.
         """
         read, ids = await self.newest(indexes, before, limit + 1, wanted)
         fetched = await self.fetch(topic, ids[:limit], read)
-        bodies = {id: body for id, body in fetched.bodies.items() if still in body}
+        bodies = {
+            id: body
+            for id, body in fetched.bodies.items()
+            if all(part in body for part in must_contain)
+        }
         last = ids[limit - 1] if len(ids) > limit else None
         return Page(bodies, last, fetched.read, fetched.parked)
 

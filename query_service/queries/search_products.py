@@ -45,7 +45,7 @@ def search_products(reads: QueryDependencies) -> Operation:
     async def all_active(
         before: str | None, limit: int, wanted: ConsistencyRequirement | None
     ) -> Page:
-        return await reads.pages.page("products", everything, before, limit, wanted, _ACTIVE)
+        return await reads.pages.page("products", everything, before, limit, wanted, (_ACTIVE,))
 
     async def answer(request: Request) -> Response:
         wanted, parameters = asked(request, reads, "q")

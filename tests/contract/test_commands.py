@@ -52,7 +52,7 @@ async def test_a_command_that_changes_nothing_answers_with_the_present_version(
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith(("Create", "Add", "Place"))])
 async def test_a_command_to_what_does_not_exist_is_404(shop: AllTokens, name: str) -> None:
-    call = calls(World(NOWHERE, NOWHERE, NOWHERE, NOWHERE))[name]
+    call = calls(World(*[NOWHERE] * 5))[name]
     check_problem(await shop.send(call.method, call.path, call.body), 404, "not-found")
     path = call.path.replace(NOWHERE, "nonsense")
     check_problem(await shop.send(call.method, path, call.body), 404, "not-found")

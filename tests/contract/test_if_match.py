@@ -56,7 +56,7 @@ async def _taken_email(shop: AllTokens) -> str:
 @pytest.mark.parametrize("name", WITH_BODY)
 async def test_checks_come_in_their_order(shop: AllTokens, identity: Identity, name: str) -> None:
     """Each request breaks one rule more than the one after it; the earlier rule answers."""
-    call = calls(World(NOWHERE, NOWHERE, NOWHERE, NOWHERE))[name]
+    call = calls(World(*[NOWHERE] * 5))[name]
     no_scope = {"Authorization": f"Bearer {identity.token('tester', '')}"}
     text, json = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
     bad_key = {"Idempotency-Key": "x" * 256}
@@ -95,7 +95,7 @@ async def test_the_stored_answer_comes_after_invalid_fields_and_before_404(
 
 @pytest.mark.parametrize("name", TO_EXISTING)
 async def test_404_comes_before_412(shop: AllTokens, name: str) -> None:
-    call = calls(World(NOWHERE, NOWHERE, NOWHERE, NOWHERE))[name]
+    call = calls(World(*[NOWHERE] * 5))[name]
     answer = await shop.send(call.method, call.path, call.body, If_Match='"5"')
     check_problem(answer, 404, "not-found")
 
@@ -117,7 +117,7 @@ async def test_an_unknown_reference_comes_before_409(shop: AllTokens) -> None:
 async def test_a_body_of_no_json_is_400_and_of_another_shape_422(
     shop: AllTokens, name: str
 ) -> None:
-    call = calls(World(NOWHERE, NOWHERE, NOWHERE, NOWHERE))[name]
+    call = calls(World(*[NOWHERE] * 5))[name]
     for body, status, problem in (
         (b"{", 400, "malformed-request"),
         (b"{}{}", 400, "malformed-request"),
