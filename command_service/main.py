@@ -12,7 +12,7 @@ from command_service.background_jobs import (
     anonymize_orders,
     delete_expired_rows,
     measure_oldest_unpublished,
-    repeat,
+    run_periodically,
 )
 from command_service.commands.command import AnyCommand
 from command_service.commands.registry import COMMANDS
@@ -124,8 +124,8 @@ def _now() -> datetime:
 
 def _processes(runner: ProcessRunner) -> "list[asyncio._CoroutineLike[None]]":
     return [
-        repeat("processes", runner.step, pause_s=0.3),
-        repeat("overdue", runner.measure, pause_s=5),
+        run_periodically("processes", runner.step, pause_s=0.3),
+        run_periodically("measure_overdue", runner.measure, pause_s=5),
     ]
 
 
@@ -136,7 +136,7 @@ def _background_jobs(
     measure = partial(measure_oldest_unpublished, pool, metrics)
     delete = partial(delete_expired_rows, pool, settings.idempotency_retention_hours)
     return [
-        repeat("anonymize_orders", anonymize, pause_s=2),
-        repeat("measure_oldest_unpublished", measure, pause_s=5),
-        repeat("delete_expired_rows", delete, pause_s=60),
+        run_periodically("anonymize_orders", anonymize, pause_s=2),
+        run_periodically("measure_oldest_unpublished", measure, pause_s=5),
+        run_periodically("delete_expired_rows", delete, pause_s=60),
     ]

@@ -17,4 +17,4 @@ class QuerySettings(RedisSettings):
     """Reads that may wait for their token's events at once; further ones are refused."""
     rate_limit: int = Field(0, ge=0)
     """Requests a second for each caller; 0 is no limit."""
-    port: int = Field(8082, ge=0, le=65535)
+    port: int = Field(8081, ge=0, le=65535)

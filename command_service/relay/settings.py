@@ -41,4 +41,4 @@ class RelaySettings(TopicSettings):
     database_url: str
     lease_seconds: float = Field(10, ge=1, le=600)
     reconcile_interval_seconds: float = Field(10, ge=0.1, le=60)
-    port: int = Field(8081, ge=0, le=65535)
+    port: int = Field(8100, ge=0, le=65535)

@@ -20,7 +20,7 @@ MADE_BY_CLOUDNATIVE_PG: Final = frozenset({"write-store-ca"})
 AUTOSCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
-def reference_complaints(resources: list[Resource], secrets: dict[str, set[str]]) -> list[str]:
+def reference_violations(resources: list[Resource], secrets: dict[str, set[str]]) -> list[str]:
     """`secrets` are those that something else brings: name to keys."""
     checks: list[Callable[[list[Resource]], Iterator[str]]] = [
         _scaling,
@@ -30,7 +30,7 @@ def reference_complaints(resources: list[Resource], secrets: dict[str, set[str]]
         _routes,
         _services,
     ]
-    found = [complaint for check in checks for complaint in check(resources)]
+    found = [violation for check in checks for violation in check(resources)]
     return [*found, *_secrets(resources, secrets)]
 
 

@@ -1,4 +1,4 @@
-"""One valid request for each command, and the aggregates they are sent to."""
+"""One valid request for each command, and the aggregates that they are sent to."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ PRICE: Final = {"amount": 250, "currency": "EUR"}
 
 
 @dataclass(frozen=True)
-class World:
+class Targets:
     """A user, a product in stock, and orders: one placed, one shipped, one cancelled and paid."""
 
     user: str
@@ -20,7 +20,7 @@ class World:
     refundable: str
 
     @classmethod
-    async def make(cls, shop: AllTokens) -> "World":
+    async def create(cls, shop: AllTokens) -> "Targets":
         user, product = await shop.user(), await shop.product()
         orders = [(await shop.order(user, (product, 1))).json()["id"] for _ in range(3)]
         label = {"carrier": "Post", "tracking_number": "1"}
@@ -33,7 +33,7 @@ class World:
 
 @dataclass(frozen=True)
 class Call:
-    """A command's request. `version` is the present one of the aggregate it is sent to."""
+    """A command's request. `version` is the current version of its target, None for a new one."""
 
     method: str
     path: str
@@ -50,15 +50,15 @@ def order_body(customer: str, *lines: tuple[str, int]) -> dict[str, Any]:
     return {"customer_id": customer, "items": items, "shipping_address": "1 Main Street"}
 
 
-def calls(world: World) -> dict[str, Call]:
-    """By the command's name; each is valid if it is the first one sent."""
-    user, product = f"/v1/users/{world.user}", f"/v1/products/{world.product}"
-    placed, shipped = f"/v1/orders/{world.placed}", f"/v1/orders/{world.shipped}"
-    refundable = f"/v1/orders/{world.refundable}"
+def calls(targets: Targets) -> dict[str, Call]:
+    """By the command's name; each is valid if it is sent first."""
+    user, product = f"/v1/users/{targets.user}", f"/v1/products/{targets.product}"
+    placed, shipped = f"/v1/orders/{targets.placed}", f"/v1/orders/{targets.shipped}"
+    refundable = f"/v1/orders/{targets.refundable}"
     added = {"name": "Cup", "description": "", "price": PRICE, "stock": 3}
     label = {"carrier": "Post", "tracking_number": "2"}
     price = {"amount": 300, "currency": "EUR"}
-    order = order_body(world.user, (world.product, 1))
+    order = order_body(targets.user, (targets.product, 1))
     return {
         "CreateUser": Call("POST", "/v1/users", {"name": "Grace", "email": new_email()}),
         "UpdateUserName": Call("PUT", f"{user}/name", {"name": "Grace"}, 1),
@@ -77,6 +77,6 @@ def calls(world: World) -> dict[str, Call]:
     }
 
 
-NAMES: Final = tuple(calls(World(*[""] * 5)))
-TO_EXISTING: Final = tuple(n for n, c in calls(World(*[""] * 5)).items() if c.version)
-WITH_BODY: Final = tuple(n for n, c in calls(World(*[""] * 5)).items() if c.body)
+NAMES: Final = tuple(calls(Targets(*[""] * 5)))
+TO_EXISTING: Final = tuple(n for n, c in calls(Targets(*[""] * 5)).items() if c.version)
+WITH_BODY: Final = tuple(n for n, c in calls(Targets(*[""] * 5)).items() if c.body)

@@ -2,9 +2,9 @@
 
 import httpx
 
-from tests.contract.answers import check_problem, document, fields_of, walk
 from tests.contract.client import AllTokens
 from tests.contract.requests import order_body
+from tests.contract.response_checks import check_problem, document, fields_of, walk
 from tests.support.waiting import until
 
 NO_PAYMENT = {

@@ -1,9 +1,9 @@
-"""At the end every view, and the topics, must agree with the model."""
+"""Compares every view and the topics with the model."""
 
 from collections import defaultdict
 from typing import Any
 
-from tests.contract.topics import Raw
+from tests.contract.topics import RawRecord
 from tests.model.model import Model
 from tests.model.tandem import Tandem
 
@@ -14,7 +14,7 @@ PAYMENT_AT = {"order.paid": "paid_at", "order.refunded": "refunded_at"}
 
 
 class Agreement:
-    """`before` is the dashboard before the model's first command; `salt` a word in its products."""
+    """`before` is the dashboard before the first command; `salt` is a word in the products."""
 
     def __init__(self, tandem: Tandem, model: Model, before: Json, salt: str) -> None:
         self._tandem, self._model, self._before, self._salt = tandem, model, before, salt
@@ -120,7 +120,7 @@ class Agreement:
                 days[date, "orders"] += 1
                 days[date, total["currency"]] += total["amount"]
         assert _revenue(now) == revenue
-        # A currency whose orders all cost nothing, and one without orders, add up alike.
+        # A currency whose orders are all free equals a currency without orders.
         assert {k: v for k, v in _days(now).items() if v} == {k: v for k, v in days.items() if v}
         for entry in now["revenue"]:
             half_up = (2 * entry["amount"] + entry["orders"]) // (2 * entry["orders"])
@@ -129,23 +129,25 @@ class Agreement:
     def _check_topics(self) -> None:
         counts = {id: len(events) for id, events in self._model.events.items()}
 
-        def there(found: dict[str, list[Raw]]) -> bool:
+        def published(found: dict[str, list[RawRecord]]) -> bool:
             return all(len(found.get(id, [])) >= count for id, count in counts.items())
 
-        found = self._tandem.events(there)
+        found = self._tandem.events(published)
         for id, events in self._model.events.items():
             assert len(found[id]) == len(events)
             for version, (record, event) in enumerate(zip(found[id], events, strict=True), 1):
                 _compare_event(id, version, record, event)
 
 
-def _compare_event(id: str, version: int, record: Raw, event: tuple[str, str | None, Json]) -> None:
+def _compare_event(
+    id: str, version: int, record: RawRecord, event: tuple[str, str | None, Json]
+) -> None:
     type, actor, data = event
     assert (record.type, record.header("ce_actor")) == (type, actor)
     expected = {"id": id, "version": version, **data}
     for name, value in record.value.items():
         personal = name in ("name", "email", "customer_name", "shipping_address")
-        # Published before the erasure it still says what the model has forgotten since.
+        # Published before the erasure, it still has the values that the model has erased.
         assert value == expected[name] or (personal and None in (value, expected[name])), record
     assert set(record.value) == set(expected)
 
