@@ -1,4 +1,4 @@
-"""The dashboard, added up from the shards' parts. Pure."""
+"""Sums the shards' parts of the dashboard. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from shared.contracts.dashboard_parts import OrdersPart, PaymentCounts, ProductsPart, UsersPart
 
-DAYS: Final = 30
+MAX_DAYS: Final = 30
 
 
 class OrderCounts(TypedDict):
@@ -50,17 +50,17 @@ class DashboardDocument(TypedDict):
     sold_out: int
 
 
-def add_up(
+def sum_parts(
     orders: Sequence[OrdersPart],
     users: Sequence[UsersPart],
     products: Sequence[ProductsPart],
     today: date,
 ) -> DashboardDocument:
-    """The dashboard on a day in UTC."""
+    """The dashboard; `today` is the day in UTC."""
     return {
         "orders": _counts(orders),
         "revenue": _revenue(orders),
-        "by_day": _by_day(orders, (today - timedelta(days=DAYS - 1)).isoformat()),
+        "by_day": _by_day(orders, (today - timedelta(days=MAX_DAYS - 1)).isoformat()),
         "payments": _payments(orders),
         "users": sum(part["users"] for part in users),
         "products": sum(part["active"] for part in products),
@@ -68,8 +68,8 @@ def add_up(
     }
 
 
-def rounded_half_up(amount: int, divisor: int) -> int:
-    """amount / divisor, neither being negative."""
+def round_half_up(amount: int, divisor: int) -> int:
+    """amount / divisor; both are not negative."""
     return (2 * amount + divisor) // (2 * divisor)
 
 
@@ -113,7 +113,7 @@ def _revenue(parts: Iterable[OrdersPart]) -> list[Revenue]:
             "currency": currency,
             "amount": amount,
             "orders": orders[currency],
-            "average": rounded_half_up(amount, orders[currency]),
+            "average": round_half_up(amount, orders[currency]),
         }
         for currency, amount in sorted(amounts.items())
     ]

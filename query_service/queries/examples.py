@@ -1,4 +1,4 @@
-"""What each query may answer, as the documentation shows it."""
+"""Example responses in the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ def _history(type: str, data: dict[str, Any]) -> Any:
     return _page(item)
 
 
-ANSWERS: Final[dict[str, Any]] = {
+RESPONSES: Final[dict[str, Any]] = {
     "GetUserById": _USER,
     "ListUsers": _page(_USER),
     "GetProduct": _PRODUCT,
@@ -109,4 +109,4 @@ ANSWERS: Final[dict[str, Any]] = {
         "age_seconds": 0.4,
     },
 }
-"""By operation."""
+"""By operation id."""

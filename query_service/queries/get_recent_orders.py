@@ -1,4 +1,4 @@
-"""GetRecentOrders: all orders, or those of one status or payment status, newest first."""
+"""GetRecentOrders: the orders of all customers, optionally of one status or payment status, newest first."""
 
 from collections.abc import Sequence
 from typing import Final, get_args
@@ -6,8 +6,12 @@ from typing import Final, get_args
 from query_service.consistency import ConsistencyRequirement
 from query_service.http.parameters import Parameters
 from query_service.pages import Page
-from query_service.queries.list_query import asked, list_answer, list_operation
-from query_service.queries.order_page import OrderPage
+from query_service.queries.list_query import (
+    OrderPage,
+    list_operation,
+    page_response,
+    parse_list_request,
+)
 from query_service.queries.query import QueryDependencies
 from shared.contracts.documents import OrderStatus, PaymentStatus
 from shared.contracts.shards import shards_of_topic
@@ -23,39 +27,43 @@ _STATUS: Final = query("status", "Only orders of this status.", enum=list(_STATU
 _PAYMENT: Final = query("payment", "Only orders of this payment status.", enum=list(_PAYMENTS))
 
 
-def get_recent_orders(reads: QueryDependencies) -> Operation:
-    shards = shards_of_topic("orders", reads.partitions)
+def get_recent_orders(dependencies: QueryDependencies) -> Operation:
+    shards = shards_of_topic("orders", dependencies.partitions)
 
-    async def answer(request: Request) -> Response:
-        wanted, parameters = asked(request, reads, "status", "payment")
-        status = _one_of(parameters, "status", _STATUSES)
-        payment = _one_of(parameters, "payment", _PAYMENTS)
+    async def handle(request: Request) -> Response:
+        requirement, parameters = parse_list_request(request, dependencies, "status", "payment")
+        status = _parse_choice(parameters, "status", _STATUSES)
+        payment = _parse_choice(parameters, "payment", _PAYMENTS)
         indexes = {shard: _index(shard, status, payment) for shard in shards}
         must_contain = _fields(status, payment)
 
-        async def fetch(
-            before: str | None, limit: int, wanted: ConsistencyRequirement | None
+        async def fetch_page(
+            before: str | None, limit: int, requirement: ConsistencyRequirement | None
         ) -> Page:
-            return await reads.pages.page("orders", indexes, before, limit, wanted, must_contain)
+            return await dependencies.pages.page(
+                "orders", indexes, before, limit, requirement, must_contain
+            )
 
-        walk = f"orders {status} {payment}"
-        return await list_answer(reads, wanted, parameters, walk, fetch, private=True)
+        list_key = f"orders {status} {payment}"
+        return await page_response(
+            dependencies, requirement, parameters, list_key, fetch_page, private=True
+        )
 
     return list_operation(
         name="GetRecentOrders",
         path="/v1/orders",
         topic="orders",
         page=OrderPage,
-        handler=answer,
+        handler=handle,
         scopes=("orders:read:all",),
         parameters=(_STATUS, _PAYMENT),
     )
 
 
-def _one_of(parameters: Parameters, name: str, values: Sequence[str]) -> str | None:
+def _parse_choice(parameters: Parameters, name: str, choices: Sequence[str]) -> str | None:
     value = parameters.get(name)
-    if value is not None and value not in values:
-        raise invalid_field(f"/{name}", f"must be one of {', '.join(values)}")
+    if value is not None and value not in choices:
+        raise invalid_field(f"/{name}", f"must be one of {', '.join(choices)}")
     return value
 
 
@@ -69,7 +77,7 @@ def _index(shard: str, status: str | None, payment: str | None) -> str:
 def _fields(status: str | None, payment: str | None) -> tuple[bytes, ...]:
     """What the body of each such order contains, and of no other.
 
-    Quotes within strings are escaped; no status of an order is one of a payment.
+    Within strings, JSON escapes quotes; no status of an order is one of a payment.
     """
     fields = []
     if status:
