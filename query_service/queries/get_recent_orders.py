@@ -1,4 +1,4 @@
-"""GetRecentOrders: the orders of all customers, optionally of one status or payment status, newest first."""
+"""GetRecentOrders: all orders, optionally of one status or payment status, newest first."""
 
 from collections.abc import Sequence
 from typing import Final, get_args
