@@ -36,7 +36,7 @@ from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, checkpoint_key
 from shared.event_log import PostgresEventLog
 from shared.redis.clients import redis_client
-from tests.relay.harness import InProcess, settings
+from tests.relay.harness import InProcessRelay, settings
 from tests.support.database import Database
 from tests.support.servers import Kafka, Valkey
 from tests.support.topics import delete_topics
@@ -190,11 +190,11 @@ async def test_a_backlog_is_sent_in_large_batches_of_few_bytes(
 ) -> None:
     await delete_topics(kafka.bootstrap_servers)
     await filler.place(10_000)
-    relay = InProcess(settings(migrated_database, kafka.bootstrap_servers))
+    relay = InProcessRelay(settings(migrated_database, kafka.bootstrap_servers))
 
     async def published() -> bool:
         counts = [
-            relay.count("published_events_total", topic=topic)
+            relay.count("events_published_total", topic=topic)
             for topic in ("users", "products", "orders")
         ]
         return sum(counts) >= filler.events
