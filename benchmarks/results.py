@@ -1,15 +1,13 @@
-"""What a section found: rows of the table, points of the chart, profiles, remarks."""
+"""The results of a section: table rows, chart points, profiles and remarks."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: what was measured, against what, and whether the goal is met.
+    """A line of the table: the measure, its figure, the limit, and whether the goal is met.
 
-    `holds` is None where there is no goal.
+    `holds` is None without a goal.
     """
 
     measure: str
@@ -22,7 +20,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A rate that was asked for and the latencies at it, in milliseconds."""
+    """A request rate per second, and the latencies at that rate."""
 
     chart: str
     subject: str
@@ -33,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The functions of a process with the most time of their own: share and name."""
+    """The functions of a process with the highest self time: share and name."""
 
     process: str
     during: str
@@ -46,11 +44,6 @@ class Result:
     points: list[Point] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-
-
-def middle(values: Iterable[float]) -> float:
-    """The median: one slow round on a busy machine does not count."""
-    return median(values)
 
 
 def rate(value: float) -> str:

@@ -1,6 +1,6 @@
-"""The limit of the relay: aiokafka producing the log's own records from memory.
+"""The limit of the relay: aiokafka produces the records of the event log from memory.
 
-Batches as large as the relay's, one on its way to each partition, keys and headers made before.
+Batches are as large as the relay's, one in flight per partition; keys and headers are prepared.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
-from benchmarks.peers.work import Work, answer
+from benchmarks.peers.work import Work, run_work
 from shared.contracts.records import to_headers
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, all_shards, split_shard
 from shared.event_log import PostgresEventLog
@@ -21,7 +21,7 @@ from shared.kafka.clients import Kafka, bootstrap_servers
 
 PREFIX: Final = "limit-"
 _BATCH_BYTES: Final = 512 * 1024
-Made = list[dict[str, Any]]
+Records = list[dict[str, Any]]
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def prepare() -> AsyncIterator[Work]:
     await admin.start()
     await admin.create_topics([NewTopic(PREFIX + topic, DEFAULT_PARTITIONS, 1) for topic in TOPICS])
     await admin.close()
-    made = await _records()
+    records = await _records()
     producer = kafka.producer(
         "bench", compression_type="snappy", max_batch_size=_BATCH_BYTES, linger_ms=0
     )
@@ -40,18 +40,18 @@ async def prepare() -> AsyncIterator[Work]:
         await producer.partitions_for(PREFIX + topic)
 
     async def work() -> int:
-        await asyncio.gather(*(_produce(producer, *shard) for shard in made.items()))
-        return sum(map(len, made.values()))
+        await asyncio.gather(*(_produce(producer, *shard) for shard in records.items()))
+        return sum(map(len, records.values()))
 
     yield work
     await producer.stop()
 
 
-async def _records() -> dict[str, Made]:
+async def _records() -> dict[str, Records]:
     pool = await asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=1)
-    log, made = PostgresEventLog(pool), {}
+    log, records = PostgresEventLog(pool), {}
     for shard in all_shards(DEFAULT_PARTITIONS):
-        of_shard: Made = []
+        of_shard: Records = []
         while rows := await log.read(shard, len(of_shard) + 1, 5000):
             of_shard += [
                 {
@@ -62,15 +62,15 @@ async def _records() -> dict[str, Made]:
                 }
                 for row in rows
             ]
-        made[shard] = of_shard
+        records[shard] = of_shard
     await pool.close()
-    return made
+    return records
 
 
-async def _produce(producer: AIOKafkaProducer, shard: str, made: Made) -> None:
+async def _produce(producer: AIOKafkaProducer, shard: str, records: Records) -> None:
     topic, partition = split_shard(shard)
     batch = producer.create_batch()
-    for record in made:
+    for record in records:
         if batch.append(**record) is None:
             await (await producer.send_batch(batch, PREFIX + topic, partition=partition))
             batch = producer.create_batch()
@@ -80,4 +80,4 @@ async def _produce(producer: AIOKafkaProducer, shard: str, made: Made) -> None:
 
 
 if __name__ == "__main__":
-    answer(prepare)
+    run_work(prepare)

@@ -1,4 +1,4 @@
-"""The limit of a read: the server that Tandem runs on, answering the same bytes to everybody."""
+"""The limit of a read: Tandem's HTTP server with a constant response."""
 
 import asyncio
 import os
@@ -11,8 +11,8 @@ from shared.http.server import listen, run, serve
 
 
 def main() -> None:
-    body, headers = orjson.loads(Path(os.environ["ANSWER"]).read_bytes())
-    answer = {"type": "http.response.body", "body": body.encode()}
+    body, headers = orjson.loads(Path(os.environ["RESPONSE_FILE"]).read_bytes())
+    response_body = {"type": "http.response.body", "body": body.encode()}
     start = {
         "type": "http.response.start",
         "status": 200,
@@ -21,7 +21,7 @@ def main() -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start)
-        await send(answer)
+        await send(response_body)
 
     listener = listen("127.0.0.1", int(os.environ["PORT"]))
     run(serve(app, listener, stop=asyncio.Event(), grace_seconds=1))

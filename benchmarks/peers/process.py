@@ -1,4 +1,4 @@
-"""Starts a peer service as a process of its own, and waits until it answers."""
+"""Starts a peer service as a separate process, and waits until it accepts connections."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ class Peer:
 
 @asynccontextmanager
 async def peer(module: str, log: Path, environment: Mapping[str, str]) -> AsyncIterator[Peer]:
-    """`benchmarks.peers.<module>`, told PORT and the rest by its environment."""
+    """Runs `benchmarks.peers.<module>` with the environment, and PORT in addition."""
     port = free_port()
     command = [sys.executable, "-m", f"benchmarks.peers.{module}"]
     process = _start(command, {**os.environ, **environment, "PORT": str(port)}, log)
 
     async def listens() -> bool:
-        assert process.poll() is None, f"{module} ended: {_last_words(log)}"
+        assert process.poll() is None, f"{module} ended: {_log_tail(log)}"
         try:
             _, writer = await asyncio.open_connection(HOST, port)
         except OSError:
@@ -57,5 +57,5 @@ def _start(
         )
 
 
-def _last_words(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     return log.read_text()[-2000:]

@@ -1,7 +1,7 @@
-"""Fills the write store and the log with a shop, as commands would leave them, by COPY.
+"""Loads a shop into the write store and the event log with COPY, in the form that commands produce.
 
-A million orders cannot be placed within minutes; what reads them cannot tell the difference. Only
-`append` may write the log of a running shop: this is for a database that nobody writes to.
+Placing a million orders by command would take too long. In a running system only `append` may write
+the event log: use this on a database without other writers.
 """
 
 import time
@@ -31,8 +31,8 @@ _WORDS: Final = (
 Row = tuple[Any, ...]
 
 
-class Filler:
-    """One shop in an empty, migrated database, through the administrator's connection."""
+class BulkLoader:
+    """Loads into an empty, migrated database through the administrator's connection."""
 
     def __init__(self, connection: asyncpg.Connection, partitions: int = DEFAULT_PARTITIONS):
         self._connection = connection
@@ -51,8 +51,8 @@ class Filler:
     def events(self) -> int:
         return sum(self._heads.values())
 
-    async def shop(self, customers: int, products: int) -> None:
-        """Customers and products, the stock of which never ends."""
+    async def load_shop(self, customers: int, products: int) -> None:
+        """Customers, and products with more stock than any run sells."""
         begin = self._end_ms - _DAYS * 86_400_000
         users: list[Row] = []
         goods: list[Row] = []
@@ -79,7 +79,7 @@ class Filler:
             self.products.append(id)
             self._versions[id], self._names[id] = 1, name
         async with self._connection.transaction():
-            await self._trusting()
+            await self._disable_foreign_keys()
             await self._copy(
                 "users", users, "id", "name", "email", "email_key", "version", "erased"
             )
@@ -89,24 +89,24 @@ class Filler:
             )
             await self._copy("log", log, *_LOG)
 
-    async def place(self, count: int, *, lines: int = 3, reserve: bool = True) -> None:
-        """Orders over the last weeks, all there at once when the transaction ends.
+    async def load_orders(self, count: int, *, lines: int = 3, reserve: bool = True) -> None:
+        """Orders of the last 25 days, committed in one transaction.
 
-        Without `reserve` the products know nothing of them: a quarter of the events.
+        Without `reserve` there are no `product.reserved` events.
         """
         step = _DAYS * 86_400_000 / count
         async with self._connection.transaction():
-            await self._trusting()
+            await self._disable_foreign_keys()
             for first in range(0, count, _CHUNK):
                 numbers = range(first, min(count, first + _CHUNK))
                 times = [int(self._end_ms - (count - n) * step) for n in numbers]
-                await self._place(times, lines, reserve)
+                await self._load_orders(times, lines, reserve)
             await self._update_products()
         await self._connection.execute("SELECT pg_notify('tandem_log', '')")
 
-    async def _place(self, times: Sequence[int], lines: int, reserve: bool) -> None:
+    async def _load_orders(self, times: Sequence[int], lines: int, reserve: bool) -> None:
         orders: list[Row] = []
-        of_lines: list[Row] = []
+        order_lines: list[Row] = []
         log: list[Row] = []
         for at in times:
             customer = self._random.choice(self.customers)
@@ -116,7 +116,7 @@ class Filler:
                 for product in self._random.sample(self.products, lines)
             ]
             orders.append((id, customer, "placed", False, 1))
-            of_lines += [(id, product, quantity) for product, quantity in items]
+            order_lines += [(id, product, quantity) for product, quantity in items]
             log.append(
                 self._event(
                     "orders", "order.placed", id, at, self._placed(id, customer, items), customer
@@ -126,7 +126,7 @@ class Filler:
                 log += [self._reserved(id, at, *item) for item in items]
             self.orders.append(id)
         await self._copy("orders", orders, "id", "customer_id", "status", "anonymized", "version")
-        await self._copy("order_lines", of_lines, "order_id", "product_id", "quantity")
+        await self._copy("order_lines", order_lines, "order_id", "product_id", "quantity")
         await self._copy("log", log, *_LOG)
 
     def _placed(self, id: str, customer: str, items: Sequence[tuple[str, int]]) -> dict[str, Any]:
@@ -171,12 +171,12 @@ class Filler:
         text = orjson.dumps(data).decode()
         return (shard, self._heads[shard], event_id, type, id, actor, time, None, text)
 
-    def _id(self, at: int, placed: int | None = None) -> str:
-        where = self._random.getrandbits(12) if placed is None else placed
-        return new_id(at, self._random.getrandbits(62), where)
+    def _id(self, at: int, given: int | None = None) -> str:
+        at_placement = self._random.getrandbits(12) if given is None else given
+        return new_id(at, self._random.getrandbits(62), at_placement)
 
-    async def _trusting(self) -> None:
-        """What is filled in is right: foreign keys are not looked up row by row."""
+    async def _disable_foreign_keys(self) -> None:
+        """The data is consistent, and checking it row by row is slow."""
         await self._connection.execute("SET LOCAL session_replication_role = replica")
 
     async def _copy(self, table: str, rows: Sequence[Row], *columns: str) -> None:

@@ -1,4 +1,4 @@
-"""The servers of a run, and on them one stack after the other that begins with nothing."""
+"""The servers of a run, and the empty stacks that use them, one after the other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final
 import asyncpg
 from redis.asyncio import Redis
 
-from benchmarks.filling import Filler
+from benchmarks.bulk_loader import BulkLoader
 from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards
@@ -24,8 +24,8 @@ from tests.support.waiting import until
 SHARDS: Final = all_shards(DEFAULT_PARTITIONS)
 
 
-class World:
-    """`shop()` gives a stack in which no process runs yet. Servers end with `stop`."""
+class Servers:
+    """PostgreSQL, Valkey and Kafka; `stop` ends them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -38,7 +38,7 @@ class World:
         self._stacks = 0
 
     async def start(self) -> None:
-        """To be called from the main thread: servers end with the thread that started them."""
+        """Call it from the main thread: servers end with the thread that started them."""
         for server in (self.postgres, self.valkey, self.kafka):
             server.start()
         await make_template(self.postgres, self.passwords)
@@ -48,8 +48,8 @@ class World:
             server.stop()
 
     @asynccontextmanager
-    async def shop(self) -> "AsyncIterator[BenchShop]":
-        """An empty database, empty topics, an empty Redis. Its processes end with the block."""
+    async def new_stack(self) -> "AsyncIterator[BenchmarkStack]":
+        """A stack without processes, with an empty database, topics and Redis."""
         database = await make_database(self.postgres)
         await delete_topics(self.kafka.bootstrap_servers)
         self._stacks += 1
@@ -58,44 +58,44 @@ class World:
         async with Redis.from_url(self.valkey.url()) as redis:
             await redis.flushall()
             admin = await asyncpg.connect(database.admin_url)
-            stack = Stack(database, self.kafka, self.valkey, self.identity, directory)
+            processes = Stack(database, self.kafka, self.valkey, self.identity, directory)
             try:
-                yield BenchShop(stack, Filler(admin), redis, admin)
+                yield BenchmarkStack(processes, BulkLoader(admin), redis, admin)
             finally:
-                stack.stop()
+                processes.stop()
                 await admin.close()
 
 
-class BenchShop:
-    """A stack, what fills it, and how far its views are."""
+class BenchmarkStack:
+    """Tandem's processes, a bulk loader, and the progress of the views."""
 
     def __init__(
-        self, stack: Stack, filler: Filler, redis: Redis, admin: asyncpg.Connection
+        self, processes: Stack, loader: BulkLoader, redis: Redis, admin: asyncpg.Connection
     ) -> None:
-        self.stack, self.filler, self.redis, self.admin = stack, filler, redis, admin
+        self.processes, self.loader, self.redis, self.admin = processes, loader, redis, admin
 
     @property
     def database(self) -> Database:
-        return self.stack.database
+        return self.processes.database
 
-    async def run(self, *names: str) -> None:
-        """Start these processes and wait until they are ready."""
+    async def start(self, *names: str) -> None:
+        """Returns when these processes are ready."""
         for name in names:
-            self.stack.add(name)
-        await self.stack.ready()
+            self.processes.add(name)
+        await self.processes.ready()
 
     def pid(self, name: str) -> int:
-        pid = self.stack[name].pid
+        pid = self.processes[name].pid
         assert pid is not None, f"{name} has ended"
         return pid
 
-    async def end(self, *names: str) -> None:
-        """Stop these processes."""
+    async def stop(self, *names: str) -> None:
+        """Returns when these processes have ended."""
         for name in names:
-            await asyncio.to_thread(self.stack.processes.pop(name).stop)
+            await asyncio.to_thread(self.processes.processes.pop(name).stop)
 
     async def publishing_sessions(self) -> list[int]:
-        """The processes with which PostgreSQL serves the relay and the projector."""
+        """Process ids of PostgreSQL's sessions of the relay and the projector."""
         rows = await self.admin.fetch(
             "SELECT pid FROM pg_stat_activity"
             " WHERE usename IN ('tandem_relay', 'tandem_log_reader')"
@@ -103,20 +103,20 @@ class BenchShop:
         return [row["pid"] for row in rows]
 
     async def heads(self) -> Mapping[str, int]:
-        """The log's last positions."""
+        """The heads of the event log."""
         rows = await self.admin.fetch("SELECT shard, max(position) FROM log GROUP BY shard")
         return dict(map(tuple, rows))
 
     async def projected(self) -> int:
-        """Events in the views, over all shards."""
+        """The number of events in the views of all shards."""
         stored: Any = await self.redis.mget([checkpoint_key(shard) for shard in SHARDS])
-        return sum(Checkpoint.decode(found).position for found in stored if found)
+        return sum(Checkpoint.decode(value).position for value in stored if value)
 
-    async def level(self, seconds: float = 300) -> None:
-        """Wait until the views hold the whole log."""
-        wanted = sum((await self.heads()).values())
+    async def wait_caught_up(self, seconds: float = 300) -> None:
+        """Returns when the views contain all events of the event log."""
+        total = sum((await self.heads()).values())
 
-        async def all_there() -> bool:
-            return await self.projected() >= wanted
+        async def caught_up() -> bool:
+            return await self.projected() >= total
 
-        await until(all_there, "the views hold the whole log", seconds=seconds)
+        await until(caught_up, "the views are caught up", seconds=seconds)

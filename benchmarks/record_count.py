@@ -1,4 +1,4 @@
-"""What stands on the topics."""
+"""Counts the records of the topics."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,9 +12,9 @@ from shared.kafka.clients import Kafka, bootstrap_servers
 
 
 @asynccontextmanager
-async def counting(bootstrap: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """Gives the number of records on all topics; 0 while one of them is missing."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each missing topic
+async def record_counter(bootstrap: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """A function that returns the number of records of all topics; 0 while a topic is missing."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs each missing topic
     consumer = Kafka(bootstrap_servers(bootstrap)).consumer("bench")
     await consumer.start()
     partitions = [TopicPartition(*split_shard(shard)) for shard in all_shards(DEFAULT_PARTITIONS)]

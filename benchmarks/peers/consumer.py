@@ -1,4 +1,4 @@
-"""The limit of the projector: aiokafka reading the topics, and the values decoded."""
+"""The limit of the projector: aiokafka reads the topics, and the values are decoded."""
 
 import os
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import orjson
 from aiokafka import TopicPartition
 
-from benchmarks.peers.work import Work, answer
+from benchmarks.peers.work import Work, run_work
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
 from shared.kafka.clients import Kafka, bootstrap_servers
 
@@ -35,4 +35,4 @@ async def prepare() -> AsyncIterator[Work]:
 
 
 if __name__ == "__main__":
-    answer(prepare)
+    run_work(prepare)
