@@ -1,4 +1,4 @@
-"""Defects that the faults have shown, each made to happen at will."""
+"""Deterministic reproductions of defects that the fault suite has found."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ from tests.support.database import Database
 from tests.support.servers import Valkey
 
 
-class LosesTrack(asyncpg.Connection):
-    """Like a client that was stopped while its COMMIT was under way: it cannot tell any more."""
+class InconsistentConnection(asyncpg.Connection):
+    """Fails after COMMIT, like a client that was paused during it."""
 
     async def execute(self, query: str, *args: Any, **more: Any) -> str:
         done: str = await super().execute(query, *args, **more)
@@ -30,18 +30,20 @@ class LosesTrack(asyncpg.Connection):
         return done
 
 
-async def test_a_batch_whose_client_lost_track_at_commit_is_asked_about_and_not_decided_again(
+async def test_a_batch_with_an_unknown_commit_outcome_is_not_executed_twice(
     migrated_database: Database,
 ) -> None:
     url = migrated_database.command_service_url
-    async with asyncpg.create_pool(url, connection_class=LosesTrack, min_size=0) as pool:
+    async with asyncpg.create_pool(
+        url, connection_class=InconsistentConnection, min_size=0
+    ) as pool:
         transactions = Transactions(pool, 12, random_id, lambda shards: None)
-        (outcome,) = await transactions.run([_creates_a_user()])
+        (outcome,) = await transactions.run([_create_user_command()])
         assert isinstance(outcome, Accepted)
         assert await pool.fetchval("SELECT count(*) FROM users") == 1
 
 
-def _creates_a_user() -> PendingCommand:
+def _create_user_command() -> PendingCommand:
     loop = asyncio.get_running_loop()
     return PendingCommand(
         command=create_user.COMMAND,
@@ -55,7 +57,7 @@ def _creates_a_user() -> PendingCommand:
     )
 
 
-async def test_no_connection_that_was_idle_while_redis_restarted_fails_afterwards(
+async def test_idle_connections_survive_a_restart_of_redis(
     tmp_path: Path,
 ) -> None:
     server = Valkey(tmp_path / "redis", free_ports(1)[0], new_passwords())
@@ -65,8 +67,8 @@ async def test_no_connection_that_was_idle_while_redis_restarted_fails_afterward
         await asyncio.gather(*(client.get("key") for _ in range(5)))
         await asyncio.to_thread(server.kill)
         server.start()
-        answers = await asyncio.gather(*(client.get("key") for _ in range(5)))
+        replies = await asyncio.gather(*(client.get("key") for _ in range(5)))
         await client.aclose()
     finally:
         server.kill()
-    assert answers == [None] * 5
+    assert replies == [None] * 5

@@ -1,10 +1,10 @@
-"""A small clean run, made by hand, for the auditor's tests to spoil."""
+"""Handwritten evidence of a small run without defects, for the tests of the auditor."""
 
 import json
 from dataclasses import replace
 from typing import Any
 
-from faults.evidence import Evidence, Row, Sample
+from faults.evidence import AggregateRow, Evidence, MemorySample
 from faults.history import Attempt
 from faults.limits import Limits
 from shared.contracts.ids import new_id
@@ -27,7 +27,7 @@ _PLACED = {
 
 
 def clean() -> Evidence:
-    """Two users, one of them renamed, a product, an order of three of it that was shipped."""
+    """Two users, one of them renamed, a product, and a shipped order of three of it."""
     log = _log()
     stock = {"order_id": ORDER, "quantity": 3, "stock": 7}
     _append(log, "users", "a", USER, "user.created", name="Ada", email="ada@example.com")
@@ -50,39 +50,44 @@ def clean() -> Evidence:
         replace(_command(log, "PlaceOrder", "e", ORDER, 1), request=lines),
         _command(log, "ShipOrder", "f", ORDER, 2),
         replace(_command(log, "ShipOrder", "f", ORDER, 2), replayed=True),
-        _refused("DeliverOrder", "g", 409, "order-state"),
+        _rejected("DeliverOrder", "g", 409, "order-state"),
         _read("GetUserById", f"/v1/users/{USER}", USER, token_of(log, "users", USER, 2), 2),
         _list(log),
     ]
     return Evidence(
         attempts=attempts,
-        log=log,
+        event_log=log,
         topics={shard: [*records[:1], *records] for shard, records in log.items()},
         views={shard: expected_content(shard, records) for shard, records in log.items()},
-        state={USER: Row(2), OTHER: Row(1), PRODUCT: Row(2, 7), ORDER: Row(2)},
+        rows={
+            USER: AggregateRow(2),
+            OTHER: AggregateRow(1),
+            PRODUCT: AggregateRow(2, 7),
+            ORDER: AggregateRow(2),
+        },
         limits=Limits(),
-        samples=[Sample(1.0, "relay", 80.0)],
-        seconds=3.0,
+        samples=[MemorySample(1.0, "relay", 80.0)],
+        recovery_s=3.0,
     )
 
 
 def token_of(log: dict[str, list[Record]], topic: Topic, id: str, version: int) -> str:
-    """The token that stands for the aggregate's event of that version."""
+    """The token that covers this version of the aggregate."""
     shard = shard_of(topic, id, DEFAULT_PARTITIONS)
     of_it = [record for record in log[shard] if record.subject == id]
     return format_token({shard: of_it[version - 1].position})
 
 
 def changed(record: Record, **data: Any) -> Record:
-    """The same event with other data."""
+    """The same event with changed data."""
     return record._replace(data=json.dumps({**json.loads(record.data), **data}).encode())
 
 
 def _log() -> dict[str, list[Record]]:
-    things: tuple[tuple[Topic, str], ...] = (
+    aggregates: tuple[tuple[Topic, str], ...] = (
         ("users", USER), ("users", OTHER), ("products", PRODUCT), ("orders", ORDER)
     )  # fmt: skip
-    return {shard_of(topic, id, DEFAULT_PARTITIONS): [] for topic, id in things}
+    return {shard_of(topic, id, DEFAULT_PARTITIONS): [] for topic, id in aggregates}
 
 
 def _append(
@@ -105,30 +110,30 @@ def _command(
         events += [r for records in log.values() for r in records if r.type == "product.reserved"]
     token = format_token({event.shard: event.position for event in events})
     return replace(
-        _unknown(name, caller), status=200, id=id, version=version, answer_token=token, error=None
+        _unknown(name, caller), status=200, id=id, version=version, response_token=token, error=None
     )
 
 
 def _unknown(name: str, caller: str) -> Attempt:
     return Attempt(
-        at=1, took=0.1, part="commands", name=name, caller=caller, method="POST", path="/v1/x",
-        key=caller, status=503, problem="unavailable", retry_after="1",
+        at=1, duration_s=0.1, side="commands", name=name, caller=caller, method="POST",
+        path="/v1/x", key=caller, status=503, problem="unavailable", retry_after="1",
     )  # fmt: skip
 
 
-def _refused(name: str, caller: str, status: int, problem: str) -> Attempt:
+def _rejected(name: str, caller: str, status: int, problem: str) -> Attempt:
     return replace(_unknown(name, caller), status=status, problem=problem, retry_after=None)
 
 
 def _read(name: str, path: str, id: str, token: str, version: int) -> Attempt:
     return Attempt(
-        at=2, took=0.1, part="reads", name=name, caller="reader", method="GET", path=path, id=id,
-        token=token, status=200, version=version, answer_token=token,
-        answer={"id": id, "version": version},
+        at=2, duration_s=0.1, side="reads", name=name, caller="reader", method="GET",
+        path=path, id=id, token=token, status=200, version=version, response_token=token,
+        response={"id": id, "version": version},
     )  # fmt: skip
 
 
 def _list(log: dict[str, list[Record]]) -> Attempt:
     token = token_of(log, "orders", ORDER, 2)
     read = _read("GetCustomerOrders", f"/v1/users/{USER}/orders", USER, token, 0)
-    return replace(read, answer={"list": [[ORDER, 2]], "owners": [USER], "next": False})
+    return replace(read, response={"list": [[ORDER, 2]], "owners": [USER], "next": False})

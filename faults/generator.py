@@ -1,17 +1,17 @@
-"""Chooses the next command or read, from a seed and what is known of the shop."""
+"""Generates the next command or read from a seed and the state of the shop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from faults.shelf import Known, Shelf
+from faults.shop_model import KnownAggregate, ShopModel
 from query_service.http.parameters import MOST_IN_PAGE
 
 
 @dataclass(slots=True)
-class Chosen:
-    """A command to send. `mark` in its fields tells it from all others."""
+class CommandRequest:
+    """A command to send. The `mark` in its fields makes it unique."""
 
     name: str
     method: str
@@ -20,52 +20,52 @@ class Chosen:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Choice = Callable[[Shelf, Random, str], Chosen | None]
+Choose = Callable[[ShopModel, Random, str], CommandRequest | None]
 
 
-def next_command(shelf: Shelf, random: Random, mark: str) -> Chosen:
-    """One that can be built from what is there; a first user or product where nothing is."""
+def next_command(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
+    """A command that is possible in the current state of the shop."""
     while True:
         choose = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
-        if chosen := choose(shelf, random, mark):
-            return chosen
+        if command := choose(shop, random, mark):
+            return command
 
 
-def _create_user(shelf: Shelf, random: Random, mark: str) -> Chosen:
+def _create_user(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
     body = {"name": f"Ada {mark}", "email": f"{mark}@example.com"}
-    return Chosen("CreateUser", "POST", "/v1/users", body)
+    return CommandRequest("CreateUser", "POST", "/v1/users", body)
 
 
-def _add_product(shelf: Shelf, random: Random, mark: str) -> Chosen:
+def _add_product(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
     body = {
         "name": f"Tea {mark}",
         "description": random.choice(["loose", "in bags", ""]),
         "price": {"amount": random.randint(1, 999), "currency": "EUR"},
         "stock": random.randint(0, 40),
     }
-    return Chosen("AddProduct", "POST", "/v1/products", body)
+    return CommandRequest("AddProduct", "POST", "/v1/products", body)
 
 
-def _place_order(shelf: Shelf, random: Random, mark: str) -> Chosen | None:
-    customer = shelf.some(shelf.users, random, "active")
-    found = [shelf.some(shelf.products, random, "active") for _ in range(random.randint(1, 3))]
+def _place_order(shop: ShopModel, random: Random, mark: str) -> CommandRequest | None:
+    customer = shop.choose(shop.users, random, "active")
+    found = [shop.choose(shop.products, random, "active") for _ in range(random.randint(1, 3))]
     products = {product.id for product in found if product}
     if customer is None or not products:
         return None
     items = [{"product_id": id, "quantity": random.randint(1, 4)} for id in sorted(products)]
     body = {"customer_id": customer.id, "items": items, "shipping_address": f"{mark} Street"}
-    return Chosen("PlaceOrder", "POST", "/v1/orders", body)
+    return CommandRequest("PlaceOrder", "POST", "/v1/orders", body)
 
 
-def _to_user(name: str, method: str, step: str, body: Callable[[Random, str], Any]) -> Choice:
+def _to_user(name: str, method: str, step: str, body: Callable[[Random, str], Any]) -> Choose:
     return _to(name, method, "users", step, ("active",), body)
 
 
-def _to_product(name: str, method: str, step: str, body: Callable[[Random, str], Any]) -> Choice:
+def _to_product(name: str, method: str, step: str, body: Callable[[Random, str], Any]) -> Choose:
     return _to(name, method, "products", step, ("active",), body)
 
 
-def _to_order(name: str, step: str, state: str, body: Callable[[Random, str], Any]) -> Choice:
+def _to_order(name: str, step: str, state: str, body: Callable[[Random, str], Any]) -> Choose:
     return _to(name, "POST", "orders", step, (state,), body)
 
 
@@ -76,20 +76,22 @@ def _to(
     step: str,
     states: tuple[str, ...],
     body: Callable[[Random, str], Any],
-) -> Choice:
-    def choose(shelf: Shelf, random: Random, mark: str) -> Chosen | None:
-        things: dict[str, Known] = getattr(shelf, kind)
-        known = shelf.some(things, random, *states)
+) -> Choose:
+    def choose(shop: ShopModel, random: Random, mark: str) -> CommandRequest | None:
+        aggregates: dict[str, KnownAggregate] = getattr(shop, kind)
+        known = shop.choose(aggregates, random, *states)
         if known is None:
             return None
-        # A fifth name the version they saw, so that 412 is among the answers.
+        # A fifth of them state the version that they read, so that some responses are 412.
         headers = {"If-Match": f'"{known.version}"'} if random.random() < 0.2 else {}
-        return Chosen(name, method, f"/v1/{kind}/{known.id}{step}", body(random, mark), headers)
+        return CommandRequest(
+            name, method, f"/v1/{kind}/{known.id}{step}", body(random, mark), headers
+        )
 
     return choose
 
 
-def _nothing(random: Random, mark: str) -> None:
+def _no_body(random: Random, mark: str) -> None:
     return None
 
 
@@ -101,13 +103,13 @@ def _price(random: Random, mark: str) -> dict[str, Any]:
     return {"price": {"amount": random.randint(1, 999), "currency": "EUR"}}
 
 
-_WEIGHTS: Final[dict[Choice, int]] = {
+_WEIGHTS: Final[dict[Choose, int]] = {
     _create_user: 8,
     _to_user("UpdateUserName", "PUT", "/name", lambda random, mark: {"name": mark}): 10,
     _to_user(
         "UpdateUserEmail", "PUT", "/email", lambda random, mark: {"email": f"{mark}@example.org"}
     ): 6,
-    _to_user("EraseUser", "DELETE", "", _nothing): 1,
+    _to_user("EraseUser", "DELETE", "", _no_body): 1,
     _add_product: 5,
     _to_product("UpdateProductPrice", "PUT", "/price", _price): 6,
     _to_product(
@@ -116,19 +118,19 @@ _WEIGHTS: Final[dict[Choice, int]] = {
         "/restock",
         lambda random, mark: {"quantity": random.randint(1, 9)},
     ): 8,
-    _to_product("RetireProduct", "DELETE", "", _nothing): 1,
+    _to_product("RetireProduct", "DELETE", "", _no_body): 1,
     _place_order: 30,
     _to_order(
         "ShipOrder", "/ship", "placed", lambda r, mark: {"carrier": "DHL", "tracking_number": mark}
     ): 9,
-    _to_order("DeliverOrder", "/deliver", "shipped", _nothing): 6,
+    _to_order("DeliverOrder", "/deliver", "shipped", _no_body): 6,
     _to_order("CancelOrder", "/cancel", "placed", lambda random, mark: {"reason": mark}): 6,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A read to send. `owner`: whose own it is, where it is asked with the owner's rights."""
+class ReadRequest:
+    """A read to send. `owner`: the caller, if it is sent with the scopes of an owner."""
 
     name: str
     path: str
@@ -137,29 +139,29 @@ class Question:
     owner: str = ""
 
 
-def next_question(shelf: Shelf, random: Random) -> Question:
-    """Half of them carry the token of something that was acknowledged."""
+def next_read(shop: ShopModel, random: Random) -> ReadRequest:
+    """Half of the reads carry the token of an acknowledged command."""
     kind = random.choice(["users", "products", "orders", "orders"])
-    things: dict[str, Known] = getattr(shelf, kind)
-    known = shelf.some(things, random, *_READABLE)
+    aggregates: dict[str, KnownAggregate] = getattr(shop, kind)
+    known = shop.choose(aggregates, random, *_READABLE)
     if known is None:
-        return Question("ListUsers", "/v1/users")
+        return ReadRequest("ListUsers", "/v1/users")
     token = known.token if random.random() < 0.5 else ""
     owner = {"users": known.id, "orders": known.owner}.get(kind, "")
     if random.random() < 0.5:
         owner = ""
     roll = random.random()
     if roll < 0.6:
-        return Question(_DOCUMENTS[kind], f"/v1/{kind}/{known.id}", known.id, token, owner)
+        return ReadRequest(_DOCUMENTS[kind], f"/v1/{kind}/{known.id}", known.id, token, owner)
     if roll < 0.7:
-        return Question("GetDashboard", "/v1/dashboard", token=token)
+        return ReadRequest("GetDashboard", "/v1/dashboard", token=token)
     if roll < 0.8:
         path = f"/v1/{kind}/{known.id}/history?limit={MOST_IN_PAGE}"
-        return Question("GetHistory", path, known.id, token)
+        return ReadRequest("GetHistory", path, known.id, token)
     if kind == "orders" and known.owner:
         path = f"/v1/users/{known.owner}/orders?limit={MOST_IN_PAGE}"
-        return Question("GetCustomerOrders", path, known.owner, token, owner)
-    return Question(f"List{kind.capitalize()}", f"/v1/{kind}", token=token)
+        return ReadRequest("GetCustomerOrders", path, known.owner, token, owner)
+    return ReadRequest(f"List{kind.capitalize()}", f"/v1/{kind}", token=token)
 
 
 _READABLE: Final = ("active", "retired", "placed", "shipped", "delivered", "cancelled")

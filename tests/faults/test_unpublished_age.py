@@ -1,4 +1,4 @@
-"""Events that nobody publishes are seen where they were written, without any relay."""
+"""The command service reports the age of the oldest unpublished event, even without a relay."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ async def _age(commands: httpx.AsyncClient) -> float:
     return age
 
 
-async def test_the_oldest_events_age_grows_while_no_relay_is_alive(
+async def test_the_age_grows_while_no_relay_runs(
     migrated_database: Database, tmp_path: Path
 ) -> None:
     url, identity = migrated_database.command_service_url, Identity(tmp_path)
@@ -27,13 +27,13 @@ async def test_the_oldest_events_age_grows_while_no_relay_is_alive(
         body = {"name": "Ada", "email": "ada@example.com"}
         assert (await commands.post("/v1/users", json=body)).status_code == 201
 
-        async def seen() -> bool:
+        async def positive() -> bool:
             return await _age(commands) > 0
 
-        await until(seen, "the event's age is seen")
+        await until(positive, "the age is positive")
         first = await _age(commands)
 
-        async def older() -> bool:
+        async def greater() -> bool:
             return await _age(commands) > first
 
-        await until(older, "it grows")
+        await until(greater, "the age grows")

@@ -1,4 +1,4 @@
-"""The version before this one, as git has it, to run its services beside today's."""
+"""The previous version from Git, to run its services beside those of this version."""
 
 import io
 import os
@@ -9,20 +9,20 @@ from typing import Final
 
 from deploy.local.home import ROOT
 
-# Any commit; else the last release before this commit, else the commit before this one.
+# Any commit; default: the last release before this commit, else the commit before this one.
 SETTING: Final = "UPGRADE_FROM"
 
 
-def missing() -> str | None:
-    """Why there is no version before this one to be had, or None."""
-    if commit_before(ROOT):
+def unavailable_reason() -> str | None:
+    """The reason why there is no previous version, or None."""
+    if previous_commit(ROOT):
         return None
-    return "git has no commit before this one here, as in a shallow clone"
+    return "Git has no commit before this one, as in a shallow clone"
 
 
 def check_out(directory: Path) -> Path:
-    """A directory with the tree of that version."""
-    commit = commit_before(ROOT)
+    """Extract the tree of the previous version into a directory, and return it."""
+    commit = previous_commit(ROOT)
     assert commit is not None
     tree = directory / "previous"
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True)
@@ -31,8 +31,8 @@ def check_out(directory: Path) -> Path:
     return tree
 
 
-def commit_before(root: Path) -> str | None:
-    """What git knows it by; None where there is none, or no git."""
+def previous_commit(root: Path) -> str | None:
+    """The hash or tag of the previous version; None if there is none, or no Git."""
     if chosen := os.environ.get(SETTING):
         return _git(root, "rev-parse", "--verify", "--quiet", f"{chosen}^{{commit}}")
     before = _git(root, "rev-parse", "--verify", "--quiet", "HEAD~1^{commit}")

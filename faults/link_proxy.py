@@ -1,4 +1,4 @@
-"""A TCP proxy for one way between two processes, which can be cut in either direction."""
+"""A TCP proxy for the link between two processes, which can be interrupted in each direction."""
 
 import asyncio
 from typing import Literal
@@ -6,11 +6,11 @@ from typing import Literal
 Direction = Literal["to server", "to client"]
 
 
-class Edge:
-    """Passes everything on, until `block` lets nothing more through, or `drop` ends connections.
+class LinkProxy:
+    """Forwards all data until `block`, `drop` or `reject_connections`, and again after `restore`.
 
-    A blocked direction swallows what is sent: neither side is told, as when a cable is pulled.
-    What was swallowed is gone, so connections that met a block are ended when it is lifted.
+    A blocked direction discards data without an error, like an unplugged cable. Connections that
+    lost data are closed by `restore`.
     """
 
     def __init__(self, name: str, target_port: int, port: int = 0) -> None:
@@ -18,7 +18,7 @@ class Edge:
         self.target_port = target_port
         self.port = port
         self._blocked: set[Direction] = set()
-        self._refusing = False
+        self._rejecting = False
         self._open: dict[asyncio.StreamWriter, bool] = {}
         self._server: asyncio.Server | None = None
         self._handlers: set[asyncio.Task[None]] = set()
@@ -37,49 +37,49 @@ class Edge:
     def block(self, *directions: Direction) -> None:
         self._blocked |= set(directions)
 
-    def refuse(self) -> None:
-        """New connections are ended at once, as are those there are."""
-        self._refusing = True
+    def reject_connections(self) -> None:
+        """Close all connections, and every new one at once."""
+        self._rejecting = True
         self.drop()
 
-    def heal(self) -> None:
-        """Everything passes again; connections that lost something are ended."""
+    def restore(self) -> None:
+        """Forward all data again, and close connections that lost data."""
         self._blocked.clear()
-        self._refusing = False
+        self._rejecting = False
         for writer, damaged in list(self._open.items()):
             if damaged:
                 writer.close()
 
     def drop(self) -> None:
-        """Ends every connection that there is."""
+        """Close all connections."""
         for writer in list(self._open):
             writer.close()
 
-    async def _handle(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+    async def _handle(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
         task.add_done_callback(self._handlers.discard)
-        if self._refusing:
-            answers.close()
+        if self._rejecting:
+            to_client.close()
             return
         try:
-            server, requests = await asyncio.open_connection("127.0.0.1", self.target_port)
+            server, to_server = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
-            answers.close()
+            to_client.close()
             return
-        self._open[answers] = self._open[requests] = False
-        ways = [
-            asyncio.create_task(self._pass("to server", client, requests, answers)),
-            asyncio.create_task(self._pass("to client", server, answers, requests)),
+        self._open[to_client] = self._open[to_server] = False
+        tasks = [
+            asyncio.create_task(self._forward("to server", client, to_server, to_client)),
+            asyncio.create_task(self._forward("to client", server, to_client, to_server)),
         ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for writer in (requests, answers):
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for writer in (to_server, to_client):
             self._open.pop(writer, None)
             writer.close()
-        await asyncio.wait(ways, timeout=5)
+        await asyncio.wait(tasks, timeout=5)
 
-    async def _pass(
+    async def _forward(
         self,
         direction: Direction,
         source: asyncio.StreamReader,

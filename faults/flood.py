@@ -1,5 +1,5 @@
-"""`python -m faults.flooding HOST PORT TOKEN MARK CONNECTIONS SECONDS`: a process that sends
-as many commands as its connections can, each as soon as the one before was answered.
+"""`python -m faults.flood HOST PORT TOKEN MARK CONNECTIONS SECONDS`: sends commands on all
+connections, each after the response to the one before.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections import Counter
 async def flood(
     host: str, port: int, token: str, mark: str, connections: int, seconds: float
 ) -> Counter[str]:
-    """How often each status came; `lost` counts the connections that ended."""
+    """The number of responses by status; `lost` counts connections."""
     statuses: Counter[str] = Counter()
     until = time.monotonic() + seconds
     await asyncio.gather(
@@ -30,15 +30,15 @@ async def _client(
             reader, writer = await asyncio.open_connection(host, port)
             while time.monotonic() < until:
                 step += 1
-                writer.write(create_user(token, f"{mark}-{step}"))
+                writer.write(create_user_request(token, f"{mark}-{step}"))
                 statuses[await _status(reader)] += 1
             writer.close()
         except (OSError, EOFError, ValueError):
             statuses["lost"] += 1
 
 
-def create_user(token: str, mark: str) -> bytes:
-    """The request, as it goes over the wire."""
+def create_user_request(token: str, mark: str) -> bytes:
+    """The bytes of a request."""
     body = json.dumps({"name": "Flood", "email": f"{mark}@example.net"})
     head = (
         "POST /v1/users HTTP/1.1", "Host: tandem", f"Authorization: Bearer {token}",
