@@ -1,4 +1,4 @@
-"""The model of the shop is right about the rules that its agreement with Tandem rests on."""
+"""The rules of the shop model that the comparison with Tandem depends on."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def _shop() -> Model:
     return model
 
 
-def test_orders_take_stock_and_cancelling_gives_it_back() -> None:
+def test_orders_reserve_stock_and_cancelling_releases_it() -> None:
     model = _shop()
     assert _order(model, "o", 2) == Expected(201, version=1, id="o")
     assert _order(model, "o2", 2).problem == "insufficient-stock"
@@ -45,17 +45,17 @@ def test_orders_take_stock_and_cancelling_gives_it_back() -> None:
     ]
 
 
-def test_a_key_gives_the_first_answer_again_and_belongs_to_one_request() -> None:
+def test_a_key_returns_the_stored_response_and_belongs_to_one_request() -> None:
     model = _shop()
     first = _order(model, "o", 9, key="k")
     _send(model, "RestockProduct", "p", quantity=50)
-    again = _order(model, "o", 9, key="k")
-    assert (again.status, again.problem, again.replayed) == (409, first.problem, True)
+    replayed = _order(model, "o", 9, key="k")
+    assert (replayed.status, replayed.problem, replayed.replayed) == (409, first.problem, True)
     assert _order(model, "o", 1, key="k").problem == "idempotency-key-reused"
     assert _order(model, "o", 9, key="k", sub="another").status == 201
 
 
-def test_others_are_not_found_and_ordering_for_them_is_forbidden() -> None:
+def test_other_users_are_not_found_and_ordering_for_them_is_forbidden() -> None:
     model = _shop()
     own: dict[str, Any] = {"sub": "v", "scopes": NARROW}
     assert _send(model, "UpdateUserName", "u", name="X", **own).status == 404
@@ -63,14 +63,14 @@ def test_others_are_not_found_and_ordering_for_them_is_forbidden() -> None:
     assert _send(model, "UpdateUserName", "u", name="X", sub="u", scopes=NARROW).version == 2
 
 
-def test_what_changes_nothing_has_no_event_and_another_version_is_412() -> None:
+def test_an_unchanged_name_has_no_event_and_another_version_is_412() -> None:
     model = _shop()
     assert _send(model, "UpdateUserName", "u", name=" Ada ").version == 1
     assert _send(model, "UpdateUserName", "u", name="B", if_match=2).status == 412
     assert _send(model, "UpdateUserName", "u", name="").problem == "invalid-field"
 
 
-def test_an_erased_users_email_is_free_and_its_orders_are_anonymized() -> None:
+def test_erasure_releases_the_email_and_anonymizes_the_orders() -> None:
     model = _shop()
     _order(model, "o", 1)
     taken = _send(model, "CreateUser", None, "v", name="B", email="ADA@X")

@@ -1,4 +1,4 @@
-"""A read that carries a token never answers from before it."""
+"""A read with a consistency token is never stale."""
 
 import asyncio
 import signal
@@ -7,13 +7,13 @@ from tests.support.shop import Shop
 from tests.support.stack import Stack
 
 
-async def test_a_tokened_read_never_answers_from_before_its_token(stack: Stack, shop: Shop) -> None:
-    """Hundreds of times, by several clients, with the projector paused now and then."""
-    answered = behind = 0
-    pausing = asyncio.create_task(_pause_now_and_then(stack))
+async def test_a_read_with_a_token_is_never_stale(stack: Stack, shop: Shop) -> None:
+    """480 reads by 8 clients, while the projector is paused periodically."""
+    current = behind = 0
+    pausing = asyncio.create_task(_pause_periodically(stack))
 
     async def client(number: int) -> None:
-        nonlocal answered, behind
+        nonlocal current, behind
         mine = Shop(shop.client, shop.command_url, shop.query_url)
         user = await mine.user()
         for step in range(60):
@@ -27,16 +27,16 @@ async def test_a_tokened_read_never_answers_from_before_its_token(stack: Stack, 
                 assert read.status_code == 200, read.text
                 assert read.json()["version"] == written.json()["version"]
                 assert read.json()["name"] == f"{number}-{step}"
-                answered += 1
+                current += 1
 
     await asyncio.gather(*(client(number) for number in range(8)))
     pausing.cancel()
     stack["projector"].signal(signal.SIGCONT)
-    assert answered + behind == 480
-    assert answered > 240
+    assert current + behind == 480
+    assert current > 240
 
 
-async def _pause_now_and_then(stack: Stack) -> None:
+async def _pause_periodically(stack: Stack) -> None:
     projector = stack["projector"]
     while True:
         await asyncio.sleep(0.5)
@@ -45,7 +45,7 @@ async def _pause_now_and_then(stack: Stack) -> None:
         projector.signal(signal.SIGCONT)
 
 
-async def test_a_client_that_sends_its_last_token_never_goes_back(stack: Stack, shop: Shop) -> None:
+async def test_versions_are_monotonic_for_a_client_that_sends_its_last_token(stack: Stack, shop: Shop) -> None:
     product, user = await shop.product(), await shop.user()
     versions: list[int] = []
 
@@ -65,7 +65,7 @@ async def test_a_client_that_sends_its_last_token_never_goes_back(stack: Stack, 
     assert versions == sorted(versions)
 
 
-async def test_a_list_and_the_dashboard_contain_what_the_token_stands_for(shop: Shop) -> None:
+async def test_a_list_and_the_dashboard_contain_what_the_token_covers(shop: Shop) -> None:
     customer, product = await shop.user(), await shop.product()
     for _ in range(20):
         id = (await shop.order(customer, (product, 1))).json()["id"]
@@ -78,7 +78,7 @@ async def test_a_list_and_the_dashboard_contain_what_the_token_stands_for(shop: 
     assert after["revenue"][0]["amount"] == before["revenue"][0]["amount"] + 250
 
 
-async def test_a_token_from_a_future_that_never_comes_is_answered_behind(shop: Shop) -> None:
+async def test_a_token_of_a_position_that_does_not_exist_is_behind(shop: Shop) -> None:
     user = await shop.user()
     shard = f"users.{int(user[-3:], 16) % 12}"
     read = await shop.query(f"/v1/users/{user}", f"{shard}:999999", Prefer="wait=0")
