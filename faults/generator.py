@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from faults.shop_model import KnownAggregate, ShopModel
-from query_service.http.parameters import MOST_IN_PAGE
+from query_service.http.parameters import MAX_LIMIT
 
 
 @dataclass(slots=True)
@@ -156,10 +156,10 @@ def next_read(shop: ShopModel, random: Random) -> ReadRequest:
     if roll < 0.7:
         return ReadRequest("GetDashboard", "/v1/dashboard", token=token)
     if roll < 0.8:
-        path = f"/v1/{kind}/{known.id}/history?limit={MOST_IN_PAGE}"
+        path = f"/v1/{kind}/{known.id}/history?limit={MAX_LIMIT}"
         return ReadRequest("GetHistory", path, known.id, token)
     if kind == "orders" and known.owner:
-        path = f"/v1/users/{known.owner}/orders?limit={MOST_IN_PAGE}"
+        path = f"/v1/users/{known.owner}/orders?limit={MAX_LIMIT}"
         return ReadRequest("GetCustomerOrders", path, known.owner, token, owner)
     return ReadRequest(f"List{kind.capitalize()}", f"/v1/{kind}", token=token)
 

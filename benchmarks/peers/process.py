@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.ports import HOST, free_port
+from deploy.local.ports import HOST, free_ports
 from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from tests.support.waiting import until
 
@@ -24,7 +24,7 @@ class Peer:
 @asynccontextmanager
 async def peer(module: str, log: Path, environment: Mapping[str, str]) -> AsyncIterator[Peer]:
     """Runs `benchmarks.peers.<module>` with the environment, and PORT in addition."""
-    port = free_port()
+    port = free_ports(1)[0]
     command = [sys.executable, "-m", f"benchmarks.peers.{module}"]
     process = _start(command, {**os.environ, **environment, "PORT": str(port)}, log)
 

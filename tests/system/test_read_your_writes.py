@@ -45,7 +45,9 @@ async def _pause_periodically(stack: Stack) -> None:
         projector.signal(signal.SIGCONT)
 
 
-async def test_versions_are_monotonic_for_a_client_that_sends_its_last_token(stack: Stack, shop: Shop) -> None:
+async def test_a_client_that_sends_its_last_token_reads_monotonically(
+    stack: Stack, shop: Shop
+) -> None:
     product, user = await shop.product(), await shop.user()
     versions: list[int] = []
 

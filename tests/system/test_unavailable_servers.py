@@ -31,7 +31,9 @@ async def _wait_for_status(shop: Shop, path: str, status: int, token: str = "") 
     await until(has_status, f"{path} returns {status}", seconds=60)
 
 
-async def test_an_emptied_redis_returns_503_until_its_views_have_caught_up(shop: Shop, valkey: Valkey) -> None:
+async def test_reads_return_503_until_an_emptied_redis_has_caught_up(
+    shop: Shop, valkey: Valkey
+) -> None:
     customer, product = await shop.user(), await shop.product()
     id = (await shop.order(customer, (product, 1))).json()["id"]
     before = await shop.query(f"/v1/orders/{id}", Prefer="wait=10")
@@ -107,7 +109,9 @@ async def test_without_redis_commands_are_accepted_and_reads_return_503(
     assert (await shop.query(f"/v1/users/{user}", Prefer="wait=30")).json()["name"] == "W"
 
 
-async def test_no_order_is_lost_when_each_process_is_killed_in_turn(stack: Stack, shop: Shop) -> None:
+async def test_no_order_is_lost_when_each_process_is_killed_in_turn(
+    stack: Stack, shop: Shop
+) -> None:
     customer, product = await shop.user(), await shop.product()
     for name in ("relay", "projector", "query-service", "command-service"):
         process = stack[name]

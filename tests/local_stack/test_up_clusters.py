@@ -1,4 +1,4 @@
-"""`make up BROKERS=3 REDIS_CLUSTER=3`, the servers alone: what runs on them does so elsewhere."""
+"""`make up BROKERS=3 REDIS_CLUSTER=3`, with the servers only."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from shared.redis.clients import redis_cluster
 from shared.redis.cluster import Node
 from tests.local_stack.test_up import Stack
 
-SHAPE: Final = {"BROKERS": "3", "REDIS_CLUSTER": "3"}
+TOPOLOGY: Final = {"BROKERS": "3", "REDIS_CLUSTER": "3"}
 NAMES: Final = {"postgres", "kafka-1", "kafka-2", "kafka-3", *(f"redis-{n}" for n in range(1, 7))}
 
 
@@ -26,9 +26,9 @@ def stack(scratch: Path) -> Iterator[Stack]:
     stack.call("reset")
 
 
-async def test_its_data_stays_across_down_and_up(stack: Stack) -> None:
+async def test_its_data_is_kept_by_down_and_up(stack: Stack) -> None:
     up = ("up", "--servers-only")
-    done = stack.call(*up, environ=SHAPE)
+    done = stack.call(*up, environ=TOPOLOGY)
     assert done.returncode == 0, done.stderr
     assert set(stack.lines()) == NAMES
     env = read_env(stack.home)
@@ -41,7 +41,7 @@ async def test_its_data_stays_across_down_and_up(stack: Stack) -> None:
     assert _replicas(env["REDIS_URL"]) == 3
 
     assert stack.call("down").returncode == 0
-    done = stack.call(*up, environ=SHAPE)
+    done = stack.call(*up, environ=TOPOLOGY)
     assert done.returncode == 0, done.stderr
     cluster = redis_cluster(env["REDIS_URL"], "test")
     assert await cluster.run("orders.7", lambda node: _get(node, "{orders.7}:kept")) == b"yes"

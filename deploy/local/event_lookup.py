@@ -1,4 +1,4 @@
-"""Finds the event of an aggregate on its topic, as a consumer would that knows Kafka only."""
+"""Finds the first event of an aggregate on its topic, as an ordinary Kafka consumer would."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.local.errors import StackError
 
-SECONDS = 15
+TIMEOUT_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Event:
     value: dict[str, Any]
 
 
-async def event_of(bootstrap_servers: str, topic: str, key: str) -> Event:
-    """The first record with that key. Raises StackError if there is none after some seconds."""
+async def find_event(bootstrap_servers: str, topic: str, key: str) -> Event:
+    """The first record with that key. Raises StackError after 15 s without one."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers.split(","), auto_offset_reset="earliest"
     )
     try:
         await consumer.start()
-        return await asyncio.wait_for(_first(consumer, topic, key), SECONDS)
+        return await asyncio.wait_for(_first(consumer, topic, key), TIMEOUT_S)
     except (TimeoutError, KafkaError) as error:
         raise StackError(f"no event with key {key} on topic {topic} ({error!r})") from error
     finally:
@@ -44,7 +44,7 @@ async def _first(consumer: AIOKafkaConsumer, topic: str, key: str) -> Event:
             headers = {name: value.decode() for name, value in record.headers}
             value = json.loads(record.value)
             return Event(record.partition, record.offset, key, headers, value)
-    raise StackError(f"the consumer of topic {topic} ended")
+    raise StackError(f"the consumer of topic {topic} stopped")
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

@@ -1,4 +1,4 @@
-"""What the roles of PostgreSQL and the users of Redis may do, and what not."""
+"""The permissions of the PostgreSQL roles and the Redis users."""
 
 from collections.abc import Iterator
 
@@ -14,18 +14,18 @@ from tests.support.servers import Postgres, Valkey
 
 @pytest.fixture(scope="module")
 async def admin_url(postgres: Postgres, passwords: dict[str, str]) -> str:
-    """Of a database that is made by making the roles."""
+    """The administrator's URL of a database that `create_roles` created."""
     url = postgres.url(database="rights")
     await create_roles(url, passwords)
     return url
 
 
-async def test_roles_can_be_made_again(admin_url: str, passwords: dict[str, str]) -> None:
+async def test_creating_roles_is_idempotent(admin_url: str, passwords: dict[str, str]) -> None:
     await create_roles(admin_url, passwords)
 
 
 @pytest.mark.parametrize("role", POSTGRES_ROLES)
-async def test_each_role_gets_in_with_its_password(
+async def test_each_role_connects_with_its_password(
     admin_url: str, passwords: dict[str, str], role: str
 ) -> None:
     connection = await asyncpg.connect(url_for(admin_url, role, passwords))
@@ -35,7 +35,9 @@ async def test_each_role_gets_in_with_its_password(
         await connection.close()
 
 
-async def test_the_migrations_own_the_database(admin_url: str, passwords: dict[str, str]) -> None:
+async def test_the_migrations_role_owns_the_database(
+    admin_url: str, passwords: dict[str, str]
+) -> None:
     connection = await asyncpg.connect(url_for(admin_url, "tandem_migrations", passwords))
     try:
         await connection.execute("CREATE TABLE mine (number int)")
@@ -46,7 +48,7 @@ async def test_the_migrations_own_the_database(admin_url: str, passwords: dict[s
 
 @pytest.mark.parametrize("role", [role for role in POSTGRES_ROLES if role != "tandem_migrations"])
 @pytest.mark.parametrize("statement", ["CREATE TABLE mine (number int)", "CREATE SCHEMA mine"])
-async def test_the_services_make_nothing(
+async def test_the_services_cannot_create_objects(
     admin_url: str, passwords: dict[str, str], role: str, statement: str
 ) -> None:
     connection = await asyncpg.connect(url_for(admin_url, role, passwords))
@@ -57,7 +59,7 @@ async def test_the_services_make_nothing(
         await connection.close()
 
 
-async def test_what_the_migrations_make_is_nobodys_until_it_is_granted(
+async def test_new_objects_are_inaccessible_until_they_are_granted(
     admin_url: str, passwords: dict[str, str]
 ) -> None:
     owner = await asyncpg.connect(url_for(admin_url, "tandem_migrations", passwords))
@@ -86,7 +88,7 @@ def query_service(valkey: Valkey) -> "Iterator[redis.Redis]":
         yield client
 
 
-def test_the_default_user_is_off(valkey: Valkey) -> None:
+def test_the_default_user_is_disabled(valkey: Valkey) -> None:
     with (
         redis.Redis(host="127.0.0.1", port=valkey.port) as client,
         pytest.raises(redis.AuthenticationError),
@@ -98,10 +100,10 @@ def test_the_projector_writes_views_and_the_query_service_reads_them(
     projector: redis.Redis, query_service: redis.Redis
 ) -> None:
     script = "return redis.call('SET', KEYS[1], ARGV[1])"
-    assert projector.eval(script, 1, "{users.3}:rights", "seen") == b"OK"
+    assert projector.eval(script, 1, "{users.3}:rights", "value") == b"OK"
     projector.zadd("{users.3}:rights-list", {"a": 0})
 
-    assert query_service.mget("{users.3}:rights") == [b"seen"]
+    assert query_service.mget("{users.3}:rights") == [b"value"]
     assert query_service.zrevrangebylex("{users.3}:rights-list", "+", "-") == [b"a"]
 
     projector.delete("{users.3}:rights", "{users.3}:rights-list")
@@ -111,7 +113,9 @@ def test_the_projector_writes_views_and_the_query_service_reads_them(
     "command", ["FLUSHALL", "KEYS *", "CONFIG GET port", "ACL LIST", "SHUTDOWN"]
 )
 @pytest.mark.parametrize("role", REDIS_ROLES)
-def test_the_services_cannot(valkey: Valkey, role: str, command: str) -> None:
+def test_the_services_cannot_run_administrative_commands(
+    valkey: Valkey, role: str, command: str
+) -> None:
     with (
         redis.Redis.from_url(valkey.url(role)) as client,
         pytest.raises(redis.exceptions.NoPermissionError),
@@ -119,17 +123,17 @@ def test_the_services_cannot(valkey: Valkey, role: str, command: str) -> None:
         client.execute_command(*command.split())
 
 
-def test_the_projector_touches_no_other_keys(projector: redis.Redis) -> None:
+def test_the_projector_cannot_write_other_keys(projector: redis.Redis) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
         projector.set("session:1", "mine")
 
 
-def test_the_query_service_writes_nothing(query_service: redis.Redis) -> None:
+def test_the_query_service_cannot_write(query_service: redis.Redis) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
         query_service.set("{users.3}:rights", "mine")
 
 
-def test_users_can_be_set_on_a_server_that_runs(valkey: Valkey, passwords: dict[str, str]) -> None:
+def test_users_can_be_set_on_a_running_server(valkey: Valkey, passwords: dict[str, str]) -> None:
     set_users(valkey.url(), passwords)
 
     with redis.Redis.from_url(valkey.url("tandem_projector")) as client:

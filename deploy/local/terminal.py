@@ -1,4 +1,4 @@
-"""How the demo writes on a terminal: calm, aligned, in colour only where a person looks."""
+"""Formats the demo's output: aligned, and coloured if it goes to a terminal."""
 
 import json
 import os
@@ -8,10 +8,10 @@ from typing import Any
 
 BOLD, DIM, GREEN, PLAIN = "\033[1m", "\033[2m", "\033[32m", "\033[0m"
 INDENT = "   "
-SHORT = 70
+MAX_INLINE_WIDTH = 70
 
 
-class Screen:
+class Terminal:
     def __init__(self) -> None:
         self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -23,7 +23,7 @@ class Screen:
         self._print(self._in(BOLD, f"{number}  {text}"))
 
     def command(self, text: str) -> None:
-        """Of one or more lines, the first one with a prompt."""
+        """A shell command of one or more lines, the first with a prompt."""
         first, *others = text.splitlines()
         for line in (f"$ {first}", *(f"  {line}" for line in others)):
             self._print(INDENT + self._in(DIM, line))
@@ -43,7 +43,7 @@ class Screen:
         for line in pretty(value).splitlines():
             self._print(INDENT + line)
 
-    def space(self) -> None:
+    def blank_line(self) -> None:
         self._print("")
 
     def _in(self, colour: str, text: str) -> str:
@@ -54,9 +54,9 @@ class Screen:
 
 
 def pretty(value: Any, margin: int = 0) -> str:
-    """JSON over several lines, but what is short stays on one."""
+    """JSON on several lines; short values are on one line."""
     short = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, dict | list) or (margin and len(short) + margin <= SHORT):
+    if not isinstance(value, dict | list) or (margin and len(short) + margin <= MAX_INLINE_WIDTH):
         return short
     inner = " " * (margin + 2)
     if isinstance(value, dict):

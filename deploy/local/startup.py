@@ -1,4 +1,4 @@
-"""One run of `up`: starts programs, waits for each, and knows what to stop if it fails."""
+"""One run of `up`: starts programs, waits until each is ready, and stops them after a failure."""
 
 import signal
 import time
@@ -9,25 +9,25 @@ from contextlib import suppress
 from functools import partial
 
 from deploy.local.errors import StackError
-from deploy.local.logs import last_words
+from deploy.local.log_tail import last_log_line
 from deploy.local.plan import Plan
 from deploy.local.ports import HOST
 from deploy.local.programs import Program
-from deploy.local.supervision import GONE, Status, Supervision
+from deploy.local.supervision import UNREACHABLE, Status, Supervision
 
-READY_SECONDS = 60
-READY_SECONDS_OF_SEVERAL = 180
-"""Where several brokers start at once on a machine that is busy with other things."""
-MOST_ATTEMPTS = 3
-POLL_SECONDS = 0.05
+READY_TIMEOUT_S = 60
+READY_TIMEOUT_WITH_BROKERS_S = 180
+"""If several brokers start at once, possibly on a busy machine."""
+MAX_ATTEMPTS = 3
+POLL_INTERVAL_S = 0.05
 
 
-class Starting:
-    """`say` is told of each program that has become ready."""
+class Startup:
+    """Calls `report` for each program that becomes ready."""
 
-    def __init__(self, supervision: Supervision, say: Callable[[str], None]) -> None:
+    def __init__(self, supervision: Supervision, report: Callable[[str], None]) -> None:
         self.supervision = supervision
-        self.say = say
+        self._report = report
         self._started: list[str] = []
         self._ready: set[str] = set()
         self._started_supervisor = False
@@ -35,7 +35,7 @@ class Starting:
         self._since = time.monotonic()
 
     def supervise(self, plan: Plan) -> None:
-        """Starts supervisord, or has the running one change to this plan."""
+        """Starts supervisord, or applies the plan to the running one."""
         running = self.supervision.is_running
         self.supervision.configure(plan.programs)
         if running:
@@ -44,18 +44,18 @@ class Starting:
             self._started_supervisor = True
             self.supervision.start()
 
-    def begin(self, names: list[str]) -> None:
+    def start(self, names: list[str]) -> None:
         for name in names:
             self._log_sizes[name] = _size(self.supervision, name)
-            if self.supervision.begin(name):
+            if self.supervision.start_program(name):
                 self._started.append(name)
 
-    def wait(self, checks: Mapping[str, Callable[[], bool]]) -> None:
-        """Until each says yes. Raises StackError, with its last words, when one keeps ending or
-        the time is up.
+    def wait_ready(self, checks: Mapping[str, Callable[[], bool]]) -> None:
+        """Waits until every check is true. Raises StackError, with the program's last log line, if
+        a program keeps exiting or the timeout expires.
         """
-        several = sum(name.startswith("kafka") for name in self.supervision.statuses()) > 1
-        most = READY_SECONDS_OF_SEVERAL if several else READY_SECONDS
+        brokers = sum(name.startswith("kafka") for name in self.supervision.statuses())
+        timeout_s = READY_TIMEOUT_WITH_BROKERS_S if brokers > 1 else READY_TIMEOUT_S
         began = time.monotonic()
         waiting, pids = dict(checks), {name: set[int]() for name in checks}
         while waiting:
@@ -63,41 +63,42 @@ class Starting:
                 del waiting[name]
                 if name in self._started and name not in self._ready:
                     self._ready.add(name)
-                    self.say(f"{name:16} ready after {time.monotonic() - self._since:.1f} s")
+                    self._report(f"{name:16} ready after {time.monotonic() - self._since:.1f} s")
             statuses = self.supervision.statuses()
             for name in waiting:
                 pids[name].add(statuses[name].pid)
-                self._insist(name, statuses[name], pids[name], time.monotonic() - began, most)
-            time.sleep(POLL_SECONDS)
+                self._check_progress(name, statuses[name], pids[name])
+                if time.monotonic() - began > timeout_s:
+                    raise StackError(
+                        f"{name} was not ready after {timeout_s} s: {self._last_line(name)}"
+                    )
+            time.sleep(POLL_INTERVAL_S)
 
-    def _insist(
-        self, name: str, status: Status, pids: set[int], seconds: float, most: float
-    ) -> None:
-        if len(pids - {0}) > MOST_ATTEMPTS or status.state == "fatal":
-            raise StackError(f"{name} does not start: {self._last_words(name)}")
-        if seconds > most:
-            raise StackError(f"{name} was not ready after {most:.0f} s: {self._last_words(name)}")
+    def _check_progress(self, name: str, status: Status, pids: set[int]) -> None:
+        if len(pids - {0}) > MAX_ATTEMPTS or status.state == "fatal":
+            raise StackError(f"{name} does not start: {self._last_line(name)}")
 
     def wait_http(self, programs: list[Program]) -> None:
         urls = {program.name: f"http://{HOST}:{program.port}/readyz" for program in programs}
-        self.wait({name: partial(answers, url) for name, url in urls.items()})
+        self.wait_ready({name: partial(responds, url) for name, url in urls.items()})
 
-    def undo(self) -> None:
-        """Stops what this run started; what ran before goes on."""
-        # A second Ctrl-C would leave what the first one is about to stop.
+    def roll_back(self) -> None:
+        """Stops what this run started; earlier processes keep running."""
+        # A second Ctrl-C would interrupt the stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with suppress(*GONE, StackError):
+        with suppress(*UNREACHABLE, StackError):
             if self._started_supervisor:
                 stop_all(self.supervision)
             else:
                 self.supervision.stop(self._started)
 
-    def _last_words(self, name: str) -> str:
-        return last_words(self.supervision.home.logs / f"{name}.log", self._log_sizes.get(name, 0))
+    def _last_line(self, name: str) -> str:
+        log = self.supervision.home.logs / f"{name}.log"
+        return last_log_line(log, self._log_sizes.get(name, 0))
 
 
 def stop_all(supervision: Supervision) -> None:
-    """The services first, so that what they are at can still be written; then the servers."""
+    """Stops the services first, so that they can finish their work; then the servers."""
     names = list(supervision.statuses())
     servers = [name for name in names if name.startswith(("postgres", "kafka", "redis"))]
     supervision.stop([name for name in names if name not in servers])
@@ -105,7 +106,7 @@ def stop_all(supervision: Supervision) -> None:
     supervision.shut_down()
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return bool(response.status == 200)
