@@ -55,15 +55,15 @@ test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKER
 	@$(VENV_PYTHON) -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
-	@$(VENV_PYTHON) -m tests.faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	@$(VENV_PYTHON) -m faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
-	@$(VENV_PYTHON) -m tests.bench --section $(SECTION) --orders $(ORDERS) $(ARGS)
+	@$(VENV_PYTHON) -m benchmarks --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
 check: .venv ## lint, format, types, import rules, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy tests tools
+	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy benchmarks faults tests tools
 	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m deploy.contracts check
 	$(VENV_PYTHON) -m deploy.manifests check

@@ -12,10 +12,10 @@ from typing import Any, Final
 from prometheus_client import Histogram
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
-from query_service.reader import Command, Reading, Values, unreachable
+from query_service.reader import Reading, Values, unreachable
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.cluster import Address, Cluster, Node
-from shared.redis.exchange import exchange
+from shared.redis.exchange import RedisCommand, exchange
 from shared.request_coalescer import RequestCoalescer
 
 _MOST_GETS: Final = 512
@@ -30,9 +30,9 @@ class _Question:
 
     shard: str
     keys: list[str] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    commands: list[RedisCommand] = field(default_factory=list)
 
-    def asked(self) -> list[Command]:
+    def asked(self) -> list[RedisCommand]:
         """One MGET, so that the values are of one moment, and the commands after it."""
         return [("MGET", *self.keys), *self.commands] if self.keys else self.commands
 
@@ -47,8 +47,10 @@ class _Lane:
         self._cluster = cluster
         self._address = address
         self._keys = keys
-        self.gets = RequestCoalescer(self._answer, most=_MOST_GETS, failed=unreachable)
-        self.reads = RequestCoalescer(self._answer, most=_MOST_READS, failed=unreachable)
+        self.gets = RequestCoalescer(self._answer, max_batch_size=_MOST_GETS, map_error=unreachable)
+        self.reads = RequestCoalescer(
+            self._answer, max_batch_size=_MOST_READS, map_error=unreachable
+        )
 
     async def close(self) -> None:
         await self.gets.close()
@@ -81,9 +83,11 @@ class ClusterReader:
     async def get(self, keys: Sequence[str]) -> Values:
         question = _Question(_shard_of(keys[0]), list(keys))
         lane = await self._lane(question.shard)
-        return (await lane.gets.ask(question)).values
+        return (await lane.gets.submit(question)).values
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
         return self._read(_by_shard(keys, commands), keys, commands)
 
     async def close(self) -> None:
@@ -94,11 +98,11 @@ class ClusterReader:
         self,
         questions: Mapping[str, _Question],
         keys: Sequence[str],
-        commands: Sequence[Command],
+        commands: Sequence[RedisCommand],
     ) -> Reading:
         max_concurrent_batches = [await self._lane(shard) for shard in questions]
         asked = [
-            lane.reads.ask(q)
+            lane.reads.submit(q)
             for lane, q in zip(max_concurrent_batches, questions.values(), strict=True)
         ]
         answers = await _all(asked)
@@ -121,7 +125,7 @@ async def fetch_from_cluster(cluster: Cluster, keys: Sequence[str]) -> Values:
     does. Whoever waits for it reads again, and is told.
     """
     questions = _by_shard(keys, ())
-    groups = await cluster.by_owner(questions)
+    groups = await cluster.group_by_owner(questions)
     parts = await asyncio.gather(
         *(
             _ask_node(cluster, address, [questions[shard] for shard in shards])
@@ -147,7 +151,7 @@ async def _ask_node(
         pool = cluster.client(address).connection_pool
         replies = iter(await exchange(pool, commands))
     except REDIS_ERRORS as error:
-        cluster.doubt(address, error)
+        cluster.mark_suspect(address, error)
         raise
     found: dict[str, Reading] = {}
     for question in questions:
@@ -175,7 +179,7 @@ async def _ask_again(cluster: Cluster, question: _Question) -> list[Any]:
     return await cluster.run(question.shard, ask)
 
 
-def _by_shard(keys: Sequence[str], commands: Sequence[Command]) -> dict[str, _Question]:
+def _by_shard(keys: Sequence[str], commands: Sequence[RedisCommand]) -> dict[str, _Question]:
     questions: dict[str, _Question] = {}
     for key in keys:
         shard = _shard_of(key)
@@ -187,7 +191,7 @@ def _by_shard(keys: Sequence[str], commands: Sequence[Command]) -> dict[str, _Qu
 
 
 def _in_order(
-    answers: Mapping[str, Reading], keys: Sequence[str], commands: Sequence[Command]
+    answers: Mapping[str, Reading], keys: Sequence[str], commands: Sequence[RedisCommand]
 ) -> Reading:
     values = {shard: iter(answer.values) for shard, answer in answers.items()}
     replies = {shard: iter(answer.replies) for shard, answer in answers.items()}
@@ -200,7 +204,7 @@ def _in_order(
 def _merged(questions: Sequence[_Question]) -> dict[str, _Question]:
     """One for each shard, with every key once."""
     keys: dict[str, dict[str, None]] = {}
-    commands: dict[str, list[Command]] = {}
+    commands: dict[str, list[RedisCommand]] = {}
     for question in questions:
         keys.setdefault(question.shard, {}).update(dict.fromkeys(question.keys))
         commands.setdefault(question.shard, []).extend(question.commands)

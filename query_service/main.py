@@ -79,7 +79,8 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def _views(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[tuple[Reader, Fetch]]:
     """The one Redis, or the cluster, that the views are in."""
-    options = {"connect_timeout_s": _REDIS_S, "reply_timeout_s": _REDIS_S, "again": 1}  # reads only
+    # Retries are safe: the service only reads.
+    options = {"connect_timeout_s": _REDIS_S, "reply_timeout_s": _REDIS_S, "retries": 1}
     source = settings.cluster if settings.redis_cluster else settings.redis
     client = source("tandem-query-service", **options)
     reader: ClusterReader | RedisReader

@@ -8,11 +8,9 @@ import structlog
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
 from shared.redis.clients import REDIS_ERRORS
+from shared.redis.exchange import RedisCommand
 
 log = structlog.stdlib.get_logger(__name__)
-
-Command = Sequence[str | int]
-"""A command that only reads, and keys of one shard alone, so that a cluster answers it as well."""
 
 Values = list[bytes | None]
 
@@ -31,7 +29,9 @@ class Reader(Protocol):
         """The values of one shard's keys, all of one moment."""
         ...
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
         """The values of keys of any shards, those of one shard of one moment; then the replies."""
         ...
 

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple, cast
 from prometheus_client import Histogram
 from redis.asyncio import Redis
 
-from query_service.reader import Command, Reading, Values, unreachable
-from shared.redis.exchange import exchange
+from query_service.reader import Reading, Values, unreachable
+from shared.redis.exchange import RedisCommand, exchange
 from shared.request_coalescer import RequestCoalescer
 
 _MOST_GETS: Final = 512
@@ -17,7 +17,7 @@ _MOST_READS: Final = 16
 
 class _Question(NamedTuple):
     keys: Sequence[str]
-    commands: Sequence[Command]
+    commands: Sequence[RedisCommand]
 
 
 class RedisReader:
@@ -29,14 +29,20 @@ class RedisReader:
     def __init__(self, client: Redis, batch_keys: Histogram) -> None:
         self._client = client
         self._batch_keys = batch_keys
-        self._gets = RequestCoalescer(self._get_all, most=_MOST_GETS, failed=unreachable)
-        self._reads = RequestCoalescer(self._read_all, most=_MOST_READS, failed=unreachable)
+        self._gets = RequestCoalescer(
+            self._get_all, max_batch_size=_MOST_GETS, map_error=unreachable
+        )
+        self._reads = RequestCoalescer(
+            self._read_all, max_batch_size=_MOST_READS, map_error=unreachable
+        )
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
-        return self._gets.ask(keys)
+        return self._gets.submit(keys)
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
-        return self._reads.ask(_Question(keys, commands))
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
+        return self._reads.submit(_Question(keys, commands))
 
     async def close(self) -> None:
         await self._gets.close()
@@ -61,7 +67,7 @@ class RedisReader:
             for question in questions
         ]
 
-    async def _send(self, commands: list[Command]) -> list[Any]:
+    async def _send(self, commands: list[RedisCommand]) -> list[Any]:
         replies = await exchange(self._client.connection_pool, commands)
         for reply in replies:
             if isinstance(reply, Exception):

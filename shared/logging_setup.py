@@ -1,7 +1,7 @@
-"""Logs: one renderer for our own and the libraries' records, and no value of an exception in them.
+"""Sets up logging: one format for Tandem's and the libraries' records, without exception messages.
 
-An exception's message may quote what a person typed (a unique violation quotes the key, a
-validation error the input), so a record carries its type and where it was raised.
+An exception's message may quote personal data (a unique violation quotes the key, a validation
+error the input). A record therefore carries only its type and the place where it was raised.
 """
 
 import logging
@@ -15,14 +15,14 @@ import structlog
 LogFormat = Literal["auto", "json", "console"]
 Event = MutableMapping[str, Any]
 
-_DEEPEST: Final = 12
+_MAX_FRAMES: Final = 12
 _LIBRARIES_AT_WARNING: Final = ("aiokafka", "faststream", "asyncpg", "uvicorn", "asyncio")
 
 
 def configure_logging(process: str, level: str = "INFO", log_format: LogFormat = "auto") -> None:
-    """Sends every log record of this process to standard error.
+    """Write every log record of this process to standard error, libraries' from WARNING on.
 
-    JSON lines, or a readable console where `auto` finds a terminal. Libraries speak from WARNING.
+    `auto` writes JSON lines, or readable text if standard error is a terminal.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -61,8 +61,8 @@ def configure_logging(process: str, level: str = "INFO", log_format: LogFormat =
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """An exception as it may be logged: its type, where it was raised, what caused it."""
-    frames = traceback.extract_tb(error.__traceback__)[-_DEEPEST:]
+    """An exception without its message: its type, where it was raised, its cause."""
+    frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
     found: dict[str, Any] = {
         "type": f"{type(error).__module__}.{type(error).__qualname__}",
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],

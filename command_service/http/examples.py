@@ -2,9 +2,8 @@
 
 from typing import Any, Final
 
-USER_ID: Final = "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4"
-PRODUCT_ID: Final = "019cb1a4-91aa-7b02-8a44-0d6f1e93b0a1"
-ORDER_ID: Final = "019cb1a5-02f1-7e4b-b5d0-93c4a1f087c4"
+from shared.contracts.examples import ORDER_ID, PRODUCT_ID, USER_ID
+
 _PRICE: Final = {"amount": 450, "currency": "EUR"}
 
 REQUESTS: Final[dict[str, Any]] = {

@@ -23,8 +23,8 @@ class CoalescedLog(PostgresEventLog):
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         super().__init__(pool)
         self._reads = RequestCoalescer(
-            self.read_ranges, most=MOST_ROWS_AT_ONCE, weigh=lambda asked: asked.limit
+            self.read_ranges, max_batch_size=MOST_ROWS_AT_ONCE, weight=lambda range: range.limit
         )
 
     async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
-        return await self._reads.ask(Range(shard, first, limit))
+        return await self._reads.submit(Range(shard, first, limit))

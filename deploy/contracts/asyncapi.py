@@ -7,6 +7,7 @@ from command_service.relay.topics import topic_configs
 from deploy.contracts.examples import EXAMPLES, SUMMARIES
 from deploy.contracts.schemas import event_schema, inlined
 from shared.contracts.events import EVENTS, Event, ProductReleased, ProductReserved
+from shared.contracts.examples import TIME, USER_ID
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, Topic, shard_of
 
@@ -149,8 +150,8 @@ def example_headers(event: type[Event]) -> dict[str, str]:
         event_id="019cb1a5-0302-7c11-8d2e-6a0b54f1907e",
         type=event.type,
         subject=subject,
-        actor=None if event in _WITHOUT_ACTOR else "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4",
-        time="2026-03-01T09:30:00.125Z",
+        actor=None if event in _WITHOUT_ACTOR else USER_ID,
+        time=TIME,
         traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         data=b"",
     )

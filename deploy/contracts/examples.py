@@ -3,10 +3,7 @@
 from typing import Any, Final
 
 from shared.contracts import events as e
-
-_USER: Final = "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4"
-_PRODUCT: Final = "019cb1a4-91aa-7b02-8a44-0d6f1e93b0a1"
-_ORDER: Final = "019cb1a5-02f1-7e4b-b5d0-93c4a1f087c4"
+from shared.contracts.examples import ORDER_ID, PRODUCT_ID, USER_ID
 
 SUMMARIES: Final[dict[type[e.Event], str]] = {
     e.UserCreated: "An account was created.",
@@ -28,12 +25,12 @@ SUMMARIES: Final[dict[type[e.Event], str]] = {
 }
 
 EXAMPLES: Final[dict[type[e.Event], dict[str, Any]]] = {
-    e.UserCreated: {"id": _USER, "version": 1, "name": "Ada", "email": "ada@example.com"},
-    e.UserRenamed: {"id": _USER, "version": 2, "name": "Ada L."},
-    e.UserEmailChanged: {"id": _USER, "version": 3, "email": "ada@example.org"},
-    e.UserErased: {"id": _USER, "version": 4},
+    e.UserCreated: {"id": USER_ID, "version": 1, "name": "Ada", "email": "ada@example.com"},
+    e.UserRenamed: {"id": USER_ID, "version": 2, "name": "Ada L."},
+    e.UserEmailChanged: {"id": USER_ID, "version": 3, "email": "ada@example.org"},
+    e.UserErased: {"id": USER_ID, "version": 4},
     e.ProductAdded: {
-        "id": _PRODUCT,
+        "id": PRODUCT_ID,
         "version": 1,
         "name": "Green tea",
         "description": "100 g",
@@ -41,34 +38,34 @@ EXAMPLES: Final[dict[type[e.Event], dict[str, Any]]] = {
         "stock": 100,
     },
     e.ProductPriceChanged: {
-        "id": _PRODUCT,
+        "id": PRODUCT_ID,
         "version": 2,
         "price": {"amount": 500, "currency": "EUR"},
     },
-    e.ProductRestocked: {"id": _PRODUCT, "version": 3, "quantity": 10, "stock": 110},
+    e.ProductRestocked: {"id": PRODUCT_ID, "version": 3, "quantity": 10, "stock": 110},
     e.ProductReserved: {
-        "id": _PRODUCT,
+        "id": PRODUCT_ID,
         "version": 4,
-        "order_id": _ORDER,
+        "order_id": ORDER_ID,
         "quantity": 2,
         "stock": 108,
     },
     e.ProductReleased: {
-        "id": _PRODUCT,
+        "id": PRODUCT_ID,
         "version": 5,
-        "order_id": _ORDER,
+        "order_id": ORDER_ID,
         "quantity": 2,
         "stock": 110,
     },
-    e.ProductRetired: {"id": _PRODUCT, "version": 6},
+    e.ProductRetired: {"id": PRODUCT_ID, "version": 6},
     e.OrderPlaced: {
-        "id": _ORDER,
+        "id": ORDER_ID,
         "version": 1,
-        "customer_id": _USER,
+        "customer_id": USER_ID,
         "customer_name": "Ada",
         "items": [
             {
-                "product_id": _PRODUCT,
+                "product_id": PRODUCT_ID,
                 "name": "Green tea",
                 "quantity": 2,
                 "unit_price": {"amount": 450, "currency": "EUR"},
@@ -77,9 +74,9 @@ EXAMPLES: Final[dict[type[e.Event], dict[str, Any]]] = {
         "total": {"amount": 900, "currency": "EUR"},
         "shipping_address": "1 Main Street",
     },
-    e.OrderShipped: {"id": _ORDER, "version": 2, "carrier": "Post", "tracking_number": "X1"},
-    e.OrderDelivered: {"id": _ORDER, "version": 3},
-    e.OrderCancelled: {"id": _ORDER, "version": 2, "reason": "changed my mind"},
-    e.OrderAnonymized: {"id": _ORDER, "version": 4},
+    e.OrderShipped: {"id": ORDER_ID, "version": 2, "carrier": "Post", "tracking_number": "X1"},
+    e.OrderDelivered: {"id": ORDER_ID, "version": 3},
+    e.OrderCancelled: {"id": ORDER_ID, "version": 2, "reason": "changed my mind"},
+    e.OrderAnonymized: {"id": ORDER_ID, "version": 4},
 }
 """Tests hold them against the schemas."""

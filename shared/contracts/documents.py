@@ -1,4 +1,4 @@
-"""The documents that reads answer with, field by field. Amounts are minor units, times RFC 3339."""
+"""The documents in the responses to queries. Amounts are minor units, times RFC 3339."""
 
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ class OrderItem(TypedDict):
 
 
 class OrderDocument(TypedDict):
-    """`customer_name` is the name when the order was placed; what does not apply is null."""
+    """`customer_name` is the name when the order was placed; fields that do not apply are null."""
 
     id: str
     customer_id: str

@@ -1,6 +1,6 @@
-"""What happened, as the topics carry it. Fields may be added; none is removed or changes meaning.
+"""The events in the topics. Fields may be added; none is removed or changes its meaning.
 
-Personal fields are null in an event that is published again after its customer was erased.
+Personal fields are null in an event that is published after its customer was erased.
 """
 
 from typing import Annotated, ClassVar, Final
@@ -15,7 +15,7 @@ Personal = Annotated[str | None, Field(json_schema_extra={PERSONAL_DATA: True})]
 
 
 class Event(BaseModel):
-    """A fact about the aggregate `id`; `version` is the aggregate's version after it, from 1."""
+    """A change of the aggregate `id`; `version` is the aggregate's version after it, from 1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     type: ClassVar[str]
@@ -59,7 +59,7 @@ class ProductPriceChanged(Event):
 
 
 class ProductRestocked(Event):
-    """`stock` is the stock after the event, here and below."""
+    """`stock` is the stock after the event, as in the events below."""
 
     type, topic = "product.restocked", "products"
     quantity: int
@@ -85,7 +85,7 @@ class ProductRetired(Event):
 
 
 class PlacedItem(BaseModel):
-    """A line of an order, at the price and under the name of the moment it was placed."""
+    """A line of an order, with the product's price and name when the order was placed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     product_id: str
@@ -147,7 +147,7 @@ EVENTS: Final[dict[str, type[Event]]] = {
 
 
 def personal_fields(event: type[Event]) -> list[str]:
-    """The fields that are nulled when their customer is erased."""
+    """The fields that are set to null when their customer is erased."""
     return [
         name
         for name, field in event.model_fields.items()

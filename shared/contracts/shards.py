@@ -1,4 +1,4 @@
-"""A shard is a partition of a topic; `orders.7` names it in the log, Kafka, Redis and tokens."""
+"""A shard is a partition of a topic, such as `orders.7`: the unit of ordering and of views."""
 
 from typing import Final, Literal
 

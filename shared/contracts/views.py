@@ -1,7 +1,8 @@
-"""Where a shard's views are kept in Redis, and how they are written there.
+"""The keys and values of views in Redis.
 
-All keys of a shard carry the hash tag `{orders.7}`, so they stand in one slot and change in one
-step. The projector writes them, the query service reads them; nobody else may rely on them.
+All keys of a shard have the hash tag `{orders.7}`; they are therefore in one slot, and one script
+changes them atomically. The projector writes them, the query service reads them; the layout is
+private to these two.
 """
 
 from dataclasses import dataclass
@@ -54,9 +55,9 @@ def customer_key(shard: str, customer_id: str) -> str:
 
 
 def prefix_key(shard: str, prefix: str) -> str:
-    """Active products with a word that starts so: a sorted set of ids, score 0.
+    """Active products with a word that starts with `prefix`: a sorted set of ids, score 0.
 
-    Kept for prefixes of 1 to MAX_PREFIX_LENGTH characters; longer ones are checked on the
+    Exists for prefixes of 1 to MAX_PREFIX_LENGTH characters; longer ones are matched in the
     documents.
     """
     return f"{{{shard}}}:prefix:{prefix}"
@@ -70,10 +71,10 @@ def view_key(view: str, key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a shard's views are.
+    """Up to which event a shard's views contain the event log.
 
-    `offset` is the Kafka offset of the last record taken from there (-1: none). Until `position`
-    reaches `target` the views are further back than they once were, and must not be read.
+    `offset` is the Kafka offset of the last record applied from there (-1: none). While `position`
+    is below `target`, the views have lost events that they contained before and must not be read.
     """
 
     position: int
@@ -94,7 +95,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The log's last position as it was seen, and when views were last level with it (Unix ms)."""
+    """The last position in the event log, when it was observed, and when the views were last caught
+    up with it (Unix ms).
+    """
 
     position: int
     seen_at_ms: int
@@ -128,7 +131,7 @@ def decode_head(stored: bytes | None) -> Head | None:
 
 
 def pack_document(version: int, position: int, owner: str | None, body: bytes) -> bytes:
-    """A document as stored: `version position owner`, a line break, the response body."""
+    """The stored form of a document: `version position owner`, a line break, the response body."""
     return f"{version} {position} {owner or NO_VALUE}\n".encode() + body
 
 

@@ -6,7 +6,8 @@ from typing import Final, TypedDict
 
 import orjson
 
-TYPE_BASE: Final = "https://tandem.local/problems/"
+from shared.contracts.names import PROBLEM_BASE
+
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -100,7 +101,7 @@ class Problem(Exception):
     def body(self) -> bytes:
         """The problem as JSON; `errors` stands in it for invalid fields only."""
         document: dict[str, object] = {
-            "type": TYPE_BASE + self.type.name,
+            "type": PROBLEM_BASE + self.type.name,
             "title": self.type.title,
             "status": self.type.status,
             "detail": self.detail,

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from faults.evidence import Evidence, Row, Sample
+from faults.history import Attempt, Part
+from faults.limits import Limits
 from shared.contracts.shards import DEFAULT_PARTITIONS, Topic, shard_of
-from tests.faults.evidence import Evidence, Row, Sample
 from tests.faults.handmade import ORDER, OTHER, PRODUCT, USER, changed
-from tests.faults.history import Attempt, Part
-from tests.faults.limits import Limits
 
 Defect = Callable[[Evidence], None]
 

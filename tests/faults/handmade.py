@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from faults.evidence import Evidence, Row, Sample
+from faults.history import Attempt
+from faults.limits import Limits
 from shared.contracts.ids import new_id
 from shared.contracts.records import Record
 from shared.contracts.shards import DEFAULT_PARTITIONS, Topic, shard_of
 from shared.contracts.tokens import format_token
-from tests.faults.evidence import Evidence, Row, Sample
-from tests.faults.history import Attempt
-from tests.faults.limits import Limits
 from tests.support.expected_views import expected_content
 
 USER, OTHER = new_id(1, 1, 0x5), new_id(1, 2, 0x6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.auditor import judge
+from faults.auditor import judge
 from tests.faults.defects import DEFECTS, Defect
 from tests.faults.handmade import clean
 

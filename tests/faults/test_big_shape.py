@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 
-from tests.faults.run import run_all
-from tests.faults.running import Result
-from tests.faults.scenarios import SCENARIOS
+from faults.run import run_all
+from faults.running import Result
+from faults.scenarios import SCENARIOS
 
 SELECTION: Final = ("broker-kill", "redis-failover", "replicas-come-and-go")
 _SEED: Final = 1

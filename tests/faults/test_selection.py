@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 
-from tests.faults.run import run_all
-from tests.faults.running import Result
-from tests.faults.scenarios import SCENARIOS
+from faults.run import run_all
+from faults.running import Result
+from faults.scenarios import SCENARIOS
 
 # In one world: starting another one costs as much as a scenario.
 SELECTION: Final = ("kill", "redis-file-cut")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.previous import SETTING, commit_before
-from tests.faults.run import run_all
-from tests.faults.scenarios import SCENARIOS
+from faults.previous import SETTING, commit_before
+from faults.run import run_all
+from faults.scenarios import SCENARIOS
 
 
 async def test_upgraded_and_rolled_back_under_load(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from projector.pipelined import CommandBatcher
 class Connection:
     """Stands in for redis-py's pool and its one connection; gives the replies in order."""
 
-    def __init__(self, *replies: Any, again: int = 0) -> None:
+    def __init__(self, *replies: Any, retries: int = 0) -> None:
         self.replies = list(replies)
-        self.retry = Retry(NoBackoff(), again, supported_errors=(ConnectionError,))
+        self.retry = Retry(NoBackoff(), retries, supported_errors=(ConnectionError,))
         self.was_sent, self.may_answer = asyncio.Event(), asyncio.Event()
         self.may_answer.set()
         self.sent: list[int] = []
@@ -74,7 +74,7 @@ async def test_a_connection_that_fails_is_closed_and_everybodys_error() -> None:
 
 
 async def test_all_are_sent_again_where_the_client_was_made_to_after_a_lost_connection() -> None:
-    connection = Connection(b"a", ConnectionError("gone"), b"b", b"c", again=1)
+    connection = Connection(b"a", ConnectionError("gone"), b"b", b"c", retries=1)
     assert await _ask(connection, 2) == [b"b", b"c"]
     assert (connection.sent, connection.ended, connection.released) == ([2, 2], 1, 1)
 

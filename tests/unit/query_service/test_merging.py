@@ -8,9 +8,10 @@ import pytest
 from query_service.consistency import Consistency
 from query_service.pages import Pages, merged
 from query_service.positions import Positions
-from query_service.reader import Command, Reading
+from query_service.reader import Reading
 from query_service.watcher import Watcher
 from shared.contracts.views import Checkpoint
+from shared.redis.exchange import RedisCommand
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -42,7 +43,7 @@ class Redis:
         self.indexes = indexes
         self.reads = 0
 
-    async def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Reading:
+    async def read(self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()) -> Reading:
         self.reads += 1
         found = [self.indexes[str(command[1])][: int(command[6])] for command in commands]
         return Reading([Checkpoint(1, 0, "").encode() for _ in keys], found)

@@ -12,12 +12,13 @@ from query_service.pages import Pages
 from query_service.positions import Positions
 from query_service.queries.query import QueryDependencies
 from query_service.queries.registry import QUERIES
-from query_service.reader import Command, Reading, Values
+from query_service.reader import Reading, Values
 from query_service.watcher import Watcher
 from shared.contracts.views import Checkpoint, checkpoint_key, document_key, pack_document
 from shared.http.caller import Caller
 from shared.http.messages import Request, Response
 from shared.http.problems import Problem
+from shared.redis.exchange import RedisCommand
 
 USER = "0199a000-0000-7000-8000-000000000001"
 BODY = b'{"id":"x","name":"Red chair","description":"","status":"active"}'
@@ -39,7 +40,7 @@ class Vanishing:
             for version in (1, 2, 3):
                 self.values[f"{{{topic}.0}}:history:{USER}:{version}"] = b"{}"
 
-    async def _answer(self, keys: Sequence[str], commands: Sequence[Command]) -> Reading:
+    async def _answer(self, keys: Sequence[str], commands: Sequence[RedisCommand]) -> Reading:
         gone = self.left == 0
         self.left -= 1
         found = [] if gone else [USER.encode()]
@@ -52,7 +53,9 @@ class Vanishing:
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
         return self._values(keys)
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
         return self._answer(keys, commands)
 
 

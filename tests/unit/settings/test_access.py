@@ -1,4 +1,4 @@
-"""What cannot be meant by the settings of Kafka and Redis is said in one line, by its name."""
+"""Invalid combinations of the settings of Kafka and Redis are reported in one line each."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from shared.redis.clients import nodes_of
 from shared.redis.cluster import Address
 from shared.settings import format_errors
 
-RIGHT = {
+VALID = {
     "port": 0,
-    "database_url": "postgresql://somewhere",
+    "database_url": "postgresql://localhost",
     "kafka_bootstrap_servers": "one:9092",
     "redis_url": "redis://user:secret@one:6379/0",
 }
@@ -23,15 +23,15 @@ USER = {"kafka_sasl_username": "tandem", "kafka_sasl_password": "secret"}
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        (TLS, "KAFKA_SASL_USERNAME: is needed for KAFKA_SECURITY_PROTOCOL=SASL_SSL"),
-        (USER, "KAFKA_SASL_USERNAME: has no meaning with KAFKA_SECURITY_PROTOCOL=PLAINTEXT"),
+        (TLS, "KAFKA_SASL_USERNAME: is required by KAFKA_SECURITY_PROTOCOL=SASL_SSL"),
+        (USER, "KAFKA_SASL_USERNAME: has no effect with KAFKA_SECURITY_PROTOCOL=PLAINTEXT"),
         (
             {"kafka_ca_file": "/there"},
-            "KAFKA_CA_FILE: has no meaning with KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
+            "KAFKA_CA_FILE: has no effect with KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
         ),
         (
             {"kafka_security_protocol": "SSL", "kafka_certificate_file": "/there"},
-            "KAFKA_KEY_FILE: is needed for a certificate of our own",
+            "KAFKA_KEY_FILE: is required by a client certificate",
         ),
         (
             {"kafka_security_protocol": "SSL", "kafka_ca_file": "/not/there"},
@@ -39,36 +39,40 @@ USER = {"kafka_sasl_username": "tandem", "kafka_sasl_password": "secret"}
         ),
         (
             {"redis_url": "redis://one:1,two:2/0"},
-            "REDIS_CLUSTER: must be true where REDIS_URL names several nodes",
+            "REDIS_CLUSTER: must be true if REDIS_URL names several nodes",
         ),
         (
             {"redis_url": "redis://one:1,/0", "redis_cluster": "true"},
-            "REDIS_URL: names no server, or has a comma too many",
+            "REDIS_URL: names no server, or has an extra comma",
         ),
         ({"redis_url": "http://one"}, "REDIS_URL: must begin with redis:// or rediss://"),
-        ({"redis_ca_file": "/there"}, "REDIS_CA_FILE: has no meaning with redis://"),
+        ({"redis_ca_file": "/there"}, "REDIS_CA_FILE: has no effect with redis://"),
         ({"kafka_bootstrap_servers": ","}, "KAFKA_BOOTSTRAP_SERVERS: names no server"),
     ],
 )
-def test_a_combination_that_cannot_be_is_one_line(settings: dict[str, str], line: str) -> None:
-    with pytest.raises(ValidationError) as told:
-        ProjectorSettings.model_validate(RIGHT | settings)
-    assert format_errors(ProjectorSettings, told.value) == [line]
+def test_an_invalid_combination_is_reported_in_one_line(
+    settings: dict[str, str], line: str
+) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ProjectorSettings.model_validate(VALID | settings)
+    assert format_errors(ProjectorSettings, raised.value) == [line]
 
 
-def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_certificate_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
-    file.write_text("nothing of the kind")
+    file.write_text("not a certificate")
     settings = {"redis_url": "rediss://one", "redis_ca_file": str(file)}
-    with pytest.raises(ValidationError) as told:
-        ProjectorSettings.model_validate(RIGHT | settings)
-    assert format_errors(ProjectorSettings, told.value) == ["REDIS_CA_FILE: is no such PEM file"]
+    with pytest.raises(ValidationError) as raised:
+        ProjectorSettings.model_validate(VALID | settings)
+    assert format_errors(ProjectorSettings, raised.value) == [
+        "REDIS_CA_FILE: is not a valid PEM file"
+    ]
 
 
-@pytest.mark.parametrize(("given", "meant"), [("true", True), ("3", True), ("0", False)])
-def test_a_number_of_primaries_means_a_cluster(given: str, meant: bool) -> None:
-    settings = ProjectorSettings.model_validate(RIGHT | {"redis_cluster": given})
-    assert settings.redis_cluster is meant
+@pytest.mark.parametrize(("value", "is_cluster"), [("true", True), ("3", True), ("0", False)])
+def test_a_number_of_primaries_means_a_cluster(value: str, is_cluster: bool) -> None:
+    settings = ProjectorSettings.model_validate(VALID | {"redis_cluster": value})
+    assert settings.redis_cluster is is_cluster
 
 
 def test_the_nodes_of_a_url() -> None:

@@ -1,0 +1,166 @@
+"""Chooses the next command or read, from a seed and what is known of the shop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from faults.shelf import Known, Shelf
+from query_service.http.parameters import MOST_IN_PAGE
+
+
+@dataclass(slots=True)
+class Chosen:
+    """A command to send. `mark` in its fields tells it from all others."""
+
+    name: str
+    method: str
+    path: str
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Choice = Callable[[Shelf, Random, str], Chosen | None]
+
+
+def next_command(shelf: Shelf, random: Random, mark: str) -> Chosen:
+    """One that can be built from what is there; a first user or product where nothing is."""
+    while True:
+        choose = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+        if chosen := choose(shelf, random, mark):
+            return chosen
+
+
+def _create_user(shelf: Shelf, random: Random, mark: str) -> Chosen:
+    body = {"name": f"Ada {mark}", "email": f"{mark}@example.com"}
+    return Chosen("CreateUser", "POST", "/v1/users", body)
+
+
+def _add_product(shelf: Shelf, random: Random, mark: str) -> Chosen:
+    body = {
+        "name": f"Tea {mark}",
+        "description": random.choice(["loose", "in bags", ""]),
+        "price": {"amount": random.randint(1, 999), "currency": "EUR"},
+        "stock": random.randint(0, 40),
+    }
+    return Chosen("AddProduct", "POST", "/v1/products", body)
+
+
+def _place_order(shelf: Shelf, random: Random, mark: str) -> Chosen | None:
+    customer = shelf.some(shelf.users, random, "active")
+    found = [shelf.some(shelf.products, random, "active") for _ in range(random.randint(1, 3))]
+    products = {product.id for product in found if product}
+    if customer is None or not products:
+        return None
+    items = [{"product_id": id, "quantity": random.randint(1, 4)} for id in sorted(products)]
+    body = {"customer_id": customer.id, "items": items, "shipping_address": f"{mark} Street"}
+    return Chosen("PlaceOrder", "POST", "/v1/orders", body)
+
+
+def _to_user(name: str, method: str, step: str, body: Callable[[Random, str], Any]) -> Choice:
+    return _to(name, method, "users", step, ("active",), body)
+
+
+def _to_product(name: str, method: str, step: str, body: Callable[[Random, str], Any]) -> Choice:
+    return _to(name, method, "products", step, ("active",), body)
+
+
+def _to_order(name: str, step: str, state: str, body: Callable[[Random, str], Any]) -> Choice:
+    return _to(name, "POST", "orders", step, (state,), body)
+
+
+def _to(
+    name: str,
+    method: str,
+    kind: str,
+    step: str,
+    states: tuple[str, ...],
+    body: Callable[[Random, str], Any],
+) -> Choice:
+    def choose(shelf: Shelf, random: Random, mark: str) -> Chosen | None:
+        things: dict[str, Known] = getattr(shelf, kind)
+        known = shelf.some(things, random, *states)
+        if known is None:
+            return None
+        # A fifth name the version they saw, so that 412 is among the answers.
+        headers = {"If-Match": f'"{known.version}"'} if random.random() < 0.2 else {}
+        return Chosen(name, method, f"/v1/{kind}/{known.id}{step}", body(random, mark), headers)
+
+    return choose
+
+
+def _nothing(random: Random, mark: str) -> None:
+    return None
+
+
+def _quantity(random: Random, mark: str) -> dict[str, int]:
+    return {"quantity": random.randint(1, 9)}
+
+
+def _price(random: Random, mark: str) -> dict[str, Any]:
+    return {"price": {"amount": random.randint(1, 999), "currency": "EUR"}}
+
+
+_WEIGHTS: Final[dict[Choice, int]] = {
+    _create_user: 8,
+    _to_user("UpdateUserName", "PUT", "/name", lambda random, mark: {"name": mark}): 10,
+    _to_user(
+        "UpdateUserEmail", "PUT", "/email", lambda random, mark: {"email": f"{mark}@example.org"}
+    ): 6,
+    _to_user("EraseUser", "DELETE", "", _nothing): 1,
+    _add_product: 5,
+    _to_product("UpdateProductPrice", "PUT", "/price", _price): 6,
+    _to_product(
+        "RestockProduct",
+        "POST",
+        "/restock",
+        lambda random, mark: {"quantity": random.randint(1, 9)},
+    ): 8,
+    _to_product("RetireProduct", "DELETE", "", _nothing): 1,
+    _place_order: 30,
+    _to_order(
+        "ShipOrder", "/ship", "placed", lambda r, mark: {"carrier": "DHL", "tracking_number": mark}
+    ): 9,
+    _to_order("DeliverOrder", "/deliver", "shipped", _nothing): 6,
+    _to_order("CancelOrder", "/cancel", "placed", lambda random, mark: {"reason": mark}): 6,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A read to send. `owner`: whose own it is, where it is asked with the owner's rights."""
+
+    name: str
+    path: str
+    id: str | None = None
+    token: str = ""
+    owner: str = ""
+
+
+def next_question(shelf: Shelf, random: Random) -> Question:
+    """Half of them carry the token of something that was acknowledged."""
+    kind = random.choice(["users", "products", "orders", "orders"])
+    things: dict[str, Known] = getattr(shelf, kind)
+    known = shelf.some(things, random, *_READABLE)
+    if known is None:
+        return Question("ListUsers", "/v1/users")
+    token = known.token if random.random() < 0.5 else ""
+    owner = {"users": known.id, "orders": known.owner}.get(kind, "")
+    if random.random() < 0.5:
+        owner = ""
+    roll = random.random()
+    if roll < 0.6:
+        return Question(_DOCUMENTS[kind], f"/v1/{kind}/{known.id}", known.id, token, owner)
+    if roll < 0.7:
+        return Question("GetDashboard", "/v1/dashboard", token=token)
+    if roll < 0.8:
+        path = f"/v1/{kind}/{known.id}/history?limit={MOST_IN_PAGE}"
+        return Question("GetHistory", path, known.id, token)
+    if kind == "orders" and known.owner:
+        path = f"/v1/users/{known.owner}/orders?limit={MOST_IN_PAGE}"
+        return Question("GetCustomerOrders", path, known.owner, token, owner)
+    return Question(f"List{kind.capitalize()}", f"/v1/{kind}", token=token)
+
+
+_READABLE: Final = ("active", "retired", "placed", "shipped", "delivered", "cancelled")
+_DOCUMENTS: Final = {"users": "GetUserById", "products": "GetProduct", "orders": "GetOrderSummary"}
