@@ -76,7 +76,7 @@ class Store(Protocol):
         ...
 
     async def purge(self, shard: str, expected: bytes) -> bool:
-        """Deletes the shard's views, except checkpoint and head, while the checkpoint is `expected`.
+        """Deletes all keys of the shard but checkpoint and head, while it has this checkpoint.
 
         Returns False if the checkpoint changed. Some keys may have been deleted by then, but the
         process that changed the checkpoint had purged before.
