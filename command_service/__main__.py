@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import asyncpg
 
-from command_service.installation import WrongPartitions
-from command_service.schema.await_schema import SchemaMissing, await_schema
-from command_service.schema.migrate import CannotMigrate, migrate
+from command_service.exceptions import CannotMigrate, SchemaMissing, WrongPartitions
+from command_service.schema.await_schema import await_schema
+from command_service.schema.migrate import migrate
 from command_service.settings import AwaitSettings, MigrateSettings, ServeSettings
 from shared.http.jwks import JwksUnreadable
 from shared.http.server import CannotListen, run, stop_on_signals
@@ -93,7 +93,7 @@ def _run(
     settings: S,
     process: Callable[[S, asyncio.Event], Awaitable[None]],
 ) -> None:
-    """Run until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
+    """Run until SIGTERM or SIGINT. An error at start is printed in one line."""
     configure_logging(name, settings.log_level, settings.log_format)
 
     async def until_stopped() -> None:

@@ -1,4 +1,4 @@
-"""`python -m command_service serve`: builds the service out of its parts, and runs it."""
+"""`python -m command_service serve`: builds the service from its parts, and runs it."""
 
 import asyncio
 import time
@@ -7,7 +7,12 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
-from command_service.background_jobs import anonymize_orders, look_for_unpublished, repeat, sweep
+from command_service.background_jobs import (
+    anonymize_orders,
+    delete_expired_rows,
+    measure_oldest_unpublished,
+    repeat,
+)
 from command_service.commands.command import AnyCommand
 from command_service.commands.registry import COMMANDS
 from command_service.executor import Executor
@@ -33,13 +38,13 @@ from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
 
 _GRACE_S: Final = 12.0
-_SIDE_CONNECTIONS: Final = 3
+_BACKGROUND_CONNECTIONS: Final = 3
 
 
 async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; then finish what is in flight.
+    """Serve until `stop` is set; then finish the requests in flight.
 
-    Raises CannotListen, JwksUnreadable or WrongPartitions, whose texts are for the operator.
+    Raises CannotListen, JwksUnreadable or WrongPartitions, whose text is one line for the operator.
     """
     keys = KeySet(settings.jwks_url)
     await keys.start()
@@ -48,7 +53,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as parts:
         listener = parts.enter_context(listen(settings.host, settings.port))
         pool = await open_pool(
-            settings.database_url, settings.max_concurrent_batches + _SIDE_CONNECTIONS
+            settings.database_url, settings.max_concurrent_batches + _BACKGROUND_CONNECTIONS
         )
         parts.callback(pool.terminate)
         notifier = Notifier(pool)
@@ -78,24 +83,24 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
             jobs = (
-                installation.learn(),
+                installation.load(),
                 keys.run(),
                 notifier.run(),
-                *_housekeeping(pool, metrics, settings),
+                *_background_jobs(pool, metrics, settings),
             )
-            aside = [tasks.create_task(job) for job in jobs]
+            background = [tasks.create_task(job) for job in jobs]
             freeze_startup_objects()
             await serving
-            for task in aside:
+            for task in background:
                 task.cancel()
 
 
 def _endpoints(
     executor: Executor, installation: Installation, metrics: Metrics
 ) -> Callable[[AnyCommand], Handler]:
-    new_ids = IdFactory(random=random_id, colocated_with=colocated_id)
+    ids = IdFactory(new_id=random_id, colocated_with=colocated_id)
     return lambda command: CommandEndpoint(
-        command, executor, new_ids, installation.request_key, metrics
+        command, executor, ids, installation.request_key, metrics
     )
 
 
@@ -109,12 +114,14 @@ def _rate_limit(per_second: int) -> RateLimit | None:
     return RateLimit(per_second, 2 * per_second, time.monotonic) if per_second else None
 
 
-def _housekeeping(
+def _background_jobs(
     pool: Pool, metrics: Metrics, settings: ServeSettings
 ) -> "list[asyncio._CoroutineLike[None]]":
     anonymize = partial(anonymize_orders, pool, metrics, settings.partitions, random_id)
+    measure = partial(measure_oldest_unpublished, pool, metrics)
+    delete = partial(delete_expired_rows, pool, settings.idempotency_retention_hours)
     return [
-        repeat("anonymize", anonymize, pause_s=2),
-        repeat("unpublished", partial(look_for_unpublished, pool, metrics), pause_s=5),
-        repeat("sweep", partial(sweep, pool, settings.idempotency_retention_hours), pause_s=60),
+        repeat("anonymize_orders", anonymize, pause_s=2),
+        repeat("measure_oldest_unpublished", measure, pause_s=5),
+        repeat("delete_expired_rows", delete, pause_s=60),
     ]

@@ -1,4 +1,4 @@
-"""What the command service is told by its environment."""
+"""The settings of the command service, read from the environment."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from shared.settings import ProcessSettings
 
 
 class ServeSettings(ProcessSettings):
-    """`serve`. Each field is the environment variable of that name in upper case."""
+    """`serve`. Each field is the environment variable of the same name in upper case."""
 
     database_url: str
     jwks_url: str
@@ -18,7 +18,7 @@ class ServeSettings(ProcessSettings):
     max_batch_size: int = Field(64, ge=1, le=1000)
     max_queue_depth: int = Field(2000, ge=1)
     rate_limit: int = Field(0, ge=0)
-    """Requests a second for each caller; 0 is no limit."""
+    """Requests per second and caller; 0 means no limit."""
     idempotency_retention_hours: int = Field(48, ge=24)
     port: int = Field(8080, ge=0, le=65535)
 
@@ -32,7 +32,7 @@ class MigrateSettings(ProcessSettings):
 
 
 class AwaitSettings(ProcessSettings):
-    """`await-schema`, with any of the roles: all may see which migrations were applied."""
+    """`await-schema`, with any of the roles: each can read which scripts were applied."""
 
     database_url: str
     wait_timeout_seconds: float = Field(300, gt=0)

@@ -26,7 +26,7 @@ class Rule(NamedTuple):
     """Alternatives of a regular expression, matched as complete words in any case."""
     use: str
     allowed: str = ""
-    """A regular expression for the contexts in which the words are legitimate."""
+    """A case-sensitive regular expression for contexts in which the words are legitimate."""
 
 
 RULES: Final = (
@@ -41,9 +41,9 @@ RULES: Final = (
     Rule("for ?ever", "indefinitely"),
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
-         r"(from|into|update|on|table) answers\b|\banswers(_by_age| \(| AS)"),
-    Rule("asks?|asked|asking", "request, query, send, call"),
-    Rule("look(s|ed|ing)?", "poll, read, compare", r"\blook(s|ed|ing)?[- ]up"),
+         r"(FROM|INTO|UPDATE|ON|TABLE) answers\b|\banswers(_by_age| \(| AS)"),
+    Rule("asks?|asked|asking", "request, query, send, call", r"\bASK(ING)?\b"),
+    Rule("look(s|ed|ing)?", "poll, read, compare", r"\b[Ll]ook(s|ed|ing)?[- ]up"),
     Rule("ma(ke|kes|de|king) (it |them )?again", "recreate"),
     Rule("(is|are|was|were|be|been) away", "is unavailable"),
     Rule("by (itself|themselves)", "automatically; transient"),
@@ -53,7 +53,7 @@ RULES: Final = (
     Rule("holes?", "gap"),
     Rule("(an?|the|each|every|any|no) repeat|repeats (are|of)", "duplicate"),
     Rule("refus(e|es|ed|al|als|ing)", "reject, rejection",
-         r"connections? (is |was |are |were )?refused|ConnectionRefused|ECONNREFUSED"),
+         r"[Cc]onnections? (is |was |are |were )?refused|ConnectionRefused|ECONNREFUSED"),
     Rule("the truth", "the source of truth"),
     Rule("ours?", "Tandem's"),
     Rule("g(ive|ives|iven|iving|ave) back", "release, return"),
@@ -75,7 +75,7 @@ _COMPILED: Final = tuple(
     (
         re.compile(rf"\b(?:{rule.words})\b", _FLAGS),
         rule.use,
-        re.compile(rule.allowed, _FLAGS) if rule.allowed else None,
+        re.compile(rule.allowed) if rule.allowed else None,
     )
     for rule in RULES
 )

@@ -1,10 +1,10 @@
-"""PlaceOrder: prices and names are taken at this moment; stock is never oversold."""
+"""PlaceOrder: copies names and prices as they are now; stock is never oversold."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Address, Quantity
 from command_service.domain.products import Product
 from command_service.domain.rejection import Rejection
@@ -15,7 +15,7 @@ from shared.contracts.ids import Id
 from shared.contracts.money import Money
 
 
-class OrderLine(Message):
+class OrderLine(CommandMessage):
     product_id: Id
     quantity: Quantity
 
@@ -26,7 +26,7 @@ def _each_product_once(lines: list[OrderLine]) -> list[OrderLine]:
     return lines
 
 
-class PlaceOrder(Message):
+class PlaceOrder(CommandMessage):
     customer_id: Id
     items: Annotated[
         list[OrderLine], Field(min_length=1, max_length=100), AfterValidator(_each_product_once)
@@ -34,14 +34,14 @@ class PlaceOrder(Message):
     shipping_address: Address
 
 
-def touches(message: PlaceOrder, context: Context) -> Touched:
+def required_state(message: PlaceOrder, context: Context) -> RequiredState:
     products = tuple(line.product_id for line in message.items)
-    return Touched(users=(message.customer_id,), products=products)
+    return RequiredState(users=(message.customer_id,), products=products)
 
 
 def place_order(message: PlaceOrder, context: Context, shop: Shop) -> list[Event]:
     customer = _customer(message, shop)
-    lines = [(_known_product(line, shop), line.quantity) for line in message.items]
+    lines = [(_existing_product(line, shop), line.quantity) for line in message.items]
     currency = lines[0][0].price.currency
     for product, quantity in lines:
         _check_sellable(product, quantity, currency)
@@ -64,7 +64,7 @@ def _customer(message: PlaceOrder, shop: Shop) -> User:
     return customer
 
 
-def _known_product(line: OrderLine, shop: Shop) -> Product:
+def _existing_product(line: OrderLine, shop: Shop) -> Product:
     product = shop.products.get(line.product_id)
     if product is None:
         raise Rejection("unknown-reference", f"the product {line.product_id} does not exist")
@@ -103,7 +103,7 @@ COMMAND = Command(
     path="/v1/orders",
     topic="orders",
     scopes=("orders:write", "orders:write:all"),
-    touches=touches,
+    required_state=required_state,
     decide=place_order,
     problems=("unknown-reference", "product-retired", "currency-mismatch", "insufficient-stock"),
     creates=True,

@@ -1,4 +1,4 @@
-"""Every command that Tandem takes. A new one is a file beside this one and a line below."""
+"""All commands of Tandem. A new command is a file in this folder and a line below."""
 
 from typing import Final
 

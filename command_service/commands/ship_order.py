@@ -1,6 +1,6 @@
 """ShipOrder: from placed."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Label
 from command_service.commands.targets import target_order
 from command_service.domain.rejection import Rejection
@@ -8,13 +8,13 @@ from command_service.domain.shop import Shop
 from shared.contracts.events import Event, OrderShipped
 
 
-class ShipOrder(Message):
+class ShipOrder(CommandMessage):
     carrier: Label
     tracking_number: Label
 
 
-def touches(message: ShipOrder, context: Context) -> Touched:
-    return Touched(orders=(context.id,))
+def required_state(message: ShipOrder, context: Context) -> RequiredState:
+    return RequiredState(orders=(context.id,))
 
 
 def ship_order(message: ShipOrder, context: Context, shop: Shop) -> list[Event]:
@@ -38,7 +38,7 @@ COMMAND = Command(
     path="/v1/orders/{id}/ship",
     topic="orders",
     scopes=("orders:write:all",),
-    touches=touches,
+    required_state=required_state,
     decide=ship_order,
     problems=("order-state",),
 )

@@ -1,4 +1,4 @@
-"""An order: whose it is, what it holds, and how far it has come."""
+"""An order: its customer, its lines and its status."""
 
 from typing import NamedTuple, assert_never
 
@@ -19,7 +19,7 @@ class Line(NamedTuple):
 
 
 class Order(NamedTuple):
-    """`lines` never change; they are empty where a decision did not ask for them."""
+    """`lines` never change; they are empty if the decision does not require them."""
 
     id: str
     customer_id: str

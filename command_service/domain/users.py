@@ -1,4 +1,4 @@
-"""A user: who they are until they are erased."""
+"""A user: name and email, until the user is erased."""
 
 import unicodedata
 from typing import NamedTuple, assert_never
@@ -23,7 +23,7 @@ class User(NamedTuple):
 
 
 def email_key(email: str) -> str:
-    """Two emails are the same if their keys are."""
+    """Emails with equal keys are the same email."""
     return unicodedata.normalize("NFC", email).casefold()
 
 

@@ -1,4 +1,4 @@
-"""What may be sent for each command, as the documentation shows it and fills in to be tried."""
+"""Example requests of the API documentation, which its forms are prefilled with."""
 
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "ShipOrder": {"carrier": "Post", "tracking_number": "X1"},
     "CancelOrder": {"reason": "changed my mind"},
 }
-"""By command, for those that have fields."""
+"""By command, for commands that have fields."""
 
-ANSWERED_IDS: Final = {"users": USER_ID, "products": PRODUCT_ID, "orders": ORDER_ID}
+RESULT_IDS: Final = {"users": USER_ID, "products": PRODUCT_ID, "orders": ORDER_ID}
 """By the topic of the command's aggregate."""

@@ -1,4 +1,4 @@
-"""Takes what is personal out of the log, and out of an erased user's orders, step by step."""
+"""Removes personal data from the event log, and anonymizes an erased user's orders in steps."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.contracts.events import EVENTS, OrderAnonymized, personal_fields
 
 PERSONAL_FIELDS: Final = sorted({name for e in EVENTS.values() for name in personal_fields(e)})
 _ERASE = "SELECT erase($1::uuid[], $2::text[])"
-_REMEMBER = """
+_RECORD = """
 INSERT INTO erasures (user_id, actor) SELECT * FROM unnest($1::uuid[], $2::text[])
 """
 _NEXT = """
@@ -31,29 +31,29 @@ WHERE customer_id = $1 AND NOT anonymized ORDER BY orders.id LIMIT $2 FOR UPDATE
 async def erase_personal_data(
     connection: asyncpg.Connection, erased: Sequence[tuple[str, str | None]]
 ) -> None:
-    """Null what the log holds of these users, and note that their orders are to follow."""
+    """Set the users' personal fields in the event log to null, and record that orders follow."""
     users, actors = zip(*erased, strict=True)
-    await connection.execute(_REMEMBER, users, actors)
+    await connection.execute(_RECORD, users, actors)
     await connection.execute(_ERASE, users, PERSONAL_FIELDS)
 
 
 async def anonymize_some_orders(
     connection: asyncpg.Connection,
     *,
-    most: int,
+    limit: int,
     at: datetime,
     partitions: int,
     new_event_id: Callable[[], str],
 ) -> bool:
-    """Anonymize up to `most` orders of one erased user; False where none is left to do.
+    """Anonymize up to `limit` orders of one erased user; False if no erasure is unfinished.
 
-    One transaction: if the process dies in it, the next call starts at the same order.
+    One transaction: after a crash in it, the next call starts at the same order.
     """
     async with connection.transaction():
         erasure = await connection.fetchrow(_NEXT)
         if erasure is None:
             return False
-        rows = await connection.fetch(_ORDERS, erasure["user_id"], most)
+        rows = await connection.fetch(_ORDERS, erasure["user_id"], limit)
         if not rows:
             await connection.execute(_FINISH, erasure["user_id"])
             return True

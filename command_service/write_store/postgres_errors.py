@@ -1,4 +1,4 @@
-"""Tells what passes by itself from what is wrong with a batch."""
+"""The errors of PostgreSQL: which of them are transient, and which leave the outcome unknown."""
 
 import asyncpg
 
@@ -6,14 +6,14 @@ CONNECTION_LOST: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    # What asyncpg raises after the server ended the session between two statements.
+    # Raised by asyncpg if the server ended the session between two statements.
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
-"""Nobody knows what the server did of what it was last asked."""
+"""The outcome of the last statement is unknown."""
 
 TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     *CONNECTION_LOST,
@@ -31,7 +31,7 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.UndefinedTableError,
 )
-"""The same batch may go through later: the server is away, busy, full or being set up."""
+"""A retry can succeed: the server is unavailable, overloaded, full or not set up yet."""
 
-ANY: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, asyncpg.PostgresError)
-"""Whatever PostgreSQL, or the way to it, may raise."""
+POSTGRES_ERRORS: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, asyncpg.PostgresError)
+"""Every error of PostgreSQL or of the connection to it."""

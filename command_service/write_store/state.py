@@ -1,11 +1,11 @@
-"""Loads the aggregates that a batch touches, and writes back those that it changed."""
+"""Loads the aggregates that a batch requires, and saves those that it changed."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
 
-from command_service.commands.command import Touched
+from command_service.commands.command import RequiredState
 from command_service.domain.orders import Line, Order
 from command_service.domain.products import Product
 from command_service.domain.shop import Shop
@@ -54,19 +54,19 @@ SELECT * FROM unnest($19::uuid[], $20::uuid[], $21::int[])
 """
 
 
-async def load(connection: asyncpg.Connection, touched: Iterable[Touched]) -> Shop:
-    """The touched part of the shop, locked until the transaction ends.
+async def load(connection: asyncpg.Connection, required: Iterable[RequiredState]) -> Shop:
+    """Return the required part of the shop, locked until the transaction ends.
 
-    What never changes (an order's lines) is read first, without a lock; then rows are locked in
-    one order over all tables, so that no two batches wait for each other.
+    The lines of orders, which never change, are read first, without a lock. Rows are then locked
+    in one order over all tables, so that two batches cannot deadlock.
     """
-    touched = list(touched)
-    lines = await _lines(connection, _distinct(t.orders_with_products for t in touched))
+    required = list(required)
+    lines = await _lines(connection, _distinct(r.orders_with_products for r in required))
     of_lines = [tuple(line.product_id for line in of_order) for of_order in lines.values()]
-    users = _distinct(t.users for t in touched)
-    products = _distinct([*(t.products for t in touched), *of_lines])
-    orders = _distinct(t.orders for t in touched)
-    emails = _distinct(t.emails for t in touched)
+    users = _distinct(r.users for r in required)
+    products = _distinct([*(r.products for r in required), *of_lines])
+    orders = _distinct(r.orders for r in required)
+    emails = _distinct(r.emails for r in required)
     shop = Shop()
     for row in await connection.fetch(_USERS, users) if users else ():
         shop.users[row["id"]] = User(**dict(row))
@@ -97,7 +97,7 @@ def _distinct(groups: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) -> None:
-    """Write the changed aggregates, each one's last state once, in one statement."""
+    """Write the last state of each changed aggregate, in one statement."""
     users = [user for id, user in shop.users.items() if id in changed]
     products = [product for id, product in shop.products.items() if id in changed]
     orders = [order for id, order in shop.orders.items() if id in changed]

@@ -105,11 +105,11 @@ def _orders(filler: Filler, count: int) -> list[PendingCommand]:
                 shipping_address="1 Main Street",
             ),
             context=Context(colocated_id(customer), "tester", True, datetime.now(UTC)),
-            key=None,
-            request=b"",
+            idempotency_key=None,
+            request_hash=b"",
             traceparent=None,
             deadline=loop.time() + 30,
-            answer=loop.create_future(),
+            result=loop.create_future(),
         )
         for n in range(count)
     ]

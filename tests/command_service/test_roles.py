@@ -3,7 +3,6 @@
 import asyncpg
 import pytest
 
-from command_service.schema.migrate import CannotMigrate, migrate
 from tests.support.database import Database
 
 APPEND = (
@@ -39,11 +38,3 @@ async def test_a_role_is_denied_what_is_not_its_job(migrated_database: Database,
             await connection.execute(statement)
     finally:
         await connection.close()
-
-
-async def test_a_second_migration_changes_nothing_and_other_partitions_are_refused(
-    migrated_database: Database,
-) -> None:
-    assert await migrate(migrated_database.migrations_url, 12) == []
-    with pytest.raises(CannotMigrate, match="PARTITIONS"):
-        await migrate(migrated_database.migrations_url, 24)

@@ -102,7 +102,7 @@ BREAKS: list[tuple[str, Change, str]] = [
      "callers of POST /v1/orders: of the request, /phone is required now"),
     (COMMANDS_FILE, lambda d: schema(d, "CreateUser")["properties"]["name"].update(maxLength=20),
      "callers of POST /v1/users: of the request, /name was"),
-    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].pop("version"),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandResult")["properties"].pop("version"),
      "callers of PUT /v1/users/{id}/name: of the answer 200, /version is gone"),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].pop("409"),
      "callers of POST /v1/orders: the answer 409 is gone"),
@@ -141,7 +141,7 @@ HARMLESS: list[tuple[str, Change]] = [
     (TOPICS_FILE, lambda d: d["channels"]["orders"]["messages"].update({"order.lost": {}})),
     (COMMANDS_FILE, widens_a_type),
     (COMMANDS_FILE, lambda d: schema(d, "PlaceOrder")["properties"].update(note=TEXT)),
-    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].update(at=TEXT)),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandResult")["properties"].update(at=TEXT)),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].update({"418": {}})),
     (QUERIES_FILE, lambda d: d["paths"].update({"/v1/new": {}})),
 ]  # fmt: skip

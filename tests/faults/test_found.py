@@ -47,11 +47,11 @@ def _creates_a_user() -> PendingCommand:
         command=create_user.COMMAND,
         message=create_user.CreateUser(name="Ada", email="ada@example.com"),
         context=Context(random_id(), "tester", True, datetime.now(UTC)),
-        key=None,
-        request=b"",
+        idempotency_key=None,
+        request_hash=b"",
         traceparent=None,
         deadline=loop.time() + 10,
-        answer=loop.create_future(),
+        result=loop.create_future(),
     )
 
 

@@ -1,0 +1,8 @@
+-- Every content of each file of `functions/` that was applied, in order; the last one is in force.
+CREATE TABLE schema_functions (
+    number      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name        text NOT NULL,
+    digest      text NOT NULL,
+    applied_at  timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT ON schema_functions TO tandem_command_service, tandem_relay, tandem_log_reader;

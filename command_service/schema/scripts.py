@@ -1,0 +1,45 @@
+"""The SQL of the schema: migrations, each applied once, and functions, applied when they change."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A `.sql` file; `name` is its name without the suffix."""
+
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Scripts in the order in which they are applied, migrations first.
+
+    A function script holds CREATE OR REPLACE, which changes neither arguments nor result: those
+    take a migration that drops the function. The processes of the previous version call the new
+    functions during an upgrade.
+    """
+
+    migrations: tuple[Script, ...]
+    functions: tuple[Script, ...]
+
+
+def read_schema() -> Schema:
+    """The schema of this version."""
+    return Schema(_read("migrations"), _read("functions"))
+
+
+def _read(folder: str) -> tuple[Script, ...]:
+    found = (files("command_service.schema") / folder).iterdir()
+    scripts = [
+        Script(file.name.removesuffix(".sql"), file.read_text())
+        for file in found
+        if file.name.endswith(".sql")
+    ]
+    return tuple(sorted(scripts))
