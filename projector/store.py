@@ -96,7 +96,10 @@ def state_keys(views: Sequence[View], shard: str, records: Sequence[Record]) -> 
     """The keys of the state besides the checkpoint, in the order that `decode_state` expects."""
     first_items = [history_key(shard, id, FIRST_VERSION) for id in _anonymized(views[0], records)]
     of_view = [dashboard_key(shard), *(document_key(shard, id) for id in _subjects(records))]
-    return [parked_key(shard), *first_items, *(view.key(key) for view in views for key in of_view)]
+    keys = [parked_key(shard), *first_items]
+    for view in views:
+        keys += of_view if view.is_primary else map(view.key, of_view)
+    return keys
 
 
 def decode_state(
@@ -114,7 +117,7 @@ def decode_state(
         parked=next(value),
         first_items={id: next(value) for id in anonymized},
         views=tuple(
-            ViewState(part=next(value), documents={id: _body(next(value)) for id in subjects})
+            ViewState(next(value), dict(zip(subjects, map(_body, value), strict=False)))
             for _ in views
         ),
     )

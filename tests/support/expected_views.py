@@ -39,9 +39,7 @@ class Content:
                 self.members[key] = left
 
 
-def expected_content(
-    shard: str, records: Iterable[Record], views: Sequence[View] = ()
-) -> Content:
+def expected_content(shard: str, records: Iterable[Record], views: Sequence[View] = ()) -> Content:
     """The fold of a shard's log, one event at a time; what cannot be folded is parked."""
     views = views or VIEWS_BY_TOPIC[split_shard(shard)[0]]
     content, stored = Content(), b""
