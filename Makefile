@@ -1,13 +1,13 @@
-# Tandem on one machine: `make demo` shows it, `make up` runs it. Needs Python 3.11+ and nothing else.
+# Tandem on one machine: `make demo` shows it, `make up` runs it. Requires only Python 3.11 or later.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 VENV_PYTHON := .venv/bin/python
-# How many of each process `make up` runs.
+# Number of instances of each process for `make up`.
 RELAYS ?= 1
 PROJECTORS ?= 1
 COMMAND_SERVICES ?= 1
 QUERY_SERVICES ?= 1
-# How many brokers Kafka has, and primaries (each with a replica) a Redis Cluster; 0: one Redis.
+# Number of Kafka brokers, and of Redis Cluster primaries, each with a replica; 0: a single Redis.
 BROKERS ?= 1
 REDIS_CLUSTER ?= 0
 export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
@@ -16,45 +16,45 @@ WORKERS ?= 3
 IMAGE ?= tandem:local
 ENGINE ?= docker
 BASE_IMAGE ?=
-# Which faults, from which seed (chosen by chance unless given), for how long each.
+# Scenarios of faults, seed (random by default), duration of each scenario in seconds.
 SCENARIO ?= kill
 SEED ?=
 SECONDS ?= 30
 
-# Which part of the measurements, and at which numbers of orders lists are read.
+# Sections of the benchmarks, and numbers of orders at which lists are read.
 SECTION ?= all
 ORDERS ?= 10000,100000
 
 .PHONY: help .venv demo up down ps reset token test check contracts manifests image faults bench
 
-help: ## this list
+help: ## list of targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
 
-.venv: ## the virtual environment, completed when a lock file changed
+.venv: ## creates the virtual environment; updates it if a lock file has changed
 	@sh deploy/local/bootstrap.sh
 
-demo: .venv ## sets up, starts everything, shows one order from POST to view, leaves nothing running
+demo: .venv ## sets up and starts everything, shows an order from POST to view, and stops everything
 	@$(VENV_PYTHON) -m deploy.local demo
 
-up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2 BROKERS=3 REDIS_CLUSTER=3)
+up: .venv ## starts everything in the background, supervised (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2 BROKERS=3 REDIS_CLUSTER=3)
 	@$(VENV_PYTHON) -m deploy.local up
 
-down: .venv ## stops it; the data stays
+down: .venv ## stops everything; the data stays
 	@$(VENV_PYTHON) -m deploy.local down
 
 ps: .venv ## one line per process: name, pid, state, address
 	@$(VENV_PYTHON) -m deploy.local ps
 
-reset: .venv ## stops it and deletes the data
+reset: .venv ## stops everything and deletes the data
 	@$(VENV_PYTHON) -m deploy.local reset
 
 token: .venv ## prints a token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=seconds] [AUDIENCE=..] [ISSUER=..]
 	@$(VENV_PYTHON) -m deploy.local token
 
-test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKERS=0 runs one after the other)
+test: .venv ## all tests, on real servers (ARGS="-k orders" selects some; WORKERS=0 runs them sequentially)
 	@$(VENV_PYTHON) -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
-faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
+faults: .venv ## runs Tandem under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
 	@$(VENV_PYTHON) -m faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
@@ -68,10 +68,10 @@ check: .venv ## lint, format, types, import rules, published contracts, manifest
 	$(VENV_PYTHON) -m deploy.contracts check
 	$(VENV_PYTHON) -m deploy.manifests check
 
-contracts: .venv ## writes the published contracts (OpenAPI, AsyncAPI, JSON Schema); refuses to break them
+contracts: .venv ## writes the published contracts (OpenAPI, AsyncAPI, JSON Schema); rejects breaking changes
 	@$(VENV_PYTHON) -m deploy.contracts write
 
-manifests: .venv ## renders the overlays in deploy/kubernetes, and the table of settings, anew
+manifests: .venv ## renders the overlays in deploy/kubernetes and the table of settings
 	@$(VENV_PYTHON) -m deploy.manifests write
 
 image: ## builds the image (IMAGE=tandem:local, ENGINE=docker, BASE_IMAGE=python:…)

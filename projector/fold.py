@@ -162,7 +162,7 @@ class _ViewFold:
     def _add_lists(
         self, writes: WriteBatch, id: str, before: Document | None, after: Document | None
     ) -> None:
-        if before and after and all(before[f] == after[f] for f in self._view.listed_by):
+        if before and after and all(before.get(f) == after.get(f) for f in self._view.listed_by):
             return
         old = set() if before is None else set(self._view.lists(self._shard, before))
         new = set() if after is None else set(self._view.lists(self._shard, after))

@@ -13,4 +13,5 @@ class ProjectorSettings(KafkaSettings, RedisSettings):
     database_url: str = Field(min_length=1)
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
     consumer_group: str = Field(default="projector", min_length=1)
+    port: int = Field(default=8200, ge=0, le=65535)
     consumer_session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)

@@ -12,7 +12,7 @@ from typing import Final
 from deploy.local.redis_users import acl_file
 from deploy.local.roles import scram_verifier, url_for
 from deploy.local.secrets import ADMIN, POSTGRES_ROLES, Passwords, passwords_in
-from deploy.local.tokens import make_keys
+from deploy.local.tokens import ensure_keys
 
 DATABASE: Final = "postgresql://postgres:5432/tandem"
 REDIS: Final = "redis://redis:6379/0"
@@ -37,7 +37,7 @@ def prepare(directory: Path) -> None:
     """
     directory.chmod(0o700)
     passwords = passwords_in(directory / "passwords.json")
-    make_keys(private_key_in(directory), directory / "keys" / "jwks.json")
+    ensure_keys(private_key_in(directory), directory / "keys" / "jwks.json")
     _write(directory / "jwks" / "jwks.json", (directory / "keys" / "jwks.json").read_text())
     _write(directory / "postgres" / "password", passwords[ADMIN])
     _write(directory / "postgres" / "passwords.sql", _passwords_sql(passwords))

@@ -9,18 +9,18 @@ from deploy.contracts.files import Files, published
 from deploy.contracts.history import GOLDEN, past
 
 ACCEPTED: Final = "deploy/contracts/accepted_breaks.txt"
-WHAT_TO_DO: Final = f"""\
+HOW_TO_FIX: Final = f"""\
 A published contract breaks (above). Keep the old shape and add the new one beside it: another \
 field, another event type, another path. If nobody relies on it, say so: put the line into \
 {ACCEPTED}, with the reason above it as a # comment."""
 _STALE: Final = "The published contracts are stale ({paths}): run make contracts"
 
 
-def complaints(files: Files, root: Path) -> list[str]:
+def violations(files: Files, root: Path) -> list[str]:
     """What is wrong with a tree whose code generates `files`; none where all is well."""
     broken = broken_contracts(files, root)
     if broken:
-        return [*broken, WHAT_TO_DO]
+        return [*broken, HOW_TO_FIX]
     there = published(root)
     paths = [
         path for path in sorted(files.keys() | there.keys()) if there.get(path) != files.get(path)

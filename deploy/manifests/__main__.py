@@ -7,12 +7,12 @@ from deploy.local.errors import StackError
 
 
 def check() -> int:
-    from deploy.manifests.run_checks import all_complaints
+    from deploy.manifests.run_checks import all_violations
 
-    complaints = list(all_complaints())
-    for line in complaints:
+    violations = list(all_violations())
+    for line in violations:
         print(line, file=sys.stderr)
-    return 1 if complaints else 0
+    return 1 if violations else 0
 
 
 def write() -> int:

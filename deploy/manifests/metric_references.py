@@ -33,7 +33,7 @@ def measured_names() -> set[str]:
     return names | {metric.name for metric in ProjectionMetrics(Positions(), {}).collect()}
 
 
-def metric_complaints(resources: list[Resource]) -> list[str]:
+def metric_violations(resources: list[Resource]) -> list[str]:
     known = measured_names()
     return [
         f"{place}: nothing measures {name}"

@@ -17,7 +17,7 @@ _SOME_SECRET: Final = {"redis_url": "redis://user:password@host"}
 """What stands for a secret whose form is checked."""
 
 
-def process_complaints(process: Process) -> Iterator[str]:
+def process_violations(process: Process) -> Iterator[str]:
     """A line for each thing that is missing, unknown or of no effect."""
     settings = COMMANDS.get(process.command)
     if settings is None:

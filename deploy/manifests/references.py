@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from command_service.relay.settings import MakeTopicsSettings
+from command_service.relay.settings import CreateTopicsSettings
 from command_service.relay.topics import topic_configs
 from deploy.contracts.files import COMMANDS_FILE, QUERIES_FILE
 from deploy.local.home import ROOT
@@ -20,7 +20,7 @@ MADE_BY_CLOUDNATIVE_PG: Final = frozenset({"write-store-ca"})
 AUTOSCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
-def reference_complaints(resources: list[Resource], secrets: dict[str, set[str]]) -> list[str]:
+def reference_violations(resources: list[Resource], secrets: dict[str, set[str]]) -> list[str]:
     """`secrets` are those that something else brings: name to keys."""
     checks: list[Callable[[list[Resource]], Iterator[str]]] = [
         _scaling,
@@ -30,7 +30,7 @@ def reference_complaints(resources: list[Resource], secrets: dict[str, set[str]]
         _routes,
         _services,
     ]
-    found = [complaint for check in checks for complaint in check(resources)]
+    found = [violation for check in checks for violation in check(resources)]
     return [*found, *_secrets(resources, secrets)]
 
 
@@ -90,12 +90,12 @@ def _topics(resources: list[Resource]) -> Iterator[str]:
                 yield f"KafkaTopic {name}: {key} must be {value}"
 
 
-def _topic_settings(resources: list[Resource]) -> MakeTopicsSettings:
+def _topic_settings(resources: list[Resource]) -> CreateTopicsSettings:
     data: dict[str, Any] = {}
     for config in of_kind(resources, "ConfigMap"):
         data |= config["data"]
     known = {name: data[name.upper()] for name in ("retention_ms", "segment_ms")}
-    return MakeTopicsSettings(kafka_bootstrap_servers="unused:9092", **known)
+    return CreateTopicsSettings(kafka_bootstrap_servers="unused:9092", **known)
 
 
 def _kafka_users(resources: list[Resource]) -> Iterator[str]:

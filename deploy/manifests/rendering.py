@@ -35,7 +35,7 @@ def write(texts: Mapping[str, str], directory: Path = RENDERED) -> None:
 
 
 def outdated(texts: Mapping[str, str], directory: Path = RENDERED) -> list[str]:
-    """A complaint for each committed file that is not what its overlay gives."""
+    """A violation for each committed file that is not what its overlay gives."""
     files = {overlay: directory / f"{overlay}.yaml" for overlay in texts}
     return [
         f"{file.name} is not what overlays/{overlay} gives: run make manifests"

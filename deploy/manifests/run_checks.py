@@ -1,4 +1,4 @@
-"""All that is checked of the manifests, as one list of complaints."""
+"""All that is checked of the manifests, as one list of violations."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from pathlib import Path
 from deploy.compose.prepare import prepare
 from deploy.manifests.custom_kinds import definitions, schemas
 from deploy.manifests.local_secrets import keys_of, local_secrets
-from deploy.manifests.metric_references import metric_complaints
-from deploy.manifests.process_settings import process_complaints
+from deploy.manifests.metric_references import metric_violations
+from deploy.manifests.process_settings import process_violations
 from deploy.manifests.processes import in_compose, in_kubernetes
-from deploy.manifests.references import reference_complaints
+from deploy.manifests.references import reference_violations
 from deploy.manifests.rendering import outdated, rendered, resources
-from deploy.manifests.schema_validation import policy_complaints, schema_complaints
-from deploy.manifests.settings_table import table_complaints
+from deploy.manifests.schema_validation import policy_violations, schema_violations
+from deploy.manifests.settings_table import table_violations
 from deploy.manifests.tools import PROGRAMS, program
 
 
-def all_complaints() -> Iterator[str]:
+def all_violations() -> Iterator[str]:
     """Empty when all is well. Raises StackError where a tool is missing or an overlay broken."""
     fetch_what_is_missing()
     texts = rendered()
@@ -26,17 +26,17 @@ def all_complaints() -> Iterator[str]:
     custom = schemas()
     for overlay, text in texts.items():
         found = resources(text)
-        brought = secrets_of_local() if overlay == "local" else {}
-        complaints = [
-            *schema_complaints(found, custom),
-            *policy_complaints(text),
-            *(line for process in in_kubernetes(found) for line in process_complaints(process)),
-            *reference_complaints(found, brought),
-            *metric_complaints(found),
+        brought = local_secret_keys() if overlay == "local" else {}
+        violations = [
+            *schema_violations(found, custom),
+            *policy_violations(text),
+            *(line for process in in_kubernetes(found) for line in process_violations(process)),
+            *reference_violations(found, brought),
+            *metric_violations(found),
         ]
-        yield from (f"{overlay}: {line}" for line in complaints)
-    yield from (line for process in in_compose() for line in process_complaints(process))
-    yield from table_complaints()
+        yield from (f"{overlay}: {line}" for line in violations)
+    yield from (line for process in in_compose() for line in process_violations(process))
+    yield from table_violations()
 
 
 def fetch_what_is_missing() -> None:
@@ -48,7 +48,7 @@ def fetch_what_is_missing() -> None:
             built.result()
 
 
-def secrets_of_local() -> dict[str, set[str]]:
+def local_secret_keys() -> dict[str, set[str]]:
     """Name to keys, as `python -m deploy.manifests secrets` makes them."""
     with tempfile.TemporaryDirectory() as directory:
         prepare(Path(directory))

@@ -20,12 +20,12 @@ NOT_OURS: Final = (
 """The linter's policies that are not followed. CPU has no limit: it would only make pods slow."""
 
 
-def schema_complaints(resources: list[Resource], custom: Schemas) -> list[str]:
+def schema_violations(resources: list[Resource], custom: Schemas) -> list[str]:
     """A line for each field that is unknown, missing or of the wrong shape, and unknown kinds."""
     return [f"{name_of(r)}: {wrong}" for r in resources if (wrong := _wrong(r, custom))]
 
 
-def policy_complaints(rendered: str) -> list[str]:
+def policy_violations(rendered: str) -> list[str]:
     """What the linter calls critical."""
     command = [
         str(program("kube-score")),

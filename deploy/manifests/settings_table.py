@@ -30,7 +30,7 @@ def with_table(page: str) -> str:
     return _TABLE.sub(lambda _: HEAD + rows, page)
 
 
-def table_complaints(page: Path = PAGE) -> list[str]:
+def table_violations(page: Path = PAGE) -> list[str]:
     text = page.read_text()
     if not _TABLE.search(text):
         return [f"{page.name} has no table of settings"]

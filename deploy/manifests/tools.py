@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.errors import StackError
-from deploy.local.servers.jars import cache_dir, only_one
+from deploy.local.servers.jars import cache_dir, exclusive
 
 PROGRAMS: Final[Mapping[str, str]] = {
     "kustomize": "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1",
@@ -31,7 +31,7 @@ def program(name: str) -> Path:
     directory.mkdir(exist_ok=True)
     path = directory / f"{name}-{package.rpartition('@')[2]}"
     if not path.exists():
-        with only_one(directory):
+        with exclusive(directory):
             if not path.exists():
                 _build(name, package, path)
     return path

@@ -18,7 +18,7 @@ from deploy.contracts.files import (
     write,
 )
 from deploy.contracts.files import generated as generate
-from deploy.contracts.gate import ACCEPTED, complaints
+from deploy.contracts.gate import ACCEPTED, violations
 
 Change = Callable[[Any], Any]
 
@@ -175,17 +175,17 @@ def commit(tree: Path) -> None:
 
 
 def test_a_tree_that_is_as_generated_has_no_complaints(files: Files, tree: Path) -> None:
-    assert complaints(files, tree) == []
+    assert violations(files, tree) == []
 
 
 def test_a_stale_file_is_named_with_what_to_run(files: Files, tree: Path) -> None:
     added = changed(files, PLACED, HARMLESS[0][1])
-    [complaint] = complaints(added, tree)
-    assert complaint.endswith(f"({PLACED}): run make contracts")
+    [violation] = violations(added, tree)
+    assert violation.endswith(f"({PLACED}): run make contracts")
 
 
 def test_a_break_is_found_without_a_past(files: Files, tree: Path) -> None:
-    found = complaints(changed(files, PLACED, renames_a_field), tree)
+    found = violations(changed(files, PLACED, renames_a_field), tree)
     assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
     assert ACCEPTED in found[-1]
 
@@ -196,7 +196,7 @@ def test_a_break_that_was_committed_is_still_found(files: Files, tree: Path) -> 
     broken = changed(files, PLACED, renames_a_field)
     write(broken, tree)
     commit(tree)
-    found = complaints(broken, tree)
+    found = violations(broken, tree)
     assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
     assert "(published in " in found[0]
 
@@ -206,9 +206,9 @@ def test_a_break_that_was_decided_on_passes(files: Files, tree: Path) -> None:
     lines = breaks(files, broken)
     (tree / ACCEPTED).parent.mkdir(parents=True)
     (tree / ACCEPTED).write_text("\n".join(["# nobody used it yet", *lines]))
-    assert "run make contracts" in complaints(broken, tree)[0]
+    assert "run make contracts" in violations(broken, tree)[0]
     write(broken, tree)
-    assert complaints(broken, tree) == []
+    assert violations(broken, tree) == []
 
 
 def test_a_golden_record_that_was_changed_is_found(files: Files, tree: Path) -> None:
@@ -218,5 +218,5 @@ def test_a_golden_record_that_was_changed_is_found(files: Files, tree: Path) -> 
     git(tree, "init", "-q")
     commit(tree)
     record.write_bytes(b"key: 2\n\n{}")
-    [complaint, _] = complaints(files, tree)
-    assert complaint.startswith("whoever reads old events: tests/golden/orders/01-order.placed")
+    [violation, _] = violations(files, tree)
+    assert violation.startswith("whoever reads old events: tests/golden/orders/01-order.placed")

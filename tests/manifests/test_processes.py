@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.manifests.process_settings import process_complaints, variables
+from deploy.manifests.process_settings import process_violations, variables
 from deploy.manifests.processes import COMMANDS, Process, in_compose, in_kubernetes
 from deploy.manifests.rendering import Resource
 
@@ -30,11 +30,11 @@ def with_environment(**more: str) -> Process:
 
 
 def test_a_process_that_has_what_it_reads_is_fine() -> None:
-    assert list(process_complaints(QUERIES)) == []
+    assert list(process_violations(QUERIES)) == []
 
 
 @pytest.mark.parametrize(
-    ("process", "complaint"),
+    ("process", "violation"),
     [
         (replace(QUERIES, command=("query_service", "run")), "there is no command"),
         (with_environment(REDIS_ULR="x"), "REDIS_ULR is no setting"),
@@ -50,9 +50,9 @@ def test_a_process_that_has_what_it_reads_is_fine() -> None:
         (replace(QUERIES, probes=frozenset({"/healthz"})), "it does not serve /healthz"),
     ],
 )
-def test_what_does_not_agree_is_told(process: Process, complaint: str) -> None:
-    [found] = process_complaints(process)
-    assert complaint in found
+def test_what_does_not_agree_is_told(process: Process, violation: str) -> None:
+    [found] = process_violations(process)
+    assert violation in found
 
 
 def test_every_way_to_run_tandem_runs_all_of_it(
@@ -71,7 +71,7 @@ def test_each_committed_process_agrees_with_the_code(
     local: list[Resource], production: list[Resource]
 ) -> None:
     processes = [*in_kubernetes(local), *in_kubernetes(production), *in_compose()]
-    assert [line for process in processes for line in process_complaints(process)] == []
+    assert [line for process in processes for line in process_violations(process)] == []
 
 
 def test_containers_are_read_with_their_files_and_ports(local: list[Resource]) -> None:
@@ -87,6 +87,6 @@ def test_a_probe_of_a_port_that_is_not_there_is_told(local: list[Resource]) -> N
         if resource["metadata"]["name"] == "relay" and resource["kind"] == "Deployment":
             container: dict[str, Any] = resource["spec"]["template"]["spec"]["containers"][0]
             container["livenessProbe"]["httpGet"]["port"] = "metrics"
-    found = [line for process in in_kubernetes(local) for line in process_complaints(process)]
+    found = [line for process in in_kubernetes(local) for line in process_violations(process)]
     assert len(found) == 1
     assert "the port that a probe names" in found[0]

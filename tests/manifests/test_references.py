@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from deploy.manifests.metric_references import metric_complaints
-from deploy.manifests.references import reference_complaints
+from deploy.manifests.metric_references import metric_violations
+from deploy.manifests.references import reference_violations
 from deploy.manifests.rendering import Resource
-from deploy.manifests.run_checks import secrets_of_local
+from deploy.manifests.run_checks import local_secret_keys
 from tests.manifests.conftest import find
 
 Change = Callable[[dict[str, Any]], Any]
@@ -59,33 +59,33 @@ CHANGES: list[tuple[str, str, Change, str]] = [
 def test_the_committed_manifests_name_what_is_there(
     production: list[Resource], local: list[Resource]
 ) -> None:
-    assert reference_complaints(production, {}) == []
-    assert reference_complaints(local, secrets_of_local()) == []
+    assert reference_violations(production, {}) == []
+    assert reference_violations(local, local_secret_keys()) == []
 
 
-@pytest.mark.parametrize(("kind", "name", "change", "complaint"), CHANGES)
+@pytest.mark.parametrize(("kind", "name", "change", "violation"), CHANGES)
 def test_a_wrong_name_is_told(
-    production: list[Resource], kind: str, name: str, change: Change, complaint: str
+    production: list[Resource], kind: str, name: str, change: Change, violation: str
 ) -> None:
     change(find(production, kind, name)["spec"])
-    found = reference_complaints(production, {})
-    assert any(complaint in line for line in found), found
+    found = reference_violations(production, {})
+    assert any(violation in line for line in found), found
 
 
 def test_a_topic_that_nobody_publishes_to_is_told(production: list[Resource]) -> None:
     find(production, "KafkaTopic", "orders")["metadata"]["name"] = "order"
-    assert any("the KafkaTopics are not" in line for line in reference_complaints(production, {}))
+    assert any("the KafkaTopics are not" in line for line in reference_violations(production, {}))
 
 
 def test_only_what_is_measured_is_asked_for(production: list[Resource]) -> None:
-    assert metric_complaints(production) == []
+    assert metric_violations(production) == []
     rules = find(production, "PrometheusRule", "tandem")["spec"]["groups"][0]["rules"]
     rules[0]["expr"] = "tandem_oldest_unpublished_seconds > 1"
     relay = find(production, "ScaledObject", "relay")["spec"]["triggers"][0]["metadata"]
     relay["query"] = "max(tandem_unpublished)"
     dashboard = find(production, "ConfigMap", "tandem-dashboard")["data"]
     dashboard["tandem.json"] = dashboard["tandem.json"].replace("tandem_commands_total", "tandem_c")
-    found = metric_complaints(production)
+    found = metric_violations(production)
     assert [line.rpartition(" ")[2] for line in found] == [
         "tandem_c",
         "tandem_unpublished",
