@@ -1,4 +1,4 @@
-"""A proxy that loses answers: what was asked is done, and whoever asked never hears of it."""
+"""A proxy that drops responses: the server executes the request, the client gets no response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,40 +8,40 @@ from itertools import count
 
 @asynccontextmanager
 async def response_dropping_proxy(port: int) -> AsyncIterator[int]:
-    """The port of a proxy for the one given. Of its connections, every second passes one answer on
-    and loses the next; the others lose their first.
+    """The port of a proxy for the given one. Every second connection forwards one response and
+    drops the next; the other connections drop their first response.
     """
     numbers = count()
 
-    async def handle(asks: asyncio.StreamReader, hears: asyncio.StreamWriter) -> None:
-        passes = next(numbers) % 2
-        answers, request = await asyncio.open_connection("127.0.0.1", port)
-        passing = asyncio.create_task(_pass_on(asks, request))
+    async def handle(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        forwarded = next(numbers) % 2
+        server, to_server = await asyncio.open_connection("127.0.0.1", port)
+        requests = asyncio.create_task(_forward(client, to_server))
         try:
-            for _ in range(passes):
-                hears.write(await _answer(answers))
-                await hears.drain()
-            await _answer(answers)
+            for _ in range(forwarded):
+                to_client.write(await _read_response(server))
+                await to_client.drain()
+            await _read_response(server)
         except asyncio.IncompleteReadError:
             pass
         finally:
-            passing.cancel()
-            request.close()
-            hears.close()
+            requests.cancel()
+            to_server.close()
+            to_client.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    listener = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with listener:
+        yield listener.sockets[0].getsockname()[1]
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
     writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> bytes:
+async def _read_response(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     [length] = [
         int(line.partition(b":")[2])

@@ -1,4 +1,4 @@
-"""What the pages point to and repeat is there."""
+"""The links and code on the documentation pages are valid."""
 
 import re
 
@@ -10,19 +10,19 @@ PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_link_has_a_target(page: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text())
     assert [target for target in targets if not (DOCS / target).exists()] == []
 
 
-def test_the_index_names_every_page() -> None:
+def test_the_index_lists_every_page() -> None:
     assert set(PAGES) == {
         "README.md",
         *re.findall(r"\((\w+\.md)\)", (DOCS / "README.md").read_text()),
     }
 
 
-def test_the_go_on_the_page_is_the_programs() -> None:
+def test_the_go_code_on_the_page_is_that_of_the_program() -> None:
     program = (DOCS / "examples/go/main.go").read_text()
     shown = [text for language, text in blocks("consuming.md") if language == "go"]
     assert shown
