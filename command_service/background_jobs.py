@@ -61,8 +61,8 @@ async def measure_oldest_unpublished(pool: Pool, metrics: Metrics) -> bool:
     return False
 
 
-async def repeat(name: str, job: Callable[[], Awaitable[bool]], pause_s: float) -> None:
-    """Run the job until it returns False, pause, and repeat; after errors too, until cancelled."""
+async def run_periodically(name: str, job: Callable[[], Awaitable[bool]], pause_s: float) -> None:
+    """Run the job until it returns False, pause, and start over; after errors too."""
     while True:
         try:
             while await job():

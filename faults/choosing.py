@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from faults.shelf import Known, Shelf
-from query_service.http.parameters import MOST_IN_PAGE
+from query_service.http.parameters import MAX_LIMIT
 
 
 @dataclass(slots=True)
@@ -154,10 +154,10 @@ def next_question(shelf: Shelf, random: Random) -> Question:
     if roll < 0.7:
         return Question("GetDashboard", "/v1/dashboard", token=token)
     if roll < 0.8:
-        path = f"/v1/{kind}/{known.id}/history?limit={MOST_IN_PAGE}"
+        path = f"/v1/{kind}/{known.id}/history?limit={MAX_LIMIT}"
         return Question("GetHistory", path, known.id, token)
     if kind == "orders" and known.owner:
-        path = f"/v1/users/{known.owner}/orders?limit={MOST_IN_PAGE}"
+        path = f"/v1/users/{known.owner}/orders?limit={MAX_LIMIT}"
         return Question("GetCustomerOrders", path, known.owner, token, owner)
     return Question(f"List{kind.capitalize()}", f"/v1/{kind}", token=token)
 

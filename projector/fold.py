@@ -149,7 +149,7 @@ class _Batch:
     def _write_lists(
         self, writes: WriteBatch, id: str, before: Document | None, after: Document | None
     ) -> None:
-        if before and after and all(before[f] == after[f] for f in self._view.listed_by):
+        if before and after and all(before.get(f) == after.get(f) for f in self._view.listed_by):
             return
         was = set() if before is None else set(self._view.lists(self._shard, before))
         stands = set() if after is None else set(self._view.lists(self._shard, after))

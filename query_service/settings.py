@@ -1,4 +1,4 @@
-"""What the query service is told by its environment."""
+"""The settings of the query service."""
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ class QuerySettings(RedisSettings):
     jwt_audience: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
     max_waiting_reads: int = Field(1000, ge=0)
-    """Reads that may wait for their token's events at once; further ones are refused."""
+    """The maximum number of reads that wait for their token's events; further ones get 503."""
     rate_limit: int = Field(0, ge=0)
-    """Requests a second for each caller; 0 is no limit."""
+    """The maximum number of requests per second and caller; 0 means no limit."""
     port: int = Field(8081, ge=0, le=65535)

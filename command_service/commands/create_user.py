@@ -1,4 +1,4 @@
-"""CreateUser: an email belongs to one user, whatever its case."""
+"""CreateUser: an email belongs to one user; its case is ignored."""
 
 from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Email, Name

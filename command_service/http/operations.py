@@ -51,7 +51,7 @@ request. The same key with another request is 422 `idempotency-key-reused`.
 version is 412 `version-conflict`.
 
 **Errors** are `application/problem+json` (RFC 9457). Their `type` states the reason; \
-`Retry-After` means that the same request can succeed later. Checks are made in this order: 401, \
+`Retry-After` means that the same request can succeed later. Checks are in this order: 401, \
 403, 413, 415, 400, 422 `invalid-field`, the stored response, 404, 412, 422 `unknown-reference`, \
 409. Unknown fields are rejected. Resources that belong to another user are reported as 404, not \
 403.

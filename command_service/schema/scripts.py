@@ -21,9 +21,9 @@ class Script(NamedTuple):
 class Schema:
     """Scripts in the order in which they are applied, migrations first.
 
-    A function script holds CREATE OR REPLACE, which changes neither arguments nor result: those
-    take a migration that drops the function. The processes of the previous version call the new
-    functions during an upgrade.
+    A function script uses CREATE OR REPLACE, which cannot change arguments or the result type: that
+    needs a migration that drops the function first. During an upgrade, processes of the previous
+    version call the new functions.
     """
 
     migrations: tuple[Script, ...]

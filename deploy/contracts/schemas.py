@@ -15,6 +15,8 @@ _FIELDS: Final = {
     "stock": "The stock after this event.",
     "amount": "Minor units.",
     "currency": "An ISO 4217 code.",
+    "payment_due_at": "The payment deadline, RFC 3339 in UTC; null if no payment is awaited.",
+    "reference": "The reference of the payment or refund. Not personal data.",
 }
 _PERSONAL: Final = "Personal data: null after the user was erased."
 

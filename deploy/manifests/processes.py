@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from command_service.relay.settings import MakeTopicsSettings, RelaySettings
+from command_service.relay.settings import CreateTopicsSettings, RelaySettings
 from command_service.settings import AwaitSettings, MigrateSettings, ServeSettings
 from deploy.compose.prepare import SECRETS_OF
 from deploy.local.home import ROOT
@@ -23,7 +23,7 @@ COMMANDS: Final[Mapping[tuple[str, ...], type[ProcessSettings]]] = {
     ("query_service",): QuerySettings,
     ("command_service", "migrate"): MigrateSettings,
     ("command_service", "await-schema"): AwaitSettings,
-    ("command_service", "topics"): MakeTopicsSettings,
+    ("command_service", "topics"): CreateTopicsSettings,
 }
 """What follows `python -m`, and the settings that it reads."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from command_service.relay.settings import MakeTopicsSettings
+from command_service.relay.settings import CreateTopicsSettings
 from command_service.relay.topics import topic_configs
 from deploy.contracts.files import COMMANDS_FILE, QUERIES_FILE
 from deploy.local.home import ROOT
@@ -90,12 +90,12 @@ def _topics(resources: list[Resource]) -> Iterator[str]:
                 yield f"KafkaTopic {name}: {key} must be {value}"
 
 
-def _topic_settings(resources: list[Resource]) -> MakeTopicsSettings:
+def _topic_settings(resources: list[Resource]) -> CreateTopicsSettings:
     data: dict[str, Any] = {}
     for config in of_kind(resources, "ConfigMap"):
         data |= config["data"]
     known = {name: data[name.upper()] for name in ("retention_ms", "segment_ms")}
-    return MakeTopicsSettings(kafka_bootstrap_servers="unused:9092", **known)
+    return CreateTopicsSettings(kafka_bootstrap_servers="unused:9092", **known)
 
 
 def _kafka_users(resources: list[Resource]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from faults.evidence import Evidence
 from faults.history import Attempt
-from query_service.http.parameters import MOST_IN_PAGE
+from query_service.http.parameters import MAX_LIMIT
 from shared.contracts.records import Record
 from shared.contracts.shards import DEFAULT_PARTITIONS
 from shared.contracts.tokens import parse_token
@@ -84,7 +84,7 @@ def _document(
 def _history(evidence: Evidence, read: Attempt, asked: dict[str, int]) -> list[str]:
     """The first page: it holds what the token stands for, as far as it reaches."""
     at_token = _version_at(evidence, evidence.by_subject.get(read.id or "", []), asked)
-    least = min(at_token, MOST_IN_PAGE)
+    least = min(at_token, MAX_LIMIT)
     versions: list[int] = read.answer["versions"]
     if versions != list(range(1, len(versions) + 1)):
         return [f"the history is {versions}"]

@@ -101,6 +101,20 @@ class OrderPlaced(Event):
     items: list[PlacedItem]
     total: Money
     shipping_address: Personal
+    payment_due_at: str | None = None
+    """RFC 3339; null if no payment is awaited."""
+
+
+class OrderPaid(Event):
+    """`reference` names the payment at the payment provider. It is not personal data."""
+
+    type, topic = "order.paid", "orders"
+    reference: str
+
+
+class OrderRefunded(Event):
+    type, topic = "order.refunded", "orders"
+    reference: str
 
 
 class OrderShipped(Event):
@@ -133,7 +147,15 @@ ProductEvent = (
     | ProductReleased
     | ProductRetired
 )
-OrderEvent = OrderPlaced | OrderShipped | OrderDelivered | OrderCancelled | OrderAnonymized
+OrderEvent = (
+    OrderPlaced
+    | OrderPaid
+    | OrderRefunded
+    | OrderShipped
+    | OrderDelivered
+    | OrderCancelled
+    | OrderAnonymized
+)
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event
@@ -141,7 +163,8 @@ EVENTS: Final[dict[str, type[Event]]] = {
         *(UserCreated, UserRenamed, UserEmailChanged, UserErased),
         *(ProductAdded, ProductPriceChanged, ProductRestocked),
         *(ProductReserved, ProductReleased, ProductRetired),
-        *(OrderPlaced, OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
+        *(OrderPlaced, OrderPaid, OrderRefunded),
+        *(OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
     )
 }
 

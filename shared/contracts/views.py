@@ -49,6 +49,11 @@ def status_key(shard: str, status: str) -> str:
     return f"{{{shard}}}:status:{status}"
 
 
+def payment_key(shard: str, status: str) -> str:
+    """The orders of one payment status: a sorted set of ids, score 0."""
+    return f"{{{shard}}}:payment:{status}"
+
+
 def customer_key(shard: str, customer_id: str) -> str:
     """The orders of one customer: a sorted set of ids, score 0."""
     return f"{{{shard}}}:customer:{customer_id}"

@@ -27,16 +27,16 @@ from projector.metrics import Metrics as ProjectorMetrics
 from projector.redis_store import RedisStore
 from projector.shard import Arrival, Shard
 from projector.views.registry import VIEWS
-from query_service.main import compose_reads
+from query_service.main import query_dependencies
 from query_service.metrics import Metrics
 from query_service.positions import Positions
-from query_service.redis_reader import RedisReader, fetch
+from query_service.redis_reader import RedisReader, fetch_values
 from query_service.watcher import Watcher
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, checkpoint_key
 from shared.event_log import PostgresEventLog
 from shared.redis.clients import redis_client
-from tests.relay.harness import InProcess, settings
+from tests.relay.harness import InProcessRelay, settings
 from tests.support.database import Database
 from tests.support.servers import Kafka, Valkey
 from tests.support.topics import delete_topics
@@ -123,7 +123,7 @@ async def test_a_read_takes_one_round_trip_and_a_hundred_at_once_share_it(
         await admin.mset({checkpoint_key(s): empty for s in all_shards(DEFAULT_PARTITIONS)})
     client = redis_client(_through(round_trips, valkey, "tandem_query_service"), "test")
     reader = RedisReader(client, Metrics(CollectorRegistry()).batch_keys)
-    documents = compose_reads(reader, *_positions(client), DEFAULT_PARTITIONS).documents
+    documents = query_dependencies(reader, *_positions(client), DEFAULT_PARTITIONS).documents
     await documents.find("orders", random_id(), None)  # connects
     for count in (1, 100):
         round_trips.count = 0
@@ -137,7 +137,7 @@ def _positions(client: Redis) -> tuple[Positions, Watcher]:
     positions = Positions()
 
     async def ask(keys: object) -> list[bytes | None]:
-        return list(await fetch(client, keys))  # type: ignore[arg-type]
+        return list(await fetch_values(client, keys))  # type: ignore[arg-type]
 
     watcher = Watcher(
         ask, all_shards(DEFAULT_PARTITIONS), positions, max_waiting_reads=1, beat=lambda: None
@@ -190,11 +190,11 @@ async def test_a_backlog_is_sent_in_large_batches_of_few_bytes(
 ) -> None:
     await delete_topics(kafka.bootstrap_servers)
     await filler.place(10_000)
-    relay = InProcess(settings(migrated_database, kafka.bootstrap_servers))
+    relay = InProcessRelay(settings(migrated_database, kafka.bootstrap_servers))
 
     async def published() -> bool:
         counts = [
-            relay.count("published_events_total", topic=topic)
+            relay.count("events_published_total", topic=topic)
             for topic in ("users", "products", "orders")
         ]
         return sum(counts) >= filler.events

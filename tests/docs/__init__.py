@@ -1,1 +1,1 @@
-"""Runs the code on the pages of `docs/` unchanged."""
+"""Runs the code on the pages of `docs/` unchanged, and follows the README's "Extend it"."""

@@ -1,4 +1,4 @@
-"""The topic `orders` as a relay publishes it, with the faults that a consumer must tolerate."""
+"""The topic `orders` as a relay would fill it, with everything that a consumer must handle."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _PRICE = Money(amount=450, currency="EUR")
 
 
 class OrdersTopic:
-    """`log` is the event log; the test decides which events it publishes."""
+    """`log` has all events, in order; each test chooses what to publish."""
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
@@ -27,22 +27,22 @@ class OrdersTopic:
         self._positions: dict[int, int] = defaultdict(int)
 
     async def recreate(self) -> None:
-        """Creates the topic, empty, whether it existed or not."""
+        """Creates an empty topic, and deletes an existing one first."""
         await delete_topics(self.bootstrap, ["orders"])
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
 
             async def created() -> bool:
-                response = await admin.create_topics([NewTopic("orders", PARTITIONS, 1)])
-                return response.topic_errors[0][1] in (0, 36)
+                reply = await admin.create_topics([NewTopic("orders", PARTITIONS, 1)])
+                return reply.topic_errors[0][1] in (0, 36)
 
             await until(created, "the topic is created")
         finally:
             await admin.close()
 
     def append(self, count: int) -> list[Record]:
-        """Appends orders, and some events of a type that the consumer does not use."""
+        """Appends orders, and some events of a type that consumers do not need."""
         start = len(self.log)
         self.log += [self._record(number) for number in range(start, start + count)]
         return self.log[start:]
@@ -84,7 +84,7 @@ class OrdersTopic:
             await producer.send_and_wait("orders", b"not json", partition=0)
 
     def sold(self) -> dict[str, int]:
-        """The content of a view of the complete event log."""
+        """The view of the complete log."""
         sums: Counter[str] = Counter()
         for record in self.log:
             if record.type == OrderPlaced.type:

@@ -1,4 +1,4 @@
-"""A proxy that drops responses: the server executes the request, the client gets no response."""
+"""A proxy that drops responses: the request is executed, but its client receives no response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,29 +9,29 @@ from itertools import count
 @asynccontextmanager
 async def response_dropping_proxy(port: int) -> AsyncIterator[int]:
     """The port of a proxy for the given one. Every second connection forwards one response and
-    drops the next; the other connections drop their first response.
+    drops the next; the others drop their first.
     """
     numbers = count()
 
-    async def handle(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def handle(requests: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         forwarded = next(numbers) % 2
-        server, to_server = await asyncio.open_connection("127.0.0.1", port)
-        requests = asyncio.create_task(_forward(client, to_server))
+        responses, server = await asyncio.open_connection("127.0.0.1", port)
+        forwarding = asyncio.create_task(_forward(requests, server))
         try:
             for _ in range(forwarded):
-                to_client.write(await _read_response(server))
-                await to_client.drain()
-            await _read_response(server)
+                client.write(await _read_response(responses))
+                await client.drain()
+            await _read_response(responses)
         except asyncio.IncompleteReadError:
             pass
         finally:
-            requests.cancel()
-            to_server.close()
-            to_client.close()
+            forwarding.cancel()
+            server.close()
+            client.close()
 
-    listener = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with listener:
-        yield listener.sockets[0].getsockname()[1]
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

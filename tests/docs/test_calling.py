@@ -13,10 +13,10 @@ from tests.support.shop import Shop
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
-OUTPUTS = {"place_order.py": "placed {'amount': 900", "place_order.sh": '"status":"placed"'}
+EXPECTED_OUTPUT = {"place_order.py": "placed {'amount': 900", "place_order.sh": '"status":"placed"'}
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", EXPECTED_OUTPUT)
 async def test_an_order_is_placed_once_and_read_back(
     stack: Stack, shop: Shop, tmp_path: Path, name: str
 ) -> None:
@@ -36,23 +36,23 @@ async def test_an_order_is_placed_once_and_read_back(
                 "TOKEN": stack.identity.token(),
             },
         )
-    assert OUTPUTS[name] in output
+    assert EXPECTED_OUTPUT[name] in output
 
-    async def one_more_each() -> bool:
+    async def one_more_of_each() -> bool:
         return await _count(shop) == [one + 1 for one in before]
 
-    await until(one_more_each, "exactly one more user, product and order")
+    await until(one_more_of_each, "exactly one more user, product and order")
 
 
 async def _count(shop: Shop) -> list[int]:
     counts: list[int] = []
 
-    async def counted() -> bool:
+    async def responds() -> bool:
         response = await shop.query("/v1/dashboard")
         if response.status_code == 200:
             found = response.json()
             counts[:] = [found["users"], found["products"], found["orders"]["total"]]
         return bool(counts)
 
-    await until(counted, "the dashboard is available")
+    await until(responds, "the dashboard is available")
     return counts

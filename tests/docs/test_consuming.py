@@ -1,4 +1,4 @@
-"""The consumers of `consuming.md` apply every event exactly once, despite faults of the topic."""
+"""The consumers of `consuming.md` keep their views exactly once, whatever happens to the topic."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.support.waiting import until
 
 
 class SupervisedConsumer:
-    """A consumer process that `ensure_running` restarts after it has exited."""
+    """A consumer's process, restarted whenever it has exited."""
 
     def __init__(self, command: list[str], bootstrap: str, directory: Path) -> None:
         self._command = command
@@ -63,21 +63,13 @@ def in_json(view: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def go_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Builds the program on first use."""
+    """Builds the program at the first call."""
 
     def build() -> Path:
         program = tmp_path_factory.mktemp("go") / "sold"
         folder = DOCS / "examples/go"
-        run(
-            require_tool("go"),
-            "build",
-            "-mod=readonly",
-            "-o",
-            program,
-            ".",
-            cwd=folder,
-            timeout_s=300,
-        )
+        command = (require_tool("go"), "build", "-mod=readonly", "-o", program, ".")
+        run(*command, cwd=folder, timeout_s=300)
         return program
 
     return build
@@ -111,12 +103,12 @@ async def test_a_view_is_exact_after_duplicates_gaps_crashes_and_a_recreated_top
     process, read = consumer
 
     async def exact(when: str) -> None:
-        async def matches_the_events() -> bool:
+        async def equals_the_log() -> bool:
             process.ensure_running()
             return read(process.view) == topic.sold()
 
         try:
-            await until(matches_the_events, f"the view is exact {when}", seconds=60)
+            await until(equals_the_log, f"the view is exact {when}", seconds=60)
         except TimeoutError as error:
             found, expected = read(process.view), topic.sold()
             pytest.fail(f"{error}: {found} instead of {expected}\n{process.log()}")
@@ -129,12 +121,12 @@ async def test_a_view_is_exact_after_duplicates_gaps_crashes_and_a_recreated_top
     process.kill()
     second = topic.append(20)
     await topic.publish([*first, *second])
-    await exact("after a crash, with redelivery of all processed records")
+    await exact("after a crash, with everything redelivered")
 
     third = topic.append(9)
     await topic.publish(third[3:])
     await topic.publish(third)
-    await exact("after a gap was filled")
+    await exact("after a gap that was filled")
 
     process.kill()
     await topic.recreate()

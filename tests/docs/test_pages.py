@@ -1,4 +1,4 @@
-"""The links and code on the documentation pages are valid."""
+"""The pages' links have targets, and the code that they quote exists."""
 
 import re
 
@@ -15,14 +15,14 @@ def test_every_link_has_a_target(page: str) -> None:
     assert [target for target in targets if not (DOCS / target).exists()] == []
 
 
-def test_the_index_lists_every_page() -> None:
+def test_the_index_names_every_page() -> None:
     assert set(PAGES) == {
         "README.md",
         *re.findall(r"\((\w+\.md)\)", (DOCS / "README.md").read_text()),
     }
 
 
-def test_the_go_code_on_the_page_is_that_of_the_program() -> None:
+def test_the_go_code_on_the_page_is_part_of_the_program() -> None:
     program = (DOCS / "examples/go/main.go").read_text()
     shown = [text for language, text in blocks("consuming.md") if language == "go"]
     assert shown

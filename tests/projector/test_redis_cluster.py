@@ -10,7 +10,7 @@ from redis.exceptions import TryAgainError
 
 from projector.redis_cluster_store import RedisClusterStore
 from projector.writes import WriteBatch
-from query_service.cluster_reader import ClusterReader, fetch_from_cluster
+from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.metrics import Metrics
 from shared.contracts.views import Checkpoint, checkpoint_key
 from shared.http.problems import Problem
@@ -121,8 +121,8 @@ async def test_a_slot_that_has_moved_is_followed(
     move.keys(checkpoint_key(SHARD), KEY)
     move.end()
     assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
-    assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [STORED]
-    assert await fetch_from_cluster(cluster, []) == []
+    assert await fetch_cluster_values(cluster, [checkpoint_key(SHARD)]) == [STORED]
+    assert await fetch_cluster_values(cluster, []) == []
     assert (await store.checkpoints([SHARD, "users.1"]))[SHARD] == STORED
     assert await store.write(SHARD, STORED, SECOND)
 
@@ -170,7 +170,9 @@ async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_o
         async def answered() -> bool:
             nonlocal refused
             assert await reader.get([checkpoint_key(other)]) == [b"5 4 e5 0"]
-            seen = await fetch_from_cluster(cluster, [checkpoint_key(SHARD), checkpoint_key(other)])
+            seen = await fetch_cluster_values(
+                cluster, [checkpoint_key(SHARD), checkpoint_key(other)]
+            )
             assert seen[1] == b"5 4 e5 0"
             assert (await store.checkpoints([SHARD, other]))[other] == b"5 4 e5 0"
             try:
@@ -182,7 +184,7 @@ async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_o
 
         await until(answered, "the replica has taken over", seconds=20)
         assert refused
-        assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [b"2 1 e2 0"]
+        assert await fetch_cluster_values(cluster, [checkpoint_key(SHARD)]) == [b"2 1 e2 0"]
     finally:
         dying.start()
         await until(lambda: _whole(nodes), "the cluster is whole again")

@@ -1,4 +1,4 @@
--- Every content of each file of `functions/` that was applied, in order; the last one is in force.
+-- The digest of each script of `functions/` whenever it was applied; the latest is in effect.
 CREATE TABLE schema_functions (
     number      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name        text NOT NULL,

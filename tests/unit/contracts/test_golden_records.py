@@ -17,7 +17,7 @@ from shared.contracts.views import document_key, history_key, unpack_document
 from tests.golden.records import FOLDER, GoldenRecord, golden_records
 from tests.support.expected_views import Content
 
-STORIES = [*TOPICS, "users_erased", "orders_erased"]
+STORIES = [*TOPICS, "users_erased", "orders_erased", "orders_paid"]
 
 
 def story(name: str) -> list[GoldenRecord]:

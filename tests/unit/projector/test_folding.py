@@ -85,6 +85,9 @@ PLACED = {
 }
 
 
+NO_PAYMENTS = {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0}
+
+
 def views_of(*records: Record) -> Content:
     return folded(records[0].shard, list(records), [1])
 
@@ -107,8 +110,8 @@ def test_a_placed_order_as_a_document() -> None:
     order = document(content, "orders.0")
     assert list(order) == [
         "id", "customer_id", "customer_name", "status", "items", "item_count", "total",
-        "shipping_address", "carrier", "tracking_number", "cancel_reason", "placed_at",
-        "shipped_at", "delivered_at", "cancelled_at", "version", "updated_at",
+        "shipping_address", "carrier", "tracking_number", "cancel_reason", "payment",
+        "placed_at", "shipped_at", "delivered_at", "cancelled_at", "version", "updated_at",
     ]  # fmt: skip
     assert order["items"] == [
         {
@@ -126,6 +129,7 @@ def test_cancelling_takes_an_order_out_of_revenue_and_its_day() -> None:
     placed = record("order.placed", 1, PLACED)
     assert part(views_of(placed), "orders.0") == {
         "statuses": {"placed": 1, "shipped": 0, "delivered": 0, "cancelled": 0},
+        "payments": NO_PAYMENTS,
         "revenue": {"EUR": {"amount": 1500, "orders": 1}},
         "by_day": {"2026-03-01": {"orders": 1, "revenue": {"EUR": 1500}, "orders_in": {"EUR": 1}}},
         "latest_day": "2026-03-01",
@@ -133,6 +137,7 @@ def test_cancelling_takes_an_order_out_of_revenue_and_its_day() -> None:
     cancelled = views_of(placed, record("order.cancelled", 2, {"reason": "no"}, "2026-03-02"))
     assert part(cancelled, "orders.0") == {
         "statuses": {"placed": 0, "shipped": 0, "delivered": 0, "cancelled": 1},
+        "payments": NO_PAYMENTS,
         "revenue": {},
         "by_day": {},
         "latest_day": "2026-03-01",

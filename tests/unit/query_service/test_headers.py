@@ -3,7 +3,7 @@
 import pytest
 
 from query_service.consistency import ConsistencyRequirement, merged_token, wait_seconds
-from query_service.http.conditions import holds
+from query_service.http.responses import etag_matches
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_how_long_to_wait_is_read_as_rfc_7240_says(prefer: str | None, seconds: 
     ],
 )
 def test_entity_tags_are_compared_weakly(if_none_match: str, held: bool) -> None:
-    assert holds(if_none_match, '"3"') is held
+    assert etag_matches(if_none_match, '"3"') is held
 
 
 def test_a_token_covers_the_requests_and_what_was_read() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from query_service.consistency import Consistency
-from query_service.pages import Pages, merged
+from query_service.pages import Pages, merge_greatest
 from query_service.positions import Positions
 from query_service.reader import Reading
 from query_service.watcher import Watcher
@@ -25,15 +25,15 @@ def test_what_is_merged_from_cut_lists_is_what_whole_ones_give(seed: int) -> Non
     lists = [list(dict.fromkeys(one)) for one in lists]
     count, most = draw.randint(1, 60), draw.randint(1, 60)
     whole = sorted((id for one in lists for id in one), reverse=True)[:count]
-    found = merged([one[:most] for one in lists], most, count)
+    found = merge_greatest([one[:most] for one in lists], most, count)
     assert found is None or found == [id.decode() for id in whole]
     if most >= count:
         assert found is not None
 
 
 def test_a_list_that_was_cut_above_the_last_of_the_page_is_not_sure() -> None:
-    assert merged([[b"9", b"8"], [b"3", b"2"]], 2, 3) is None
-    assert merged([[b"9", b"5"], [b"7", b"6"]], 2, 3) == ["9", "7", "6"]
+    assert merge_greatest([[b"9", b"8"], [b"3", b"2"]], 2, 3) is None
+    assert merge_greatest([[b"9", b"5"], [b"7", b"6"]], 2, 3) == ["9", "7", "6"]
 
 
 class Redis:

@@ -110,5 +110,5 @@ async def test_too_many_who_wait_are_refused_at_once() -> None:
 
     watcher = Watcher(fetch, [], Positions(), max_waiting_reads=0, beat=lambda: None)
     with pytest.raises(Problem) as refused:
-        await watcher.reach({"users.1": 1}, asyncio.get_running_loop().time() + 5)
+        await watcher.wait_for({"users.1": 1}, asyncio.get_running_loop().time() + 5)
     assert refused.value.name == "unavailable"

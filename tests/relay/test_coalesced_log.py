@@ -1,4 +1,4 @@
-"""Shards that read the log at the same moment share a statement, and get each its own records."""
+"""Concurrent reads of the event log share a statement, and each returns its own records."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from command_service.relay.coalesced_log import MOST_ROWS_AT_ONCE, CoalescedLog
+from command_service.relay.database import MAX_ROWS_PER_READ, CoalescedLog
 from shared.contracts.shards import all_shards
 from tests.relay.harness import PARTITIONS, Events
 from tests.support.database import Database
@@ -26,11 +26,11 @@ async def log(migrated_database: Database, statements: list[str]) -> AsyncIterat
     await events.commit([*SHARDS, *SHARDS, *SHARDS])
     await events.close()
 
-    async def listen(connection: asyncpg.Connection) -> None:
+    async def record_statements(connection: asyncpg.Connection) -> None:
         connection.add_query_logger(lambda query: statements.append(query.query))
 
     async with asyncpg.create_pool(
-        migrated_database.relay_url, min_size=1, max_size=4, init=listen
+        migrated_database.relay_url, min_size=1, max_size=4, init=record_statements
     ) as pool:
         yield CoalescedLog(pool)
 
@@ -38,7 +38,7 @@ async def log(migrated_database: Database, statements: list[str]) -> AsyncIterat
 async def test_all_shards_are_read_in_one_statement(
     log: CoalescedLog, statements: list[str]
 ) -> None:
-    await log.read(SHARDS[0], 1, 1)  # the driver asks for types only once
+    await log.read(SHARDS[0], 1, 1)  # the driver reads the types once
     statements.clear()
     found = await asyncio.gather(*(log.read(shard, 2, 10) for shard in SHARDS))
     assert [[(r.shard, r.position) for r in records] for records in found] == [
@@ -47,7 +47,7 @@ async def test_all_shards_are_read_in_one_statement(
     assert len([s for s in statements if "FROM unnest" in s]) == 1
 
 
-async def test_one_shard_may_be_asked_for_twice_at_once(log: CoalescedLog) -> None:
+async def test_one_shard_can_be_read_twice_at_once(log: CoalescedLog) -> None:
     first, second, beyond = await asyncio.gather(
         log.read("orders.1", 1, 2), log.read("orders.1", 3, 2), log.read("orders.1", 4, 2)
     )
@@ -56,10 +56,10 @@ async def test_one_shard_may_be_asked_for_twice_at_once(log: CoalescedLog) -> No
     assert list(beyond) == []
 
 
-async def test_long_reads_do_not_make_one_endless_statement(
+async def test_the_rows_of_one_statement_are_limited(
     log: CoalescedLog, statements: list[str]
 ) -> None:
     await log.read(SHARDS[0], 1, 1)
     statements.clear()
-    await asyncio.gather(*(log.read(shard, 1, MOST_ROWS_AT_ONCE // 2) for shard in SHARDS[:4]))
+    await asyncio.gather(*(log.read(shard, 1, MAX_ROWS_PER_READ // 2) for shard in SHARDS[:4]))
     assert len([s for s in statements if "FROM unnest" in s]) == 2

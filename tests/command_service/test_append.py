@@ -1,4 +1,4 @@
-"""`append` is the only way into the log, and alone refuses what does not belong there."""
+"""`append` is the only way to write the event log, and rejects unknown shards."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -10,7 +10,7 @@ from shared.contracts.shards import DEFAULT_PARTITIONS
 from tests.support.database import Database
 
 
-async def test_an_unknown_shard_is_refused_and_nothing_of_its_batch_is_appended(
+async def test_an_unknown_shard_is_rejected_and_no_event_of_its_batch_is_appended(
     migrated_database: Database,
 ) -> None:
     connection = await asyncpg.connect(migrated_database.command_service_url)

@@ -1,4 +1,4 @@
-"""All of Tandem's processes on servers that begin empty."""
+"""All of Tandem's processes, on empty servers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ FIRST_READS: Final = ("/v1/users", "/v1/products", "/v1/orders", "/v1/dashboard"
 async def running_stack(
     postgres: Postgres, kafka: Kafka, valkey: Valkey, directory: Path
 ) -> AsyncIterator[Stack]:
-    """Ready; ends with every process, each of which must end well."""
+    """The stack when it is ready. At the end every process must stop with status 0."""
     await delete_topics(kafka.bootstrap_servers)
     async with Redis.from_url(valkey.url()) as redis:
         await redis.flushall()
@@ -32,14 +32,14 @@ async def running_stack(
     try:
         await stack.ready()
         yield stack
-        stop_failed = [p.name for p in stack.processes.values() if p.running and p.stop() != 0]
-        assert not stop_failed
+        failed = [p.name for p in stack.processes.values() if p.running and p.stop() != 0]
+        assert not failed
     finally:
         stack.stop()
 
 
-async def first_answers(stack: Stack) -> dict[str, int]:
-    """What reads answered as soon as every process was ready; returns when they can be read."""
+async def first_statuses(stack: Stack) -> dict[str, int]:
+    """The status of each read when every process is ready; returns when all are 200."""
     url = stack["query-service"].url
     async with httpx.AsyncClient(headers=stack.identity.headers()) as client:
 

@@ -1,4 +1,4 @@
-"""What no well-behaved client sends: values, bodies, headers and paths."""
+"""Malformed values, bodies, headers and paths."""
 
 from typing import Any
 

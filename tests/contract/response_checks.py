@@ -1,4 +1,4 @@
-"""What answers are checked for."""
+"""Checks of responses, and reads that include all earlier writes."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import httpx
 from tests.contract.client import AllTokens
 
 
-def check_problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]:
-    """It is the problem of that name, in the shape of RFC 9457."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json()
+def check_problem(response: httpx.Response, status: int, name: str) -> dict[str, Any]:
+    """The response is the problem of that name, in the format of RFC 9457."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
     assert problem["type"].rsplit("/", 1)[-1] == name, problem
     assert problem["status"] == status
     assert problem["title"]
@@ -21,23 +21,23 @@ def check_problem(answer: httpx.Response, status: int, name: str) -> dict[str, A
         for error in problem["errors"]:
             assert set(error) == {"field", "message"}
     if status in (401, 403):
-        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert response.headers["www-authenticate"].startswith("Bearer")
     if status == 503 or name in ("projection-behind", "idempotency-key-in-use"):
-        assert int(answer.headers["retry-after"]) >= 0
+        assert int(response.headers["retry-after"]) >= 0
     return problem
 
 
-def fields_of(answer: httpx.Response) -> set[str]:
-    """The pointers that a 422 names."""
-    problem = check_problem(answer, 422, "invalid-field")
+def fields_of(response: httpx.Response) -> set[str]:
+    """The JSON pointers that a 422 names."""
+    problem = check_problem(response, 422, "invalid-field")
     return {error["field"] for error in problem["errors"]}
 
 
 async def document(shop: AllTokens, path: str) -> dict[str, Any]:
-    """What stands under a path of the query service once the last command is in it."""
-    answer = await shop.read(path)
-    assert answer.status_code == 200, (path, answer.text)
-    found: dict[str, Any] = answer.json()
+    """The JSON of a path of the query service, including the effect of the last command."""
+    response = await shop.read(path)
+    assert response.status_code == 200, (path, response.text)
+    found: dict[str, Any] = response.json()
     return found
 
 
