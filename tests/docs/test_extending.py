@@ -91,7 +91,10 @@ def test_the_steps_of_the_page_yield_a_working_extension(tree: Path) -> None:
 
 
 def follow(step: str, tree: Path) -> None:
-    """Writes the file, or makes the edit, that the first line of a code block names."""
+    """Writes the file, or makes the edit, that the first line of a code block names.
+
+    An anchor is a line without its indentation, or, before an ellipsis, the beginning of one.
+    """
     if file := FILE.match(step):
         path = tree / file[1]
         assert not path.exists()
@@ -101,7 +104,8 @@ def follow(step: str, tree: Path) -> None:
     assert edit, step
     path, place, anchor = tree / edit[1], edit[2], edit[3] or edit[4]
     lines = path.read_text().splitlines(keepends=True)
-    [index] = [i for i, line in enumerate(lines) if line.strip() == anchor]
+    pattern = re.compile(re.escape(anchor).replace("…", ".*"))
+    [index] = [i for i, line in enumerate(lines) if pattern.fullmatch(line.strip())]
     start, end = {
         "before": (index, index),
         "after": (index + 1, index + 1),
