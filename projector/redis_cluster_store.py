@@ -57,7 +57,7 @@ class RedisClusterStore:
 
         One that has moved meanwhile fails the scripts that delete, and begins again elsewhere.
         """
-        if node.asking:
+        if node.importing:
             raise TryAgainError(f"{shard} is being moved")
         store = self._at(node)
         purged = await store.purge(shard, expected)
@@ -66,7 +66,7 @@ class RedisClusterStore:
         return purged
 
     def _at(self, node: Node) -> RedisStore:
-        if node.asking:
+        if node.importing:
             return _AskingStore(node.client)
         if node.client not in self._stores:
             self._stores[node.client] = RedisStore(node.client)
