@@ -65,14 +65,15 @@ def await_database() -> None:
 
 
 def topics() -> None:
-    from command_service.relay.create_topics import TopicsMissing, make_topics
-    from command_service.relay.settings import MakeTopicsSettings
+    from command_service.relay.errors import TopicsUnusable
+    from command_service.relay.settings import CreateTopicsSettings
+    from command_service.relay.topics import create_topics
 
-    settings = load_settings(MakeTopicsSettings)
+    settings = load_settings(CreateTopicsSettings)
     configure_logging("topics", settings.log_level, settings.log_format)
     try:
-        asyncio.run(make_topics(settings))
-    except TopicsMissing as error:
+        asyncio.run(create_topics(settings))
+    except TopicsUnusable as error:
         sys.exit(f"topics: {error}")
 
 

@@ -1,19 +1,20 @@
-"""Holds a shard's cursor against Kafka and the log. The heart of the relay; change it with care.
+"""Reconciles a shard's cursor with Kafka and the event log. The relay's safety depends on it.
 
-Nothing but what was read back moves the cursor: an acknowledged record may be gone again, when
-Kafka loses its tail or somebody makes the topic anew.
+Only records that were read back move the cursor: Kafka can lose an acknowledged record with the
+tail of a partition, or with a topic that is deleted and recreated.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from command_service.relay.cursor import NONE, Claim, Cursor, Cursors
+from command_service.relay.cursor import NONE, Cursor, Cursors
+from command_service.relay.lease import FencingToken
 from shared.event_log import EventLog, LogDivergence
 
 
-class Seen(NamedTuple):
-    """A record in Kafka. Position 0: none of Tandem's."""
+class KafkaRecordRef(NamedTuple):
+    """A record in Kafka. Position 0: not published by Tandem."""
 
     offset: int
     timestamp_ms: int
@@ -22,80 +23,91 @@ class Seen(NamedTuple):
 
 
 class KafkaPartition(Protocol):
-    """One partition as it is now. Each method raises KafkaError, also for an offset outside."""
+    """The current state of one partition. Each method raises KafkaError."""
 
     async def bounds(self) -> tuple[int, int]:
-        """The first offset, and the one that the next record will have."""
+        """The offset of the first record, and the offset that the next record will get."""
         ...
 
-    async def read(self, first: int, end: int) -> tuple[Sequence[Seen], int]:
-        """Some records from `first` on, below `end`, and where to read on: above `first`."""
+    async def read(self, first: int, end: int) -> tuple[Sequence[KafkaRecordRef], int]:
+        """Some records from offset `first` on, below `end`; and the next offset, above `first`.
+
+        Raises OffsetOutOfRangeError, or EmptyFetch at the end of the partition.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check leaves: where to publish from, and the offset that the next batch must get."""
+class Reconciled:
+    """The cursor to publish from, and the offset that the next batch must get."""
 
     cursor: Cursor
     end: int
 
 
-async def check(
-    claim: Claim, partition: KafkaPartition, cursors: Cursors, log: EventLog
-) -> Checked:
-    """Move the cursor over what is really in Kafka; back to none where the topic lost it.
+async def reconcile(
+    token: FencingToken, partition: KafkaPartition, cursors: Cursors, log: EventLog
+) -> Reconciled:
+    """Advance the cursor over the records in Kafka; reset it if the topic lost its record.
 
     Raises LogDivergence, NotOwner, and what the clients of Kafka and PostgreSQL raise. To be
     called with no batch in flight. A crash at any point is harmless: the only effect is the
-    cursor's update, which must be done before the next send.
+    update of the cursor, which must precede the next send.
     """
-    old = await cursors.read(claim)
+    old = await cursors.read(token)
     start, end = await partition.bounds()
-    cursor = old if await _still_there(old, partition, start, end) else NONE
-    # Each record's row is read AFTER the record: what is published was committed before.
-    await _demand(log, claim.shard, [(old.position, old.event_id)] if old.position else [])
+    cursor = old if await _contains(partition, old, start, end) else NONE
+    # The event log is read AFTER Kafka: an event is committed before it is published.
+    await _verify_against_log(
+        log, token.shard, [(old.position, old.event_id)] if old.position else []
+    )
     async for records in _scan(partition, max(cursor.offset + 1, start), end):
-        ours = [(seen.position, seen.event_id) for seen in records if seen.position]
-        await _demand(log, claim.shard, ours)
-        for seen in records:
-            if seen.position == cursor.position + 1:
-                cursor = Cursor(seen.position, seen.offset, seen.event_id, seen.timestamp_ms)
-    await cursors.write(claim, cursor)
-    return Checked(cursor, end)
+        events = [(record.position, record.event_id) for record in records if record.position]
+        await _verify_against_log(log, token.shard, events)
+        for record in records:
+            if record.position == cursor.position + 1:
+                cursor = Cursor(
+                    record.position, record.offset, record.event_id, record.timestamp_ms
+                )
+    await cursors.write(token, cursor)
+    return Reconciled(cursor, end)
 
 
-async def _still_there(cursor: Cursor, partition: KafkaPartition, start: int, end: int) -> bool:
+async def _contains(partition: KafkaPartition, cursor: Cursor, start: int, end: int) -> bool:
+    """Whether the partition has the cursor's record, or may have removed it by retention."""
     if cursor.position == 0:
         return False
-    if cursor.offset >= end:  # made again, or lost its tail
+    if cursor.offset >= end:  # the topic was recreated, or lost its tail
         return False
-    if cursor.offset < start:  # only aged out: nothing says that it was lost
+    if cursor.offset < start:  # removed by retention, which is no evidence of a loss
         return True
     records, _ = await partition.read(cursor.offset, cursor.offset + 1)
     return any(
-        seen.offset == cursor.offset
-        and seen.event_id == cursor.event_id
-        and seen.timestamp_ms == cursor.timestamp_ms  # the same event can land there again, late
-        for seen in records
+        record.offset == cursor.offset
+        and record.event_id == cursor.event_id
+        # A late batch can put the same event at the same offset of a recreated topic.
+        and record.timestamp_ms == cursor.timestamp_ms
+        for record in records
     )
 
 
-async def _scan(partition: KafkaPartition, first: int, end: int) -> AsyncIterator[Sequence[Seen]]:
-    """The records from `first` to `end`, which is fixed: what comes later is for the next check."""
+async def _scan(
+    partition: KafkaPartition, first: int, end: int
+) -> AsyncIterator[Sequence[KafkaRecordRef]]:
+    """The records from `first` to `end`. Later records are left to the next reconciliation."""
     while first < end:
         records, first = await partition.read(first, end)
         yield records
 
 
-async def _demand(log: EventLog, shard: str, seen: list[tuple[int, str]]) -> None:
-    """Raise LogDivergence if the log lacks one of the events or has another one there."""
-    if not seen:
+async def _verify_against_log(log: EventLog, shard: str, events: list[tuple[int, str]]) -> None:
+    """Raise LogDivergence if the event log has none or another event at one of the positions."""
+    if not events:
         return
-    known = await log.event_ids(shard, {position for position, _ in seen})
-    for position, event_id in seen:
-        if known.get(position) != event_id:
-            there = known.get(position, "nothing")
+    stored = await log.event_ids(shard, {position for position, _ in events})
+    for position, event_id in events:
+        if stored.get(position) != event_id:
+            other = stored.get(position, "no event")
             raise LogDivergence(
-                f"{shard} position {position}: Kafka has {event_id}, the log {there}"
+                f"{shard} position {position}: Kafka has {event_id}, the event log has {other}"
             )

@@ -8,10 +8,9 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from projector.fold import fold, park
-from projector.loaded import keys_to_load, unpack
 from projector.redis_store import RedisStore
-from projector.views.registry import VIEWS
-from projector.writes import WriteBatch
+from projector.store import WriteBatch, decode_state, state_keys
+from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.events import (
     Event,
     OrderCancelled,
@@ -144,12 +143,12 @@ class Shop:
         return token(record)
 
     async def _fold(self, record: Record, *, parked: bool) -> tuple[bytes, WriteBatch]:
-        view = VIEWS[split_shard(record.shard)[0]]
-        keys = keys_to_load(view, record.shard, [record])
-        loaded = unpack(view, [record], *await self._store.load(record.shard, keys))
+        views = VIEWS_BY_TOPIC[split_shard(record.shard)[0]]
+        keys = state_keys(views, record.shard, [record])
+        state = decode_state(views, [record], *await self._store.load(record.shard, keys))
         if parked:
-            return loaded.stored, park(view, loaded, record, record.position)
-        return loaded.stored, fold(view, loaded, [record], record.position, trusted=True)
+            return state.stored, park(views, state, record, record.position)
+        return state.stored, fold(views, state, [record], record.position, trusted=True)
 
     async def set_checkpoint(self, shard: str, position: int, target: int = 0) -> None:
         checkpoint = Checkpoint(position, position - 1, "", target)

@@ -1,6 +1,6 @@
 """Events and their Kafka records."""
 
-from shared.contracts.events import EVENTS, personal_fields
+from shared.contracts.events import EVENTS, Event, personal_fields
 from shared.contracts.records import Record, from_kafka, position_of, to_headers
 
 
@@ -33,3 +33,8 @@ def test_a_foreign_record_has_no_position() -> None:
         assert position_of(headers) is None
         assert from_kafka("orders.7", b"{}", headers) is None
     assert from_kafka("orders.7", b"{}", [("ce_position", b"1")]) is None
+
+
+def test_every_event_is_in_the_union_of_its_topic() -> None:
+    classes = [c for c in Event.__subclasses__() if c.__module__ == Event.__module__]
+    assert set(classes) == set(EVENTS.values())

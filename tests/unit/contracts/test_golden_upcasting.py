@@ -8,12 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from projector.fold import fold
-from projector.loaded import ShardState, keys_to_load, unpack
+from projector.store import ShardState, decode_state, state_keys
 from projector.views.orders import ORDERS
 from projector.views.registry import VIEWS
 from projector.views.view import View
 from shared.contracts.records import Record
-from shared.contracts.shards import TOPICS
 from shared.contracts.upcasting import UPCASTS
 from shared.contracts.views import document_key, history_key, unpack_document
 from tests.golden.records import golden_records
@@ -44,7 +43,7 @@ WITH_UPCAST = replace(ORDERS, upcasts={"order.placed": to_current_shape})
 
 def projected(view: View, record: Record) -> tuple[Any, Any]:
     """The document and the history item that the projector writes for a first record."""
-    writes = fold(view, nothing_yet(view, record), [record], 0, trusted=False)
+    writes = fold((view,), nothing_yet(view, record), [record], 0, trusted=False)
     document = writes.values[document_key(record.shard, record.subject)]
     item = writes.values[history_key(record.shard, record.subject, 1)]
     assert document is not None
@@ -53,7 +52,8 @@ def projected(view: View, record: Record) -> tuple[Any, Any]:
 
 
 def nothing_yet(view: View, record: Record) -> ShardState:
-    return unpack(view, [record], b"", [None] * len(keys_to_load(view, record.shard, [record])))
+    keys = state_keys((view,), record.shard, [record])
+    return decode_state((view,), [record], b"", [None] * len(keys))
 
 
 @pytest.fixture(params=["orders", "orders_erased"])
@@ -76,4 +76,4 @@ def test_without_its_upcast_an_old_event_would_be_parked(placed: Record) -> None
 
 
 def test_every_view_reads_through_the_registered_upcasts() -> None:
-    assert all(VIEWS[topic].upcasts is UPCASTS for topic in TOPICS)
+    assert all(view.upcasts is UPCASTS for view in VIEWS)

@@ -23,6 +23,7 @@ def test_halves_are_rounded_up() -> None:
 def part(day: str, currency: str, amount: int) -> OrdersPart:
     return {
         "statuses": {"placed": 1, "shipped": 2, "delivered": 3, "cancelled": 4},
+        "payments": {"due": 1, "paid": 2, "overdue": 3, "refund_due": 4, "refunded": 5},
         "revenue": {currency: {"amount": amount, "orders": 1}},
         "by_day": {day: {"orders": 1, "revenue": {currency: amount}, "orders_in": {currency: 1}}},
         "latest_day": day,
@@ -43,6 +44,13 @@ def test_days_and_currencies_are_summed_over_the_shards() -> None:
         "delivered": 12,
         "cancelled": 16,
         "total": 40,
+    }
+    assert document["payments"] == {
+        "due": 4,
+        "paid": 8,
+        "overdue": 12,
+        "refund_due": 16,
+        "refunded": 20,
     }
     assert document["users"] == 5
     assert [(r["currency"], r["amount"], r["average"]) for r in document["revenue"]] == [
