@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -23,9 +24,11 @@ from command_service.ids import colocated_id, random_id
 from command_service.installation import Installation
 from command_service.metrics import Metrics
 from command_service.notifier import Notifier
+from command_service.process_runner import ProcessRunner
 from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.transactions import Transactions
+from shared.contracts.times import truncate_to_milliseconds
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
@@ -86,6 +89,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
                 installation.load(),
                 keys.run(),
                 notifier.run(),
+                *_processes(ProcessRunner(pool, executor, metrics, _now)),
                 *_background_jobs(pool, metrics, settings),
             )
             background = [tasks.create_task(job) for job in jobs]
@@ -112,6 +116,17 @@ def _operations(endpoint: Callable[[AnyCommand], Handler]) -> list[Operation]:
 
 def _rate_limit(per_second: int) -> RateLimit | None:
     return RateLimit(per_second, 2 * per_second, time.monotonic) if per_second else None
+
+
+def _now() -> datetime:
+    return truncate_to_milliseconds(datetime.now(UTC))
+
+
+def _processes(runner: ProcessRunner) -> "list[asyncio._CoroutineLike[None]]":
+    return [
+        run_periodically("processes", runner.step, pause_s=0.3),
+        run_periodically("measure_overdue", runner.measure, pause_s=5),
+    ]
 
 
 def _background_jobs(

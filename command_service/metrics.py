@@ -29,6 +29,24 @@ class Metrics:
             "Transactions that anonymized orders",
             registry=registry,
         )
+        self.process_commands = Counter(
+            "tandem_process_commands",
+            "Commands that a process sent when a deadline passed, by outcome",
+            ["name", "outcome"],
+            registry=registry,
+        )
+        self.deadlines_overdue = Gauge(
+            "tandem_process_overdue",
+            "Deadlines that have passed without their command",
+            ["name"],
+            registry=registry,
+        )
+        self.deadline_overdue_age = Gauge(
+            "tandem_process_overdue_age_seconds",
+            "Time since the oldest deadline that has passed without its command",
+            ["name"],
+            registry=registry,
+        )
         self.oldest_unpublished_age = Gauge(
             "tandem_oldest_unpublished_age_seconds",
             "Age of the oldest event not yet read back from Kafka, even if no relay is alive",

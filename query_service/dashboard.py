@@ -7,7 +7,7 @@ from typing import Final
 
 from typing_extensions import TypedDict
 
-from shared.contracts.dashboard_parts import OrdersPart, ProductsPart, UsersPart
+from shared.contracts.dashboard_parts import OrdersPart, PaymentCounts, ProductsPart, UsersPart
 
 MAX_DAYS: Final = 30
 
@@ -44,6 +44,7 @@ class DashboardDocument(TypedDict):
     orders: OrderCounts
     revenue: list[Revenue]
     by_day: list[Day]
+    payments: PaymentCounts
     users: int
     products: int
     sold_out: int
@@ -60,6 +61,7 @@ def sum_parts(
         "orders": _counts(orders),
         "revenue": _revenue(orders),
         "by_day": _by_day(orders, (today - timedelta(days=MAX_DAYS - 1)).isoformat()),
+        "payments": _payments(orders),
         "users": sum(part["users"] for part in users),
         "products": sum(part["active"] for part in products),
         "sold_out": sum(part["sold_out"] for part in products),
@@ -84,6 +86,19 @@ def _counts(parts: Sequence[OrdersPart]) -> OrderCounts:
         "cancelled": cancelled,
         "total": placed + shipped + delivered + cancelled,
     }
+
+
+def _payments(parts: Iterable[OrdersPart]) -> PaymentCounts:
+    """Parts that were stored before payments existed have no counts of payments."""
+    counts: PaymentCounts = {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0}
+    for part in parts:
+        stored = part.get("payments", {})
+        counts["due"] += stored.get("due", 0)
+        counts["paid"] += stored.get("paid", 0)
+        counts["overdue"] += stored.get("overdue", 0)
+        counts["refund_due"] += stored.get("refund_due", 0)
+        counts["refunded"] += stored.get("refunded", 0)
+    return counts
 
 
 def _revenue(parts: Iterable[OrdersPart]) -> list[Revenue]:

@@ -54,16 +54,20 @@ class Pages:
         before: str | None,
         limit: int,
         requirement: ConsistencyRequirement | None,
-        must_contain: bytes = b"",
+        must_contain: Sequence[bytes] = (),
     ) -> Page:
         """The newest `limit` documents of the indexes with an id less than `before`.
 
-        Documents that have changed since their index was read are left out if their body does not
-        contain `must_contain`.
+        Documents that have changed since their index was read are left out if their body lacks
+        one of `must_contain`.
         """
         positions, ids = await self.newest(indexes, before, limit + 1, requirement)
         fetched = await self.fetch(topic, ids[:limit], positions)
-        bodies = {id: body for id, body in fetched.bodies.items() if must_contain in body}
+        bodies = {
+            id: body
+            for id, body in fetched.bodies.items()
+            if all(part in body for part in must_contain)
+        }
         last = ids[limit - 1] if len(ids) > limit else None
         return Page(bodies, last, fetched.positions, fetched.parked)
 

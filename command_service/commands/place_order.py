@@ -1,6 +1,7 @@
 """PlaceOrder: copies names and prices as they are now; stock is never oversold."""
 
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -13,6 +14,9 @@ from command_service.domain.users import User
 from shared.contracts.events import Event, OrderPlaced, PlacedItem, ProductReserved
 from shared.contracts.ids import Id
 from shared.contracts.money import Money
+from shared.contracts.times import format_time
+
+MAX_PAYMENT_SECONDS: Final = 30 * 24 * 3600
 
 
 class OrderLine(CommandMessage):
@@ -32,6 +36,7 @@ class PlaceOrder(CommandMessage):
         list[OrderLine], Field(min_length=1, max_length=100), AfterValidator(_each_product_once)
     ]
     shipping_address: Address
+    pay_within_seconds: Annotated[int, Field(ge=1, le=MAX_PAYMENT_SECONDS)] | None = None
 
 
 def required_state(message: PlaceOrder, context: Context) -> RequiredState:
@@ -53,6 +58,7 @@ def place_order(message: PlaceOrder, context: Context, shop: Shop) -> list[Event
         items=[_item(product, quantity) for product, quantity in lines],
         total=Money(amount=sum(p.price.amount * q for p, q in lines), currency=currency),
         shipping_address=message.shipping_address,
+        payment_due_at=_payment_due_at(message, context.at),
     )
     return [placed, *(_reserve(product, quantity, context.id) for product, quantity in lines)]
 
@@ -78,6 +84,12 @@ def _check_sellable(product: Product, quantity: int, currency: str) -> None:
         raise Rejection("currency-mismatch", "the products are priced in different currencies")
     if product.stock < quantity:
         raise Rejection("insufficient-stock", f"the product {product.id} has {product.stock} left")
+
+
+def _payment_due_at(message: PlaceOrder, placed_at: datetime) -> str | None:
+    if message.pay_within_seconds is None:
+        return None
+    return format_time(placed_at + timedelta(seconds=message.pay_within_seconds))
 
 
 def _item(product: Product, quantity: int) -> PlacedItem:

@@ -21,6 +21,8 @@ def ship_order(message: ShipOrder, context: Context, shop: Shop) -> list[Event]:
     order = target_order(shop, context)
     if order.status != "placed":
         raise Rejection("order-state", f"the order is {order.status}")
+    if order.payment == "due":
+        raise Rejection("order-state", "the order is not paid yet")
     return [
         OrderShipped(
             id=order.id,

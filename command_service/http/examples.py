@@ -18,6 +18,8 @@ REQUESTS: Final[dict[str, Any]] = {
         "items": [{"product_id": PRODUCT_ID, "quantity": 2}],
         "shipping_address": "1 Main Street",
     },
+    "PayOrder": {"reference": "payment-1"},
+    "RefundOrder": {"reference": "refund-1"},
     "ShipOrder": {"carrier": "Post", "tracking_number": "X1"},
     "CancelOrder": {"reason": "changed my mind"},
 }

@@ -9,7 +9,7 @@ import asyncpg
 from command_service.domain.orders import Order
 from command_service.domain.shop import Shop
 from command_service.write_store.log_append import NewEvent, append
-from command_service.write_store.state import save
+from command_service.write_store.state import ORDER_COLUMNS, save
 from shared.contracts.events import EVENTS, OrderAnonymized, personal_fields
 
 PERSONAL_FIELDS: Final = sorted({name for e in EVENTS.values() for name in personal_fields(e)})
@@ -22,8 +22,8 @@ SELECT user_id, actor FROM erasures WHERE NOT finished ORDER BY user_id
 LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _FINISH = "UPDATE erasures SET finished = true WHERE user_id = $1"
-_ORDERS = """
-SELECT id::text, customer_id::text, status, anonymized, version FROM orders
+_ORDERS = f"""
+SELECT {ORDER_COLUMNS} FROM orders
 WHERE customer_id = $1 AND NOT anonymized ORDER BY orders.id LIMIT $2 FOR UPDATE
 """
 

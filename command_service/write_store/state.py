@@ -10,6 +10,7 @@ from command_service.domain.orders import Line, Order
 from command_service.domain.products import Product
 from command_service.domain.shop import Shop
 from command_service.domain.users import User, email_key
+from command_service.processes.registry import removed_deadlines, set_deadlines
 from command_service.write_store.columns import columns
 from shared.contracts.money import Money
 
@@ -26,8 +27,10 @@ _PRODUCTS = """
 SELECT id::text, name, amount, currency, stock, retired, version FROM products
 WHERE id = ANY ($1::uuid[]) ORDER BY products.id FOR UPDATE
 """
-_ORDERS = """
-SELECT id::text, customer_id::text, status, anonymized, version FROM orders
+ORDER_COLUMNS = """id::text, customer_id::text, status, anonymized, version,
+       payment, payment_due_at, payment_reference, refund_reference"""
+_ORDERS = f"""
+SELECT {ORDER_COLUMNS} FROM orders
 WHERE id = ANY ($1::uuid[]) ORDER BY orders.id FOR UPDATE
 """
 _SAVE = """
@@ -44,13 +47,30 @@ WITH saved_users AS (
     ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, currency = excluded.currency,
         stock = excluded.stock, retired = excluded.retired, version = excluded.version
 ), saved_orders AS (
-    INSERT INTO orders (id, customer_id, status, anonymized, version)
-    SELECT * FROM unnest($14::uuid[], $15::uuid[], $16::text[], $17::bool[], $18::int[])
+    INSERT INTO orders (
+        id, customer_id, status, anonymized, version,
+        payment, payment_due_at, payment_reference, refund_reference
+    )
+    SELECT * FROM unnest(
+        $14::uuid[], $15::uuid[], $16::text[], $17::bool[], $18::int[],
+        $19::text[], $20::timestamptz[], $21::text[], $22::text[]
+    )
     ON CONFLICT (id) DO UPDATE SET status = excluded.status, anonymized = excluded.anonymized,
-        version = excluded.version
+        version = excluded.version, payment = excluded.payment,
+        payment_due_at = excluded.payment_due_at,
+        payment_reference = excluded.payment_reference,
+        refund_reference = excluded.refund_reference
+), set_deadlines AS (
+    INSERT INTO deadlines (process, subject, version, due_at)
+    SELECT * FROM unnest($23::text[], $24::uuid[], $25::int[], $26::timestamptz[])
+    ON CONFLICT (process, subject) DO UPDATE SET version = excluded.version,
+        due_at = excluded.due_at, claimed_until = excluded.claimed_until
+), removed_deadlines AS (
+    DELETE FROM deadlines AS d USING unnest($27::text[], $28::uuid[]) AS r (process, subject)
+    WHERE d.process = r.process AND d.subject = r.subject
 )
 INSERT INTO order_lines (order_id, product_id, quantity)
-SELECT * FROM unnest($19::uuid[], $20::uuid[], $21::int[])
+SELECT * FROM unnest($29::uuid[], $30::uuid[], $31::int[])
 """
 
 
@@ -111,7 +131,9 @@ async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) ->
         _SAVE,
         *columns(6, (_user_row(user) for user in users)),
         *columns(7, (_product_row(product) for product in products)),
-        *columns(5, ((o.id, o.customer_id, o.status, o.anonymized, o.version) for o in orders)),
+        *columns(9, (_order_row(order) for order in orders)),
+        *columns(4, set_deadlines(shop, changed)),
+        *columns(2, removed_deadlines(shop, changed)),
         *columns(3, lines),
     )
 
@@ -119,6 +141,13 @@ async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) ->
 def _user_row(user: User) -> tuple[Any, ...]:
     key = None if user.email is None else email_key(user.email)
     return (user.id, user.name, user.email, key, user.version, user.erased)
+
+
+def _order_row(order: Order) -> tuple[Any, ...]:
+    return (
+        *(order.id, order.customer_id, order.status, order.anonymized, order.version),
+        *(order.payment, order.payment_due_at, order.payment_reference, order.refund_reference),
+    )
 
 
 def _product_row(product: Product) -> tuple[Any, ...]:

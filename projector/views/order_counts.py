@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from functools import lru_cache
 
+from projector.views.payments import count_payments, no_payments
 from shared.contracts.dashboard_parts import DAYS_KEPT, OrdersPart
 from shared.contracts.documents import OrderDocument
 
@@ -10,6 +11,7 @@ from shared.contracts.documents import OrderDocument
 def empty_part() -> OrdersPart:
     return {
         "statuses": {"placed": 0, "shipped": 0, "delivered": 0, "cancelled": 0},
+        "payments": no_payments(),
         "revenue": {},
         "by_day": {},
         "latest_day": None,
@@ -22,6 +24,7 @@ def count(part: OrdersPart, before: OrderDocument | None, after: OrderDocument |
         part["statuses"][before["status"]] -= 1
     if after is not None:
         part["statuses"][after["status"]] += 1
+    count_payments(part.setdefault("payments", no_payments()), before, after)
     if before is None and after is not None:
         _open_day(part, _day(after))
     sold, sells = _sells(before), _sells(after)

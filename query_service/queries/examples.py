@@ -45,6 +45,14 @@ _ORDER: Final[OrderDocument] = {
     "carrier": None,
     "tracking_number": None,
     "cancel_reason": None,
+    "payment": {
+        "status": "paid",
+        "due_at": "2026-03-01T10:30:00.125Z",
+        "paid_at": TIME,
+        "reference": "payment-1",
+        "refunded_at": None,
+        "refund_reference": None,
+    },
     "placed_at": TIME,
     "shipped_at": None,
     "delivered_at": None,
@@ -58,6 +66,7 @@ _DASHBOARD: Final[DashboardDocument] = {
     "by_day": [
         {"date": "2026-03-01", "orders": 1, "revenue": [{"currency": "EUR", "amount": 900}]}
     ],
+    "payments": {"due": 0, "paid": 1, "overdue": 0, "refund_due": 0, "refunded": 0},
     "users": 1,
     "products": 1,
     "sold_out": 0,

@@ -48,7 +48,7 @@ def search_products(dependencies: QueryDependencies) -> Operation:
         before: str | None, limit: int, requirement: ConsistencyRequirement | None
     ) -> Page:
         return await dependencies.pages.page(
-            "products", indexes, before, limit, requirement, _ACTIVE
+            "products", indexes, before, limit, requirement, (_ACTIVE,)
         )
 
     async def handle(request: Request) -> Response:

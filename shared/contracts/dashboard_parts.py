@@ -17,6 +17,16 @@ class StatusCounts(TypedDict):
     cancelled: int
 
 
+class PaymentCounts(TypedDict):
+    """Orders by payment status; `none` is not counted."""
+
+    due: int
+    paid: int
+    overdue: int
+    refund_due: int
+    refunded: int
+
+
 class CurrencyRevenue(TypedDict):
     """The sum of the totals and the number of the orders that were not cancelled."""
 
@@ -43,6 +53,7 @@ class OrdersPart(TypedDict):
     """
 
     statuses: StatusCounts
+    payments: PaymentCounts
     revenue: dict[str, CurrencyRevenue]
     by_day: dict[str, DayOfOrders]
     latest_day: str | None

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 ProductStatus = Literal["active", "retired"]
 OrderStatus = Literal["placed", "shipped", "delivered", "cancelled"]
+PaymentStatus = Literal["none", "due", "paid", "overdue", "refund_due", "refunded"]
 
 
 class MoneyDocument(TypedDict):
@@ -42,6 +43,20 @@ class OrderItem(TypedDict):
     subtotal: MoneyDocument
 
 
+class PaymentDocument(TypedDict):
+    """`status` is `none` if unpaid without a deadline, `overdue` if cancelled unpaid with one.
+
+    References name payments at the payment provider and are not personal data.
+    """
+
+    status: PaymentStatus
+    due_at: str | None
+    paid_at: str | None
+    reference: str | None
+    refunded_at: str | None
+    refund_reference: str | None
+
+
 class OrderDocument(TypedDict):
     """`customer_name` is the name when the order was placed; fields that do not apply are null."""
 
@@ -56,6 +71,7 @@ class OrderDocument(TypedDict):
     carrier: str | None
     tracking_number: str | None
     cancel_reason: str | None
+    payment: PaymentDocument
     placed_at: str
     shipped_at: str | None
     delivered_at: str | None

@@ -3,7 +3,7 @@
 Personal fields are null in an event that is published after its customer was erased.
 """
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -101,6 +101,20 @@ class OrderPlaced(Event):
     items: list[PlacedItem]
     total: Money
     shipping_address: Personal
+    payment_due_at: str | None = None
+    """RFC 3339; null if no payment is awaited."""
+
+
+class OrderPaid(Event):
+    """`reference` names the payment at the payment provider. It is not personal data."""
+
+    type, topic = "order.paid", "orders"
+    reference: str
+
+
+class OrderRefunded(Event):
+    type, topic = "order.refunded", "orders"
+    reference: str
 
 
 class OrderShipped(Event):
@@ -133,16 +147,20 @@ ProductEvent = (
     | ProductReleased
     | ProductRetired
 )
-OrderEvent = OrderPlaced | OrderShipped | OrderDelivered | OrderCancelled | OrderAnonymized
+OrderEvent = (
+    OrderPlaced
+    | OrderPaid
+    | OrderRefunded
+    | OrderShipped
+    | OrderDelivered
+    | OrderCancelled
+    | OrderAnonymized
+)
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event
-    for event in (
-        *(UserCreated, UserRenamed, UserEmailChanged, UserErased),
-        *(ProductAdded, ProductPriceChanged, ProductRestocked),
-        *(ProductReserved, ProductReleased, ProductRetired),
-        *(OrderPlaced, OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
-    )
+    for union in (UserEvent, ProductEvent, OrderEvent)
+    for event in get_args(union)
 }
 
 

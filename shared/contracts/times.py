@@ -8,6 +8,11 @@ def format_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def whole_milliseconds(at: datetime) -> datetime:
+def parse_time(text: str) -> datetime:
+    """The time that `format_time` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def truncate_to_milliseconds(at: datetime) -> datetime:
     """The time truncated to milliseconds, as `format_time` writes it."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -49,6 +49,11 @@ def status_key(shard: str, status: str) -> str:
     return f"{{{shard}}}:status:{status}"
 
 
+def payment_key(shard: str, status: str) -> str:
+    """The orders of one payment status: a sorted set of ids, score 0."""
+    return f"{{{shard}}}:payment:{status}"
+
+
 def customer_key(shard: str, customer_id: str) -> str:
     """The orders of one customer: a sorted set of ids, score 0."""
     return f"{{{shard}}}:customer:{customer_id}"
@@ -61,6 +66,12 @@ def prefix_key(shard: str, prefix: str) -> str:
     documents.
     """
     return f"{{{shard}}}:prefix:{prefix}"
+
+
+def view_key(view: str, key: str) -> str:
+    """The key of a view that is not its topic's primary one: `{orders.7}:view:NAME:ids`."""
+    shard, _, rest = key.partition("}:")
+    return f"{shard}}}:view:{view}:{rest}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ COMMANDS = {
     "RetireProduct": (None, "products:write"),
     "PlaceOrder": (OW, f"{OW}:all"),
     "ShipOrder": (None, f"{OW}:all"),
+    "PayOrder": (None, f"{OW}:all"),
+    "RefundOrder": (None, f"{OW}:all"),
     "DeliverOrder": (None, f"{OW}:all"),
     "CancelOrder": (OW, f"{OW}:all"),
 }

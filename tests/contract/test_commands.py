@@ -50,7 +50,7 @@ async def test_a_command_that_changes_nothing_returns_the_current_version(
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith(("Create", "Add", "Place"))])
 async def test_a_command_to_a_missing_aggregate_is_404(shop: AllTokens, name: str) -> None:
-    call = calls(Targets(UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID))[name]
+    call = calls(Targets(*[UNKNOWN_ID] * 5))[name]
     check_problem(await shop.send(call.method, call.path, call.body), 404, "not-found")
     path = call.path.replace(UNKNOWN_ID, "nonsense")
     check_problem(await shop.send(call.method, path, call.body), 404, "not-found")

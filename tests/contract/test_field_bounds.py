@@ -60,6 +60,7 @@ BAD_STRINGS: tuple[Any, ...] = (
     ("field", "max_length"),
     [
         *[("name", 200), ("email", 254), ("carrier", 100), ("tracking_number", 100)],
+        ("reference", 100),
         *[("reason", 500), ("shipping_address", 500), ("description", 5000), ("product", 200)],
     ],
 )
@@ -72,6 +73,7 @@ async def test_a_string_is_limited_in_characters_and_trimmed(
         "email": ("UpdateUserEmail", "email"),
         "carrier": ("ShipOrder", "carrier"),
         "tracking_number": ("ShipOrder", "tracking_number"),
+        "reference": ("PayOrder", "reference"),
         "reason": ("CancelOrder", "reason"),
         "shipping_address": ("PlaceOrder", "shipping_address"),
         "description": ("AddProduct", "description"),

@@ -56,7 +56,7 @@ async def _used_email(shop: AllTokens) -> str:
 @pytest.mark.parametrize("name", WITH_BODY)
 async def test_checks_are_made_in_order(shop: AllTokens, identity: Identity, name: str) -> None:
     """Each request violates one rule more than the next one; the first violated rule decides."""
-    call = calls(Targets(UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID))[name]
+    call = calls(Targets(*[UNKNOWN_ID] * 5))[name]
     no_scope = {"Authorization": f"Bearer {identity.token('tester', '')}"}
     text, json = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
     bad_key = {"Idempotency-Key": "x" * 256}
@@ -95,7 +95,7 @@ async def test_the_stored_response_is_checked_after_invalid_fields_and_before_40
 
 @pytest.mark.parametrize("name", TO_EXISTING)
 async def test_404_is_checked_before_412(shop: AllTokens, name: str) -> None:
-    call = calls(Targets(UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID))[name]
+    call = calls(Targets(*[UNKNOWN_ID] * 5))[name]
     response = await shop.send(call.method, call.path, call.body, If_Match='"5"')
     check_problem(response, 404, "not-found")
 
@@ -117,7 +117,7 @@ async def test_unknown_references_are_checked_before_409(shop: AllTokens) -> Non
 async def test_a_body_that_is_not_json_is_400_and_another_schema_is_422(
     shop: AllTokens, name: str
 ) -> None:
-    call = calls(Targets(UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID))[name]
+    call = calls(Targets(*[UNKNOWN_ID] * 5))[name]
     for body, status, problem in (
         (b"{", 400, "malformed-request"),
         (b"{}{}", 400, "malformed-request"),

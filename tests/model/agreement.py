@@ -10,6 +10,7 @@ from tests.model.tandem import Tandem
 Json = dict[str, Any]
 AT = {"order.shipped": "shipped_at", "order.delivered": "delivered_at"}
 AT |= {"order.cancelled": "cancelled_at"}
+PAYMENT_AT = {"order.paid": "paid_at", "order.refunded": "refunded_at"}
 
 
 class Agreement:
@@ -64,7 +65,12 @@ class Agreement:
         times: Json = dict.fromkeys(AT.values())
         times |= {AT[type]: at for type, at in self._times[id] if type in AT}
         times["placed_at"] = self._times[id][0][1]
-        return {**order, "items": items, "item_count": len(items), **times}
+        payment = dict(order["payment"])
+        for type, at in self._times[id]:
+            if type in PAYMENT_AT:
+                payment[PAYMENT_AT[type]] = at
+        document = {**order, "payment": payment, "items": items, "item_count": len(items)}
+        return document | times
 
     def _check_lists(self, documents: Json) -> None:
         oldest = min(self._model.events)
@@ -78,6 +84,9 @@ class Agreement:
         for status in ("placed", "shipped", "delivered", "cancelled"):
             expected = [order for order in orders if order["status"] == status]
             self._compare(expected, f"/v1/orders?status={status}", 50, oldest)
+        for status in ("none", "paid", "refund_due", "refunded"):
+            expected = [order for order in orders if order["payment"]["status"] == status]
+            self._compare(expected, f"/v1/orders?payment={status}", 50, oldest)
         for user in (id for id in self._model.users if id in documents):
             expected = [order for order in orders if order["customer_id"] == user]
             self._compare(expected, f"/v1/users/{user}/orders", 2, "")

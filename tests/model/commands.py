@@ -15,6 +15,7 @@ from tests.model.walks import (
     lines_of_orders,
     names,
     prices,
+    references,
     restocks,
     rule,
     sellers,
@@ -119,6 +120,18 @@ class RandomCommands:
     def cancel(self, n: int, by: str, key: str | None, version: int | None, reason: str) -> None:
         target = self._one_of(self.model.orders, n)
         self._send("CancelOrder", target, {"reason": reason}, by, key, version)
+
+    @rule(2, n=target_numbers, by=staff, key=keys, version=versions, reference=references)
+    def pay(self, n: int, by: str, key: str | None, version: int | None, reference: str) -> None:
+        body, target = {"reference": reference}, self._one_of(self.model.orders, n)
+        self._send("PayOrder", target, body, by, key, version)
+
+    @rule(2, n=target_numbers, by=staff, key=keys, version=versions, reference=references)
+    def refund(self, n: int, by: str, key: str | None, version: int | None, reference: str) -> None:
+        body = {"reference": reference}
+        due = [id for id, o in self.model.orders.items() if o["payment"]["status"] == "refund_due"]
+        target = due[-1] if due and n % 2 else self._one_of(self.model.orders, n)
+        self._send("RefundOrder", target, body, by, key, version)
 
     @rule(3, n=target_numbers, product=target_numbers)
     def place_a_valid_order(self, n: int, product: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from tests.model.model import Json, Model, Rejected, Request, email_key
 
 MAX_STOCK: Final = 10**9
+PAYMENT_FIELDS: Final = ("due_at", "paid_at", "reference", "refunded_at", "refund_reference")
 
 
 def _check_email(model: Model, email: str, owner: str | None) -> None:
@@ -114,9 +115,11 @@ def place_order(model: Model, request: Request, new_id: str) -> str:
         "total": {"amount": amount, "currency": products[0]["price"]["currency"]},
         "shipping_address": body["shipping_address"].strip(),
     }
+    payment = {"status": "none", **dict.fromkeys(PAYMENT_FIELDS)}
     fields = ("carrier", "tracking_number", "cancel_reason")
-    model.orders[new_id] = {**placed, "status": "placed", **dict.fromkeys(fields)}
-    model.append_event(new_id, "order.placed", request.sub, **placed)
+    order = {**placed, "status": "placed", "payment": payment, **dict.fromkeys(fields)}
+    model.orders[new_id] = order
+    model.append_event(new_id, "order.placed", request.sub, **placed, payment_due_at=None)
     for line in lines:
         _change_stock(model, new_id, line, "product.reserved", -1)
     return new_id
@@ -161,9 +164,35 @@ def cancel(model: Model, request: Request, _: str) -> str:
     id = _change_status(model, request, "placed", "cancelled")
     reason = request.body["reason"].strip()
     model.orders[id]["cancel_reason"] = reason
+    if model.orders[id]["payment"]["status"] == "paid":
+        model.orders[id]["payment"]["status"] = "refund_due"
     model.append_event(id, "order.cancelled", request.sub, reason=reason)
     for line in model.orders[id]["items"]:
         _change_stock(model, id, line, "product.released", 1)
+    return id
+
+
+def pay(model: Model, request: Request, _: str) -> str:
+    id, reference = model.find_target(request), request.body["reference"].strip()
+    order, payment = model.orders[id], model.orders[id]["payment"]
+    if payment["reference"] == reference:
+        return id
+    if payment["reference"] is not None or order["status"] != "placed":
+        raise Rejected(409, "order-state")
+    payment.update(status="paid", reference=reference)
+    model.append_event(id, "order.paid", request.sub, reference=reference)
+    return id
+
+
+def refund(model: Model, request: Request, _: str) -> str:
+    id, reference = model.find_target(request), request.body["reference"].strip()
+    payment = model.orders[id]["payment"]
+    if payment["refund_reference"] == reference:
+        return id
+    if payment["status"] != "refund_due":
+        raise Rejected(409, "order-state")
+    payment.update(status="refunded", refund_reference=reference)
+    model.append_event(id, "order.refunded", request.sub, reference=reference)
     return id
 
 
@@ -177,6 +206,8 @@ DECISIONS: Final[dict[str, Callable[[Model, Request, str], str]]] = {
     "RestockProduct": restock,
     "RetireProduct": retire,
     "PlaceOrder": place_order,
+    "PayOrder": pay,
+    "RefundOrder": refund,
     "ShipOrder": ship,
     "DeliverOrder": deliver,
     "CancelOrder": cancel,

@@ -11,6 +11,7 @@ MAX_LENGTHS: Final = {
     "carrier": 100,
     "tracking_number": 100,
     "reason": 500,
+    "reference": 100,
 }
 FIELDS: Final = {
     "CreateUser": {"name", "email"},
@@ -22,6 +23,8 @@ FIELDS: Final = {
     "RestockProduct": {"quantity"},
     "RetireProduct": set(),
     "PlaceOrder": {"customer_id", "items", "shipping_address"},
+    "PayOrder": {"reference"},
+    "RefundOrder": {"reference"},
     "ShipOrder": {"carrier", "tracking_number"},
     "DeliverOrder": set(),
     "CancelOrder": {"reason"},

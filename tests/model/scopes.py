@@ -19,6 +19,8 @@ UNRESTRICTED: Final = {
     "RestockProduct": "products:write",
     "RetireProduct": "products:write",
     "PlaceOrder": "orders:write:all",
+    "PayOrder": "orders:write:all",
+    "RefundOrder": "orders:write:all",
     "ShipOrder": "orders:write:all",
     "DeliverOrder": "orders:write:all",
     "CancelOrder": "orders:write:all",

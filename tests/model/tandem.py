@@ -24,6 +24,8 @@ ROUTES = {
     "RestockProduct": ("POST", "/v1/products/{}/restock"),
     "RetireProduct": ("DELETE", "/v1/products/{}"),
     "PlaceOrder": ("POST", "/v1/orders"),
+    "PayOrder": ("POST", "/v1/orders/{}/pay"),
+    "RefundOrder": ("POST", "/v1/orders/{}/refund"),
     "ShipOrder": ("POST", "/v1/orders/{}/ship"),
     "DeliverOrder": ("POST", "/v1/orders/{}/deliver"),
     "CancelOrder": ("POST", "/v1/orders/{}/cancel"),

@@ -21,6 +21,7 @@ prices = [{"amount": a, "currency": c} for a, c in product(_amounts, _currencies
 stocks = [0, 1, 2, 3, 5] * 3 + [10**9, -1, 10**9 + 1]
 restocks = [1, 2, 5, 10] * 3 + [10_001, 10**9, 0, 10**9 + 1]
 texts = ["late", " by post ", "X-1"] * 6 + ["", "\x07"]
+references = ["p-1", " p-1 ", "p-2"] * 4 + ["", "x" * 101]
 # The caller: with all scopes, the owner or another user with own scopes, or with no scope.
 senders = ["all"] * 8 + ["owner"] * 6 + ["other", "unscoped", "products"]
 sellers = ["all"] * 6 + ["products"] * 6 + ["owner", "unscoped"]

@@ -75,6 +75,7 @@ def test_placing_an_order_copies_current_names_and_prices_and_reserves_stock() -
         ],
         "total": {"amount": 1000, "currency": "EUR"},
         "shipping_address": "Main Street",
+        "payment_due_at": None,
     }
     assert reserved.model_dump() == {
         "id": TEA, "version": 2, "order_id": "new", "quantity": 4, "stock": 6
