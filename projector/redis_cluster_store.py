@@ -58,7 +58,7 @@ class RedisClusterStore:
         If the slot has migrated in the meantime, the deleting scripts are redirected, and the
         purge restarts on the other node.
         """
-        if node.asking:
+        if node.importing:
             raise TryAgainError(f"the slot of {shard} is migrating")
         store = self._store(node)
         purged = await store.purge(shard, expected)
@@ -67,7 +67,7 @@ class RedisClusterStore:
         return purged
 
     def _store(self, node: Node) -> RedisStore:
-        if node.asking:
+        if node.importing:
             return _AskingStore(node.client)
         if node.client not in self._stores:
             self._stores[node.client] = RedisStore(node.client)
