@@ -4,7 +4,7 @@ from typing import Final, assert_never
 
 from projector.views.order_counts import count, empty_part
 from projector.views.payments import cancelled, no_payment, paid, payment_of, refunded
-from projector.views.view import View, absent, existing
+from projector.views.view import View, absent, event_types, existing
 from shared.contracts.documents import MoneyDocument, OrderDocument, OrderItem
 from shared.contracts.events import (
     OrderAnonymized,
@@ -118,14 +118,9 @@ def _money(money: Money) -> MoneyDocument:
 
 
 ORDERS: Final = View(
+    name="orders",
     topic="orders",
-    events={
-        e.type: e
-        for e in (
-            *(OrderPlaced, OrderPaid, OrderRefunded),
-            *(OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
-        )
-    },
+    events=event_types(OrderEvent),
     project=project,
     owner=owner,
     lists=lists,

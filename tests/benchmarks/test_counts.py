@@ -26,7 +26,7 @@ from command_service.write_store.transactions import Transactions
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.redis_store import RedisStore
 from projector.shard import Arrival, Shard
-from projector.views.registry import VIEWS
+from projector.views.registry import VIEWS_BY_TOPIC
 from query_service.main import query_dependencies
 from query_service.metrics import Metrics
 from query_service.positions import Positions
@@ -160,10 +160,10 @@ async def test_a_projected_batch_takes_two_round_trips_however_large_it_is(
         records = await log.read(shard, 1, 1000)
         arrivals = [Arrival(offset, record) for offset, record in enumerate(records)]
         projected = await _shard(shard, client, log)
-        await projected.take(arrivals[:1])  # connects, and sends the script
+        await projected.receive(arrivals[:1])  # connects, and sends the script
         for batch in (arrivals[1:2], arrivals[2:]):
             round_trips.count = 0
-            await projected.take(batch)
+            await projected.receive(batch)
             assert round_trips.count <= 2, len(batch)
     assert len(arrivals) > 20
     await client.aclose()
@@ -178,14 +178,14 @@ async def _shard(name: str, client: Redis, log: PostgresEventLog) -> Shard:
     await client.set(checkpoint_key(name), begin)
     shard = Shard(
         name,
-        VIEWS[split_shard(name)[0]],
+        VIEWS_BY_TOPIC[split_shard(name)[0]],
         RedisStore(client),
         log,
         ProjectorMetrics(CollectorRegistry()),
         lambda shard, offset: None,
         asyncio.Semaphore(1),
     )
-    shard.own(begin, None)
+    shard.acquire(begin, None)
     return shard
 
 

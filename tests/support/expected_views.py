@@ -7,10 +7,9 @@ from typing import Any
 from redis.asyncio import Redis
 
 from projector.fold import fold, park
-from projector.loaded import keys_to_load, unpack
-from projector.views.registry import VIEWS
+from projector.store import WriteBatch, decode_state, state_keys
+from projector.views.registry import VIEWS_BY_TOPIC
 from projector.views.view import View
-from projector.writes import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
 from shared.contracts.views import checkpoint_key, head_key
@@ -40,23 +39,26 @@ class Content:
                 self.members[key] = left
 
 
-def expected_content(shard: str, records: Iterable[Record]) -> Content:
+def expected_content(shard: str, records: Iterable[Record], views: Sequence[View] = ()) -> Content:
     """The fold of a shard's event log, one event at a time; poison events are parked."""
-    view, content, stored = VIEWS[split_shard(shard)[0]], Content(), b""
+    views = views or VIEWS_BY_TOPIC[split_shard(shard)[0]]
+    content, stored = Content(), b""
     for record in records:
-        writes = _one(view, shard, content, stored, record)
+        writes = _one(views, shard, content, stored, record)
         content.apply(writes)
         stored = writes.checkpoint.encode()
     return content
 
 
-def _one(view: View, shard: str, content: Content, stored: bytes, record: Record) -> WriteBatch:
-    keys = keys_to_load(view, shard, [record])
-    loaded = unpack(view, [record], stored, [content.values.get(key) for key in keys])
+def _one(
+    views: Sequence[View], shard: str, content: Content, stored: bytes, record: Record
+) -> WriteBatch:
+    values = [content.values.get(key) for key in state_keys(views, shard, [record])]
+    state = decode_state(views, [record], stored, values)
     try:
-        return fold(view, loaded, [record], -1, trusted=True)
+        return fold(views, state, [record], -1, trusted=True)
     except Exception:
-        return park(view, loaded, record, -1)
+        return park(views, state, record, -1)
 
 
 async def read_event_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:
