@@ -31,6 +31,18 @@ def next_command(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
             return command
 
 
+def concurrent_changes(erasure: CommandRequest, mark: str) -> dict[str, CommandRequest]:
+    """Changes by mark, for sending with the erasure of the same user, so that they share a batch."""
+    name, email = f"{mark}-name", f"{mark}-email"
+    user = erasure.path
+    return {
+        name: CommandRequest("UpdateUserName", "PUT", f"{user}/name", {"name": f"Grace {name}"}),
+        email: CommandRequest(
+            "UpdateUserEmail", "PUT", f"{user}/email", {"email": f"{email}@example.org"}
+        ),
+    }
+
+
 def _create_user(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
     body = {"name": f"Ada {mark}", "email": f"{mark}@example.com"}
     return CommandRequest("CreateUser", "POST", "/v1/users", body)
@@ -105,19 +117,14 @@ def _price(random: Random, mark: str) -> dict[str, Any]:
 
 _WEIGHTS: Final[dict[Choose, int]] = {
     _create_user: 8,
-    _to_user("UpdateUserName", "PUT", "/name", lambda random, mark: {"name": mark}): 10,
+    _to_user("UpdateUserName", "PUT", "/name", lambda random, mark: {"name": f"Grace {mark}"}): 10,
     _to_user(
         "UpdateUserEmail", "PUT", "/email", lambda random, mark: {"email": f"{mark}@example.org"}
     ): 6,
-    _to_user("EraseUser", "DELETE", "", _no_body): 1,
+    _to_user("EraseUser", "DELETE", "", _no_body): 2,
     _add_product: 5,
     _to_product("UpdateProductPrice", "PUT", "/price", _price): 6,
-    _to_product(
-        "RestockProduct",
-        "POST",
-        "/restock",
-        lambda random, mark: {"quantity": random.randint(1, 9)},
-    ): 8,
+    _to_product("RestockProduct", "POST", "/restock", _quantity): 8,
     _to_product("RetireProduct", "DELETE", "", _no_body): 1,
     _place_order: 30,
     _to_order(

@@ -12,7 +12,13 @@ from typing import Any, Final
 
 import httpx
 
-from faults.generator import CommandRequest, ReadRequest, next_command, next_read
+from faults.generator import (
+    CommandRequest,
+    ReadRequest,
+    concurrent_changes,
+    next_command,
+    next_read,
+)
 from faults.history import Attempt, History
 from faults.shop_model import ShopModel
 from tests.support.identity import EVERYTHING, Identity
@@ -55,7 +61,7 @@ class Load:
         self._readers = [asyncio.create_task(self._run_reader(number)) for number in range(readers)]
 
     async def finish(self, seconds: float) -> bool:
-        """Send no new commands; whether all outcomes became attempt in time."""
+        """Send no new commands; whether all outcomes became known in time."""
         self._stopping.set()
         done, late = await asyncio.wait([*self._writers, *self._readers], timeout=seconds)
         for task in late:
@@ -85,7 +91,11 @@ class Load:
             step += 1
             mark = f"{self._name}-{number}-{step}"
             command = next_command(self._shop, random, mark)
-            attempt = await self._send_until_known(command, mark)
+            changes = concurrent_changes(command, mark) if command.name == "EraseUser" else {}
+            *_, attempt = await asyncio.gather(
+                *(self._send_until_known(change, other) for other, change in changes.items()),
+                self._send_until_known(command, mark),
+            )
             if attempt.outcome == "ok":
                 self._shop.record(attempt)
                 await self._follow_up(command, mark, attempt, random)
