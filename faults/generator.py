@@ -8,6 +8,8 @@ from typing import Any, Final
 from faults.shop_model import KnownAggregate, ShopModel
 from query_service.http.parameters import MAX_LIMIT
 
+_CONCURRENT_CHANGES: Final = 6
+
 
 @dataclass(slots=True)
 class CommandRequest:
@@ -32,15 +34,10 @@ def next_command(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
 
 
 def concurrent_changes(erasure: CommandRequest, mark: str) -> dict[str, CommandRequest]:
-    """Changes by mark, for sending with the erasure of the same user, so that they share a batch."""
-    name, email = f"{mark}-name", f"{mark}-email"
-    user = erasure.path
-    return {
-        name: CommandRequest("UpdateUserName", "PUT", f"{user}/name", {"name": f"Grace {name}"}),
-        email: CommandRequest(
-            "UpdateUserEmail", "PUT", f"{user}/email", {"email": f"{email}@example.org"}
-        ),
-    }
+    """Changes of the erased user by mark: so many that some share a batch with the erasure."""
+    marks = [f"{mark}-{number}" for number in range(_CONCURRENT_CHANGES)]
+    path = f"{erasure.path}/name"
+    return {m: CommandRequest("UpdateUserName", "PUT", path, {"name": f"Grace {m}"}) for m in marks}
 
 
 def _create_user(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
