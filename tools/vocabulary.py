@@ -35,6 +35,7 @@ RULES: Final = (
     Rule(
         "whoever|whom|(some|every|any)bodys?|nobodys?",
         "the role: operator, caller, client, consumer, owner",
+        r'OTHER_USER = "nobody"',
     ),
     Rule("anew|afresh", "again, new"),
     Rule("meanwhile", "in the meantime"),
