@@ -8,8 +8,6 @@ from typing import Any, Final
 from faults.shop_model import KnownAggregate, ShopModel
 from query_service.http.parameters import MAX_LIMIT
 
-_CONCURRENT_CHANGES: Final = 6
-
 
 @dataclass(slots=True)
 class CommandRequest:
@@ -31,13 +29,6 @@ def next_command(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
         choose = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         if command := choose(shop, random, mark):
             return command
-
-
-def concurrent_changes(erasure: CommandRequest, mark: str) -> dict[str, CommandRequest]:
-    """Changes of the erased user by mark: so many that some share a batch with the erasure."""
-    marks = [f"{mark}-{number}" for number in range(_CONCURRENT_CHANGES)]
-    path = f"{erasure.path}/name"
-    return {m: CommandRequest("UpdateUserName", "PUT", path, {"name": f"Grace {m}"}) for m in marks}
 
 
 def _create_user(shop: ShopModel, random: Random, mark: str) -> CommandRequest:

@@ -91,11 +91,7 @@ class Load:
             step += 1
             mark = f"{self._name}-{number}-{step}"
             command = next_command(self._shop, random, mark)
-            changes = concurrent_changes(command, mark) if command.name == "EraseUser" else {}
-            *_, attempt = await asyncio.gather(
-                *(self._send_until_known(change, other) for other, change in changes.items()),
-                self._send_until_known(command, mark),
-            )
+            attempt = await self._send_until_known(command, mark)
             if attempt.outcome == "ok":
                 self._shop.record(attempt)
                 await self._follow_up(command, mark, attempt, random)

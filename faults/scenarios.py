@@ -12,6 +12,7 @@ from faults.nemesis import (
     clients,
     clocks,
     disks,
+    erasures,
     kafka,
     links,
     postgres,
@@ -144,6 +145,15 @@ def _servers() -> Iterable[Scenario]:
         "Redis's append-only file is truncated at random",
         redis.truncate_aof,
         commands_unaffected,
+    )
+
+
+def _erasures() -> Iterable[Scenario]:
+    yield Scenario(
+        "erasure-in-batch",
+        "users are renamed and erased by the same batch",
+        erasures.rename_and_erase,
+        Limits(_READS),
     )
 
 
