@@ -15,7 +15,6 @@ import httpx
 from faults.generator import (
     CommandRequest,
     ReadRequest,
-    concurrent_changes,
     next_command,
     next_read,
 )

@@ -261,6 +261,7 @@ def _links() -> Iterable[Scenario]:
 _FAMILIES: Final = (
     _processes,
     _servers,
+    _erasures,
     _restored,
     _clients,
     _machine,
