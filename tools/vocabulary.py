@@ -70,7 +70,7 @@ RULES: Final = (
     Rule("complain(s|ed|ing|t|ts)?", "error, violation, log"),
     Rule("insist(s|ed|ing)?", "require, validate"),
     Rule("where (there|nothing|none|nobody)|none where", "if"),
-    Rule("_*(most|least|longest)_\\w+", "max_, min_"),
+    Rule("_*(most|least|longest)_\\w+", "max_, min_", r"\bmost_common\b"),
 )  # fmt: skip
 _COMPILED: Final = tuple(
     (

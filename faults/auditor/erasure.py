@@ -30,7 +30,8 @@ def _event_fields(evidence: Evidence, erased: set[str]) -> Iterator[str]:
         for record in evidence.by_subject[subject]:
             for field in personal_fields(EVENTS[record.type]):
                 if evidence.data(record).get(field) is not None:
-                    yield f"{record.shard} position {record.position}: {record.type} has {field}"
+                    place = f"{record.shard} position {record.position}"
+                    yield f"{place}: {field} of {record.type} is not null"
 
 
 def _stored_values(evidence: Evidence, erased: set[str]) -> Iterator[str]:
