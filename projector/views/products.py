@@ -1,4 +1,4 @@
-"""The view of the catalogue, and the beginnings of words under which products are found."""
+"""The view of products, which are listed by the prefixes of their words."""
 
 from typing import Final, assert_never
 
@@ -43,7 +43,7 @@ def project(
 
 
 def owner(product: ProductDocument) -> None:
-    """Everybody may read it."""
+    """Every caller may read it."""
 
 
 def lists(shard: str, product: ProductDocument) -> list[str]:

@@ -1,4 +1,4 @@
-"""The view of accounts."""
+"""The view of users."""
 
 from typing import Final, assert_never, cast
 
@@ -70,7 +70,7 @@ def _changed(document: UserDocument | None, event: UserEvent, at: str) -> UserDo
 
 
 def _text(personal: str | None) -> str:
-    """Null where the user was erased since; `user.erased` follows before anybody may read it."""
+    """Null if the user was erased; `user.erased` then follows before the view may be read."""
     return cast("str", personal)
 
 

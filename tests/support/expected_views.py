@@ -110,7 +110,7 @@ def differences(expected: Content, found: Content) -> list[str]:
 
 
 async def view_differences(redis: Redis, log: EventLog, shards: Sequence[str]) -> list[str]:
-    """How the views of these shards differ from the fold of the whole log."""
+    """How the views of these shards differ from the fold of the complete event log."""
     lines: list[str] = []
     for shard in shards:
         expected = expected_content(shard, await read_event_log(log, shard))
