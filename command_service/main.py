@@ -28,7 +28,7 @@ from command_service.process_runner import ProcessRunner
 from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.transactions import Transactions
-from shared.contracts.times import whole_milliseconds
+from shared.contracts.times import truncate_to_milliseconds
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
@@ -119,7 +119,7 @@ def _rate_limit(per_second: int) -> RateLimit | None:
 
 
 def _now() -> datetime:
-    return whole_milliseconds(datetime.now(UTC))
+    return truncate_to_milliseconds(datetime.now(UTC))
 
 
 def _processes(runner: ProcessRunner) -> "list[asyncio._CoroutineLike[None]]":

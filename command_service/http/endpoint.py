@@ -15,7 +15,7 @@ from command_service.metrics import Metrics
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Accepted, Rejected, Result
 from shared.contracts.ids import parse_id
-from shared.contracts.times import whole_milliseconds
+from shared.contracts.times import truncate_to_milliseconds
 from shared.http.invalid_fields import read_json
 from shared.http.messages import Request, Response, json_response
 from shared.http.problems import Problem, forbidden, unavailable
@@ -96,7 +96,7 @@ class CommandEndpoint:
             id=self._target_id(request, message),
             caller=caller.sub,
             has_unrestricted_scope=has_unrestricted_scope,
-            at=whole_milliseconds(datetime.now(UTC)),
+            at=truncate_to_milliseconds(datetime.now(UTC)),
             if_match=version,
         )
 

@@ -1,4 +1,4 @@
-"""Events as the log would hold them, folded into Redis by the projector's own code."""
+"""An event log in memory, folded into Redis by the projector's own code."""
 
 import itertools
 from collections import defaultdict
@@ -31,7 +31,7 @@ START: Final = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
 
 class Shop:
-    """A log in memory, and what it makes in Redis. `admin` may do everything there."""
+    """Appends events to a log in memory and folds them into Redis. `admin` has all rights."""
 
     def __init__(self, admin: Redis) -> None:
         self.admin = admin
@@ -41,7 +41,7 @@ class Shop:
         self._numbers = itertools.count(1)
 
     async def open(self) -> None:
-        """Every shard has a checkpoint, as soon as a projector ran."""
+        """Give every shard a checkpoint, as a projector does when it starts."""
         await self.admin.flushall()
         for shard in all_shards(DEFAULT_PARTITIONS):
             await self.set_checkpoint(shard, 0)
@@ -53,7 +53,7 @@ class Shop:
 
     async def user(self, name: str = "Ada", email: str = "ada@example.org") -> str:
         id = self.new_id()
-        await self.happens(UserCreated(id=id, version=1, name=name, email=email))
+        await self.apply(UserCreated(id=id, version=1, name=name, email=email))
         return id
 
     async def product(
@@ -66,7 +66,7 @@ class Shop:
     ) -> str:
         id = self.new_id(placed)
         money = Money(amount=price, currency="EUR")
-        await self.happens(
+        await self.apply(
             ProductAdded(
                 id=id, version=1, name=name, description=description, price=money, stock=stock
             )
@@ -92,16 +92,16 @@ class Shop:
             total=money,
             shipping_address="1 Main Street",
         )
-        await self.happens(placed, time=time, actor=customer)
+        await self.apply(placed, time=time, actor=customer)
         return id
 
     async def ship(self, order: str) -> None:
-        await self.happens(
+        await self.apply(
             OrderShipped(id=order, version=self.next(order), carrier="DHL", tracking_number="1")
         )
 
     async def cancel(self, order: str) -> None:
-        await self.happens(OrderCancelled(id=order, version=self.next(order), reason="late"))
+        await self.apply(OrderCancelled(id=order, version=self.next(order), reason="late"))
 
     def next(self, id: str) -> int:
         """The aggregate's version after its next event."""
@@ -110,7 +110,7 @@ class Shop:
     def record(
         self, event: Event, time: str = "2026-03-01T09:30:00.125Z", actor: str | None = None
     ) -> Record:
-        """The event in the log, not in the views."""
+        """Append an event to the log, without folding it."""
         shard = shard_of(event.topic, event.id, DEFAULT_PARTITIONS)
         self._versions[event.id] = event.version
         record = Record(
@@ -127,17 +127,17 @@ class Shop:
         self.log[shard].append(record)
         return record
 
-    async def happens(self, event: Event, **also: Any) -> str:
-        """The event in the log and in the views. Returns its token."""
-        return await self.folds(self.record(event, **also))
+    async def apply(self, event: Event, **fields: Any) -> str:
+        """Append an event to the log and fold it into the views. Returns its token."""
+        return await self.fold(self.record(event, **fields))
 
-    async def folds(self, record: Record) -> str:
-        """A record into the views."""
+    async def fold(self, record: Record) -> str:
+        """Fold a record into the views. Returns its token."""
         stored, writes = await self._fold(record, parked=False)
         assert await self._store.write(record.shard, stored, writes)
         return token(record)
 
-    async def parks(self, record: Record) -> str:
+    async def park(self, record: Record) -> str:
         stored, writes = await self._fold(record, parked=True)
         assert await self._store.write(record.shard, stored, writes)
         return token(record)
