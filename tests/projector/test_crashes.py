@@ -106,9 +106,14 @@ async def test_redis_without_memory_rejects_writes_and_loses_nothing(
 
 
 async def test_a_paused_redis_loses_nothing(system: ProjectorSystem) -> None:
-    """The pause exceeds the projector's reply timeout. The test's own reads wait for its end."""
+    """The pause exceeds the projector's reply timeout, which is 5 s."""
     projector = system.start_projector()
     await projector.wait_until_ready()
     await system.redis.client_pause(7000)
     await system.add_events(100)
+
+    async def timed_out() -> bool:
+        return await projector.metric("failures_total") > 0
+
+    await until(timed_out, "a request to Redis timed out")
     await system.verify_views()
