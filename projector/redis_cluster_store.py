@@ -68,13 +68,13 @@ class RedisClusterStore:
 
     def _store(self, node: Node) -> RedisStore:
         if node.importing:
-            return _ImportingNodeStore(node.client)
+            return _RedirectedStore(node.client)
         if node.client not in self._stores:
             self._stores[node.client] = RedisStore(node.client)
         return self._stores[node.client]
 
 
-class _ImportingNodeStore(RedisStore):
+class _RedirectedStore(RedisStore):
     """For one request to the node that imports the slot, after an ASK redirect."""
 
     def __init__(self, client: Redis) -> None:

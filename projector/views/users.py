@@ -1,4 +1,4 @@
-"""The view of users."""
+"""The view of accounts."""
 
 from typing import Final, assert_never, cast
 
@@ -70,7 +70,7 @@ def _changed(document: UserDocument | None, event: UserEvent, at: str) -> UserDo
 
 
 def _text(personal: str | None) -> str:
-    """Null if the user was erased; `user.erased` then follows before the view may be read."""
+    """Null if the user has been erased; `user.erased` follows before the document can be read."""
     return cast("str", personal)
 
 
