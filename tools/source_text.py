@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-_CHECKED: Final = ("*.py", "*.md", "*.yaml", "*.lua", "Makefile", "*/contracts/*.json",
-                   "command_service/schema/functions/*.sql")  # fmt: skip
+_CHECKED: Final = (
+    *("*.py", "*.md", "*.yaml", "*.toml", "*.lua", "*.sh", "*.go", "Makefile", "Dockerfile"),
+    *("*/contracts/*.json", "command_service/schema/functions/*.sql"),
+)
+"""Patterns of Git. Applied migrations are not edited, so they are not checked."""
 
 
 def source_files(root: Path = ROOT) -> list[str]:
-    """Paths of the checked files that Git tracks or would track, relative to the root."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *_CHECKED]
+    """Paths of the checked files, relative to the root."""
+    return tracked_files(root, *_CHECKED)
+
+
+def tracked_files(root: Path, *patterns: str) -> list[str]:
+    """Paths of all files that Git tracks or would track, relative to the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *patterns]
     listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     return sorted({path for path in listed.split("\0") if path and (root / path).is_file()})
 

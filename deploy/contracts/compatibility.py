@@ -1,4 +1,4 @@
-"""Finds the breaking changes of the published contracts, and whom they affect."""
+"""Finds the breaking changes of the published contracts, with the callers or consumers affected."""
 
 import json
 from collections.abc import Iterator

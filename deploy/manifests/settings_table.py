@@ -49,7 +49,7 @@ def _settings() -> list[tuple[str, str, str]]:
     for command, settings in COMMANDS.items():
         for name, field in variables(settings).items():
             default = settings.model_fields[field].default
-            shown = "required" if is_required(settings, field) else f"`{default}`"
+            shown = "required" if is_required(settings, field) else _environment_value(default)
             # Commands with the default port 0 do not listen.
             if (name, default) != ("PORT", 0):
                 defaults.setdefault(name, {}).setdefault(shown, []).append(
@@ -58,6 +58,11 @@ def _settings() -> list[tuple[str, str, str]]:
     rows = [(name, _shown(found), _readers(found)) for name, found in defaults.items()]
     rows.append((SECRETS_DIR, "none", "all"))
     return sorted(rows, key=lambda row: (row[1] != "required", row[0]))
+
+
+def _environment_value(default: object) -> str:
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return "none" if default is None else f"`{text}`"
 
 
 def _shown(found: dict[str, list[str]]) -> str:

@@ -1,6 +1,6 @@
-"""What Redis must hold for a shard, by folding its log event by event, and what it does hold."""
+"""The expected content of Redis for a shard, from folding its event log, and the actual content."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,13 @@ from shared.event_log import EventLog
 
 @dataclass
 class Content:
-    """All keys of a shard but checkpoint and head: plain values, and members of sorted sets."""
+    """All keys of a shard except checkpoint and head: plain values, and members of sorted sets."""
 
     values: dict[str, bytes] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def apply(self, writes: WriteBatch) -> None:
-        """What `write.lua` does, the checkpoint aside."""
+        """Like `write.lua`, without the checkpoint."""
         for key, value in writes.values.items():
             if value is None:
                 self.values.pop(key, None)
@@ -40,7 +40,7 @@ class Content:
 
 
 def expected_content(shard: str, records: Iterable[Record], views: Sequence[View] = ()) -> Content:
-    """The fold of a shard's log, one event at a time; what cannot be folded is parked."""
+    """The fold of a shard's event log, one event at a time; poison events are parked."""
     views = views or VIEWS_BY_TOPIC[split_shard(shard)[0]]
     content, stored = Content(), b""
     for record in records:
@@ -91,26 +91,25 @@ async def _read(redis: Redis, content: Content, key: str) -> None:
 
 
 def differences(expected: Content, found: Content) -> list[str]:
-    """One line for each key that is missing, too many or different; empty where all is right."""
+    """One line per missing, unexpected or different key."""
     lines: list[str] = []
-    for name, wanted, there in (
+    kinds: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("value", expected.values, found.values),
         ("members", expected.members, found.members),
-    ):
-        wants: dict[str, Any] = dict(wanted)
-        has: dict[str, Any] = dict(there)
-        lines += [f"missing {name}: {key}" for key in wants.keys() - has.keys()]
-        lines += [f"too many {name}: {key}" for key in has.keys() - wants.keys()]
+    ]
+    for kind, required, actual in kinds:
+        lines += [f"missing {kind}: {key}" for key in required.keys() - actual.keys()]
+        lines += [f"unexpected {kind}: {key}" for key in actual.keys() - required.keys()]
         lines += [
-            f"different {name}: {key}: {has[key]!r} instead of {wants[key]!r}"
-            for key in wants.keys() & has.keys()
-            if wants[key] != has[key]
+            f"different {kind}: {key}: {actual[key]!r} instead of {required[key]!r}"
+            for key in required.keys() & actual.keys()
+            if required[key] != actual[key]
         ]
     return sorted(lines)
 
 
 async def view_differences(redis: Redis, log: EventLog, shards: Sequence[str]) -> list[str]:
-    """How the views of these shards differ from the fold of the whole log."""
+    """The differences between the views of these shards and the fold of the event log."""
     lines: list[str] = []
     for shard in shards:
         expected = expected_content(shard, await read_event_log(log, shard))

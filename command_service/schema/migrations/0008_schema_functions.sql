@@ -1,5 +1,5 @@
 -- The digest of each script of `functions/` whenever it was applied; the latest is in effect.
-CREATE TABLE schema_functions (
+CREATE TABLE IF NOT EXISTS schema_functions (
     number      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name        text NOT NULL,
     digest      text NOT NULL,
