@@ -22,7 +22,7 @@ from command_service.write_store.batch import Outcome, Postponed
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Accepted
 
-RunBatch = Callable[[Sequence[PendingCommand]], Awaitable[list[Outcome]]]
+RunBatch = Callable[[Sequence[PendingCommand], bool], Awaitable[list[Outcome]]]
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def test_commands_that_arrive_while_a_batch_runs_form_the_next_one() -> No
     sizes: list[int] = []
     first_started, go = asyncio.Event(), asyncio.Event()
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         sizes.append(len(batch))
         first_started.set()
         await go.wait()
@@ -78,7 +78,7 @@ async def test_commands_that_arrive_while_a_batch_runs_form_the_next_one() -> No
 
 
 async def test_only_the_command_that_makes_its_batch_fail_fails() -> None:
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         if any(p.context.id == "bad" for p in batch):
             raise ValueError
         return accept(batch)
@@ -95,7 +95,7 @@ async def test_only_the_command_that_makes_its_batch_fail_fails() -> None:
 async def test_a_transient_failure_is_retried() -> None:
     attempts = 0
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         nonlocal attempts
         attempts += 1
         if attempts < 3:
@@ -110,7 +110,7 @@ async def test_a_transient_failure_is_retried() -> None:
 async def test_a_postponed_command_is_part_of_a_later_batch() -> None:
     batches: list[list[str]] = []
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         batches.append([p.context.id for p in batch])
         if len(batches) == 1:
             return [Postponed() for _ in batch]
@@ -122,7 +122,7 @@ async def test_a_postponed_command_is_part_of_a_later_batch() -> None:
 
 
 async def test_a_command_that_is_not_decided_in_time_is_unavailable() -> None:
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         await asyncio.Event().wait()
         return accept(batch)
 
@@ -134,7 +134,7 @@ async def test_a_command_that_is_not_decided_in_time_is_unavailable() -> None:
 async def test_an_unknown_commit_outcome_is_unavailable_and_not_retried() -> None:
     attempts = 0
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         nonlocal attempts
         attempts += 1
         raise CommitOutcomeUnknown
@@ -148,7 +148,7 @@ async def test_an_unknown_commit_outcome_is_unavailable_and_not_retried() -> Non
 async def test_a_full_queue_rejects_commands_at_once() -> None:
     go = asyncio.Event()
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         await go.wait()
         return accept(batch)
 
