@@ -1,1 +1,1 @@
-"""`make bench`: what Tandem does, beside what would be possible, in the same run."""
+"""`make bench`: Tandem's performance, measured beside its limits and comparable services."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from benchmarks.figures import Point
+from benchmarks.results import Point
 
 _WIDTH: Final = 760
 _HEIGHT: Final = 420
@@ -15,13 +15,13 @@ _TEXT: Final = 'font-family="sans-serif" font-size="12" fill="#555"'
 
 
 def chart(title: str, points: Sequence[Point]) -> str:
-    """Latency is on a logarithmic scale; p99 is drawn through, p50 dashed."""
+    """Latency is on a logarithmic scale; p99 is a solid line, p50 a dashed one."""
     scale = _Scale(points)
     subjects = list(dict.fromkeys(point.subject for point in points))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
-        _text(_LEFT, 22, f"{title}: requests a second and milliseconds, all on one machine"),
+        _text(_LEFT, 22, f"{title}: requests per second and milliseconds, all on one machine"),
         *_grid(scale),
     ]
     for number, subject in enumerate(subjects):
@@ -35,15 +35,15 @@ def chart(title: str, points: Sequence[Point]) -> str:
 
 
 class _Scale:
-    """From rates and milliseconds to places in the picture."""
+    """Converts rates and milliseconds to coordinates."""
 
     def __init__(self, points: Sequence[Point]) -> None:
-        self.most_rate = _rounded_up(max(point.rate for point in points))
+        self.max_rate = _rounded_up(max(point.rate for point in points))
         self.low = math.floor(math.log10(min(point.p50_ms for point in points)))
         self.high = math.ceil(math.log10(max(point.p99_ms for point in points)))
 
     def x(self, rate: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * rate / self.most_rate
+        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * rate / self.max_rate
 
     def y(self, ms: float) -> float:
         share = (math.log10(ms) - self.low) / (self.high - self.low)
@@ -57,7 +57,7 @@ def _grid(scale: _Scale) -> Iterator[str]:
         yield f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
         yield _text(_LEFT - 8, y + 4, f"{10**power:g} ms", "end")
     for quarter in range(5):
-        rate = scale.most_rate * quarter / 4
+        rate = scale.max_rate * quarter / 4
         x = scale.x(rate)
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" stroke="#eee"/>'
         yield _text(x, bottom + 20, f"{rate:,.0f}/s", "middle")
@@ -84,6 +84,6 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _rounded_up(value: float) -> float:
-    """To a number that quarters well: 4, 8, 12, 20, 40 times a power of ten."""
+    """To 1.2, 2, 4, 6, 8 or 12 times a power of ten, which divide well by four."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1.2, 2, 4, 6, 8, 12) if step * power >= value)

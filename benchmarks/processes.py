@@ -1,4 +1,4 @@
-"""CPU seconds and memory of a process with all that it started, the ended ones included."""
+"""CPU time and memory of a process and its children, ended ones included."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import psutil
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of all threads, and of its children, ended or not; 0 if it is gone."""
+    """User and system time of all threads and children, ended or not; 0 if it has ended."""
     total = 0.0
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
@@ -19,7 +19,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of its own: what processes share is counted once, where the system tells."""
+    """PSS if the operating system reports it, else USS, of the process and its children."""
     process = psutil.Process(pid)
     total = 0
     for member in (process, *process.children(recursive=True)):
@@ -38,7 +38,7 @@ class Cpu:
 
 @contextlib.contextmanager
 def measured(*pids: int) -> Iterator[Cpu]:
-    """What these processes spend while the block runs."""
+    """The CPU time of these processes while the block runs."""
     cpu = Cpu()
     before = sum(map(cpu_seconds, pids))
     yield cpu

@@ -1,12 +1,12 @@
-"""A TCP proxy that counts round trips: how often the client speaks after the server has spoken."""
+"""A TCP proxy that counts round trips: requests that follow a reply."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class RoundTrips:
-    """`count` is what went through on all connections since it was set to 0."""
+class RoundTripCounter:
+    """`count` includes all connections."""
 
     def __init__(self, port: int) -> None:
         self._server_port = port
@@ -16,10 +16,10 @@ class RoundTrips:
 
     async def handle(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
-        turn = _Turn()
+        order = _LastSender()
         tasks = [
-            asyncio.create_task(self._requests(client, to_server, turn)),
-            asyncio.create_task(_answers(server, to_client, turn)),
+            asyncio.create_task(self._forward_requests(client, to_server, order)),
+            asyncio.create_task(_forward_replies(server, to_client, order)),
         ]
         self._tasks.update(tasks)
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -28,12 +28,12 @@ class RoundTrips:
         to_client.close()
         to_server.close()
 
-    async def _requests(
-        self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, turn: "_Turn"
+    async def _forward_requests(
+        self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, order: "_LastSender"
     ) -> None:
         while data := await client.read(1 << 20):
-            self.count += turn.servers
-            turn.servers = False
+            self.count += order.is_server
+            order.is_server = False
             to_server.write(data)
             await to_server.drain()
 
@@ -43,25 +43,25 @@ class RoundTrips:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-class _Turn:
-    """Whether the server spoke last, or nobody did yet."""
+class _LastSender:
+    """Before the first request it is the server, so that the request counts."""
 
-    servers = True
+    is_server = True
 
 
-async def _answers(
-    server: asyncio.StreamReader, to_client: asyncio.StreamWriter, turn: _Turn
+async def _forward_replies(
+    server: asyncio.StreamReader, to_client: asyncio.StreamWriter, order: _LastSender
 ) -> None:
     while data := await server.read(1 << 20):
-        turn.servers = True
+        order.is_server = True
         to_client.write(data)
         await to_client.drain()
 
 
 @asynccontextmanager
-async def round_trips_to(port: int) -> AsyncIterator[RoundTrips]:
-    """A proxy of the server on that port of 127.0.0.1."""
-    proxy = RoundTrips(port)
+async def count_round_trips(port: int) -> AsyncIterator[RoundTripCounter]:
+    """A proxy to the server on that port of 127.0.0.1."""
+    proxy = RoundTripCounter(port)
     server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]
     try:

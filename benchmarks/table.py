@@ -1,13 +1,13 @@
-"""The table with goal, limit, figure and ratio: for the terminal, and for the documentation."""
+"""The table of figures, limits, ratios and goals, as plain text and as Markdown."""
 
 from collections.abc import Sequence
 
-from benchmarks.figures import Row
+from benchmarks.results import Row
 
 _HEAD = ("measure", "figure", "limit or peer", "ratio", "goal", "met")
 
 
-def for_terminal(rows: Sequence[Row]) -> str:
+def plain_text(rows: Sequence[Row]) -> str:
     lines = [_HEAD, *map(_cells, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(_HEAD))]
     return "\n".join(
@@ -16,7 +16,7 @@ def for_terminal(rows: Sequence[Row]) -> str:
     )
 
 
-def for_documents(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[Row]) -> str:
     lines = [_HEAD, tuple("---" for _ in _HEAD), *map(_cells, rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

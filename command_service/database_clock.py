@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from command_service.write_store.pool import Pool
-from shared.contracts.times import whole_milliseconds
+from shared.contracts.times import truncate_to_milliseconds
 from shared.http.problems import unavailable
 
 _READ: Final = "SELECT clock_timestamp()"
@@ -32,4 +32,4 @@ class DatabaseClock:
         if self._reported is None:
             raise unavailable("the service is starting")
         passed = timedelta(seconds=self._monotonic() - self._reported_at)
-        return whole_milliseconds(self._reported + passed)
+        return truncate_to_milliseconds(self._reported + passed)

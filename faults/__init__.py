@@ -1,1 +1,1 @@
-"""Tandem under faults: a load, a nemesis, and an auditor that judges what is left."""
+"""Tandem under faults: a load, a nemesis that injects faults, and an auditor of the results."""

@@ -1,4 +1,4 @@
-"""All that the auditor judges: the history, and what the three servers hold at the end."""
+"""The input of the auditor: the history, and the data of the three servers at the end."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from tests.support.expected_views import Content
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An aggregate as the write store has it."""
+class AggregateRow:
+    """The version, and the stock of a product, in the write store."""
 
     version: int
     stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A process's resident memory at a moment."""
+class MemorySample:
+    """The resident memory of a process; `at` is in seconds since the start of the system."""
 
     at: float
     process: str
@@ -30,25 +30,25 @@ class Sample:
 
 @dataclass
 class Evidence:
-    """`earlier` is what was judged before in the same world, `final` are the reads after everything
-    was level, `seconds` how long that took (None: it never was). `log`, `topics` (in offset
-    order) and `views` are by shard.
+    """`earlier` are the attempts of earlier scenarios in the same system, `final` the reads after
+    the recovery, which took `recovery_s` (None: the system did not recover). `event_log`, `topics`
+    (in offset order) and `views` are by shard, `rows` by aggregate id.
     """
 
     attempts: list[Attempt]
-    log: dict[str, list[Record]]
+    event_log: dict[str, list[Record]]
     topics: dict[str, list[Record]]
     views: dict[str, Content]
-    state: dict[str, Row]
+    rows: dict[str, AggregateRow]
     limits: Limits
     earlier: list[Attempt] = field(default_factory=list)
     final: list[Attempt] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    seconds: float | None = 0.0
-    void: frozenset[str] = frozenset()
-    """Callers whose history was lost on purpose: what became of their commands nobody knows."""
-    ended: list[str] = field(default_factory=list)
-    """Processes that ended by themselves."""
+    samples: list[MemorySample] = field(default_factory=list)
+    recovery_s: float | None = 0.0
+    void_callers: frozenset[str] = frozenset()
+    """Callers of commands whose outcome is undefined, because the scenario lost their history."""
+    unexpected_exits: list[str] = field(default_factory=list)
+    """Processes that ended without being stopped."""
 
     @cached_property
     def commands(self) -> dict[str, Operation]:
@@ -56,8 +56,8 @@ class Evidence:
 
     @cached_property
     def records(self) -> list[Record]:
-        """The whole log, shard after shard, each in order."""
-        return [record for shard in sorted(self.log) for record in self.log[shard]]
+        """All events, shard after shard, each in order."""
+        return [record for shard in sorted(self.event_log) for record in self.event_log[shard]]
 
     @cached_property
     def by_actor(self) -> dict[str | None, list[Record]]:
@@ -74,8 +74,8 @@ class Evidence:
         return found
 
     @cached_property
-    def of_orders(self) -> dict[tuple[str, str], list[Record]]:
-        """What orders did to the stock, by the event's type and the order's id."""
+    def stock_events(self) -> dict[tuple[str, str], list[Record]]:
+        """Stock reservations and releases by event type and order id."""
         found: dict[tuple[str, str], list[Record]] = {}
         for record in self.records:
             if record.type in ("product.reserved", "product.released"):
@@ -84,7 +84,7 @@ class Evidence:
         return found
 
     def data(self, record: Record) -> Any:
-        """The event's value. Its personal fields may be null by now."""
+        """The event's payload."""
         if record.data not in self._decoded:
             self._decoded[record.data] = json.loads(record.data)
         return self._decoded[record.data]

@@ -1,4 +1,4 @@
-"""What the clients did and what they were told: one line of JSON for each request sent."""
+"""The requests of the clients and their responses: one line of JSON per request."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -6,24 +6,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Part = Literal["commands", "reads"]
-Outcome = Literal["ok", "refused", "unknown"]
+Side = Literal["commands", "reads"]
+Outcome = Literal["ok", "rejected", "unknown"]
 
 _UNDECIDED_CONFLICT = "idempotency-key-in-use"
 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One request. `status` 0: no answer came. Times are seconds since the load began.
+    """One request. `status` 0: no response. Times are seconds since the start of the system.
 
-    A command's `caller` is its own alone, so the log's actor names it; it is also what its key
-    belongs to. `answer` is the document read, the list's `[id, version]` pairs, or what else
-    there is to judge; `error` says why there was no answer, or what the problem's detail says.
+    Each command has its own `caller`, so that the actor of its events identifies it. `response` is
+    the document, the `[id, version]` pairs of a list, or another extract; `error` is the reason why
+    there was no response, or the detail of the problem.
     """
 
     at: float
-    took: float
-    part: Part
+    duration_s: float
+    side: Side
     name: str
     caller: str
     method: str
@@ -39,23 +39,23 @@ class Attempt:
     retry_after: str | None = None
     replayed: bool = False
     version: int | None = None
-    answer_token: str | None = None
-    answer: Any = None
+    response_token: str | None = None
+    response: Any = None
 
     @property
     def outcome(self) -> Outcome:
-        """`unknown`: whether it took effect can be told by asking again only."""
+        """`unknown`: only a retry can determine whether the command took effect."""
         if 200 <= self.status < 400:
             return "ok"
         undecided = self.status in (0, 429) or self.status >= 500
         if undecided or self.problem == _UNDECIDED_CONFLICT:
             return "unknown"
-        return "refused"
+        return "rejected"
 
 
 @dataclass(slots=True)
 class Operation:
-    """One command with all its attempts, in the order of their answers."""
+    """One command with all its attempts, in the order of their responses."""
 
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -73,16 +73,16 @@ class Operation:
 
 
 def operations(attempts: Iterable[Attempt]) -> dict[str, Operation]:
-    """The commands, by their caller."""
+    """The commands by caller."""
     found: dict[str, Operation] = {}
     for attempt in attempts:
-        if attempt.part == "commands":
+        if attempt.side == "commands":
             found.setdefault(attempt.caller, Operation()).attempts.append(attempt)
     return found
 
 
 class History:
-    """Keeps attempts in memory and, line by line, in a file: a run that is cut off is kept too."""
+    """Stores attempts in memory and, line by line, in a file, so that interrupted runs have one."""
 
     def __init__(self, path: Path) -> None:
         self.attempts: list[Attempt] = []
@@ -98,6 +98,6 @@ class History:
 
 
 def read_history(path: Path) -> Iterator[Attempt]:
-    """The attempts of a history that was kept."""
+    """The attempts in the file of a history."""
     for line in path.read_text().splitlines():
         yield Attempt(**json.loads(line))

@@ -1,20 +1,20 @@
-"""What a scenario may do to the answers, and within which time everything is level again."""
+"""The permitted effects of a scenario, and the maximum duration of the recovery."""
 
 from dataclasses import dataclass
 
-from faults.history import Part
+from faults.history import Side
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`goes_on`: parts that must not notice the fault at all. `unreachable`: parts whose own
-    process is hit, so that a request may get no answer. `recovery`: seconds from the end of the
-    fault until every outcome is known, topics are complete and views level.
+    """`unaffected`: sides whose responses must not change. `unreachable`: sides whose process is
+    the target, so that requests may get no response. `recovery_s`: from the end of the fault until
+    every outcome is known, the topics are complete and the views are caught up.
     """
 
-    goes_on: frozenset[Part] = frozenset()
-    unreachable: frozenset[Part] = frozenset()
-    recovery: float = 20.0
-    memory_mb: float = 250.0
-    answer: float = 12.0
-    """Seconds an answer may take beyond what the client waits for: 10, and 2 for a busy machine."""
+    unaffected: frozenset[Side] = frozenset()
+    unreachable: frozenset[Side] = frozenset()
+    recovery_s: float = 20.0
+    max_memory_mb: float = 250.0
+    response_timeout_s: float = 12.0
+    """In addition to the wait that the client requests: 10 s, and 2 s for a loaded machine."""

@@ -1,7 +1,7 @@
-"""Clients that send commands with keys and reads with tokens, and write down what they are told.
+"""Clients that send commands with idempotency keys and reads with tokens, and record the responses.
 
-A command whose outcome is unknown is sent again with its key until it is known; some that are
-known are sent again all the same, one after the other or at the same time.
+While the outcome of a command is unknown, it is sent again with its key. Some commands with a known
+outcome are sent again too, one after the other or concurrently.
 """
 
 import asyncio
@@ -12,20 +12,20 @@ from typing import Any, Final
 
 import httpx
 
-from faults.choosing import Chosen, Question, next_command, next_question
+from faults.generator import CommandRequest, ReadRequest, next_command, next_read
 from faults.history import Attempt, History
-from faults.shelf import Shelf
+from faults.shop_model import ShopModel
 from tests.support.identity import EVERYTHING, Identity
 
-# Commands are answered within 10 s, reads within that and their wait.
-REPLY_TIMEOUT_S: Final = 20.0
-_LONGEST_PAUSE: Final = 0.05
+# Responses to commands take at most 10 s, to reads 10 s and their wait.
+RESPONSE_TIMEOUT_S: Final = 20.0
+_MAX_PAUSE_S: Final = 0.05
 _READER_SCOPE: Final = "users:read:all orders:read:all products:write"
 _OWNER_SCOPE: Final = "users:read orders:read"
 
 
 class Load:
-    """`writers` clients that write and read what they wrote, `readers` that read what is there."""
+    """`writers` are clients that write and read their writes, `readers` only read."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Load:
         command_url: Callable[[], str],
         query_url: Callable[[], str],
         history: History,
-        shelf: Shelf,
+        shop: ShopModel,
         clock: Callable[[], float],
         name: str,
     ) -> None:
@@ -42,22 +42,22 @@ class Load:
         self._history = history
         self._clock = clock
         self._name = name
-        self._shelf = shelf
-        self._ending = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._reading: list[asyncio.Task[None]] = []
+        self._shop = shop
+        self._stopping = asyncio.Event()
+        self._writers: list[asyncio.Task[None]] = []
+        self._readers: list[asyncio.Task[None]] = []
         self._client = httpx.AsyncClient(
-            timeout=REPLY_TIMEOUT_S, limits=httpx.Limits(max_connections=200)
+            timeout=RESPONSE_TIMEOUT_S, limits=httpx.Limits(max_connections=200)
         )
 
     def start(self, writers: int, readers: int) -> None:
-        self._tasks = [asyncio.create_task(self._write(number)) for number in range(writers)]
-        self._reading = [asyncio.create_task(self._read(number)) for number in range(readers)]
+        self._writers = [asyncio.create_task(self._run_writer(number)) for number in range(writers)]
+        self._readers = [asyncio.create_task(self._run_reader(number)) for number in range(readers)]
 
     async def finish(self, seconds: float) -> bool:
-        """No new commands; whether all that are under way became known in time."""
-        self._ending.set()
-        done, late = await asyncio.wait([*self._tasks, *self._reading], timeout=seconds)
+        """Send no new commands; whether all outcomes became attempt in time."""
+        self._stopping.set()
+        done, late = await asyncio.wait([*self._writers, *self._readers], timeout=seconds)
         for task in late:
             task.cancel()
         for task in done:
@@ -67,118 +67,120 @@ class Load:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def read_everything(self, token: str) -> None:
-        """Each thing that was made, asked for once with a token that stands for the whole log."""
+    async def read_all(self, token: str) -> None:
+        """Read the latest 150 aggregates of each kind with a token that covers the event log."""
         for kind, name in (
             ("users", "GetUserById"),
             ("products", "GetProduct"),
             ("orders", "GetOrderSummary"),
         ):
-            for id in list(getattr(self._shelf, kind))[-150:]:
-                await self.ask(Question(name, f"/v1/{kind}/{id}", id, token), 10)
-        await self.ask(Question("GetDashboard", "/v1/dashboard", None, token), 10)
+            for id in list(getattr(self._shop, kind))[-150:]:
+                await self.read(ReadRequest(name, f"/v1/{kind}/{id}", id, token), 10)
+        await self.read(ReadRequest("GetDashboard", "/v1/dashboard", None, token), 10)
 
-    async def _write(self, number: int) -> None:
+    async def _run_writer(self, number: int) -> None:
         random = Random(f"{self._name}/writer/{number}")
         step = 0
-        while not self._ending.is_set():
+        while not self._stopping.is_set():
             step += 1
             mark = f"{self._name}-{number}-{step}"
-            chosen = next_command(self._shelf, random, mark)
-            known = await self._until_known(chosen, mark)
-            if known.outcome == "ok":
-                self._shelf.learn(known)
-                await self._afterwards(chosen, mark, known, random)
-            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE))
+            command = next_command(self._shop, random, mark)
+            attempt = await self._send_until_known(command, mark)
+            if attempt.outcome == "ok":
+                self._shop.record(attempt)
+                await self._follow_up(command, mark, attempt, random)
+            await asyncio.sleep(random.uniform(0, _MAX_PAUSE_S))
 
-    async def _afterwards(self, chosen: Chosen, mark: str, known: Attempt, random: Random) -> None:
-        """Reads what it wrote, or sends the same again: alone, or as two copies at once."""
+    async def _follow_up(
+        self, command: CommandRequest, mark: str, attempt: Attempt, random: Random
+    ) -> None:
+        """Read the write, or send the same command once or twice more."""
         roll = random.random()
-        if roll < 0.5 and known.id is not None and known.name != "EraseUser":
-            kind = known.path.split("/")[2]
+        if roll < 0.5 and attempt.id is not None and attempt.name != "EraseUser":
+            kind = attempt.path.split("/")[2]
             name = {"users": "GetUserById", "products": "GetProduct"}.get(kind, "GetOrderSummary")
-            token = known.answer_token or ""
-            await self.ask(Question(name, f"/v1/{kind}/{known.id}", known.id, token), 1)
+            token = attempt.response_token or ""
+            await self.read(ReadRequest(name, f"/v1/{kind}/{attempt.id}", attempt.id, token), 1)
         elif roll < 0.6:
-            await self._send(chosen, mark)
+            await self._send(command, mark)
         elif roll < 0.65:
-            await asyncio.gather(self._send(chosen, mark), self._send(chosen, mark))
+            await asyncio.gather(self._send(command, mark), self._send(command, mark))
 
-    async def _until_known(self, chosen: Chosen, mark: str) -> Attempt:
+    async def _send_until_known(self, command: CommandRequest, mark: str) -> Attempt:
         while True:
-            attempt = await self._send(chosen, mark)
+            attempt = await self._send(command, mark)
             if attempt.outcome != "unknown":
                 return attempt
             await asyncio.sleep(0.2)
 
-    async def _send(self, chosen: Chosen, mark: str) -> Attempt:
+    async def _send(self, command: CommandRequest, mark: str) -> Attempt:
         attempt = Attempt(
-            at=self._clock(), took=0, part="commands", name=chosen.name, caller=mark,
-            method=chosen.method, path=chosen.path, key=f"key-{mark}", request=chosen.body,
+            at=self._clock(), duration_s=0, side="commands", name=command.name, caller=mark,
+            method=command.method, path=command.path, key=f"key-{mark}", request=command.body,
         )  # fmt: skip
-        headers = {"Idempotency-Key": f"key-{mark}", **chosen.headers}
-        answer = await self._request(attempt, self._command_url(), EVERYTHING, headers)
-        if answer is not None and answer.status_code < 300:
-            body = answer.json()
+        headers = {"Idempotency-Key": f"key-{mark}", **command.headers}
+        response = await self._request(attempt, self._command_url(), EVERYTHING, headers)
+        if response is not None and response.status_code < 300:
+            body = response.json()
             attempt.id, attempt.version = body["id"], body["version"]
         return self._history.add(attempt)
 
-    async def _read(self, number: int) -> None:
+    async def _run_reader(self, number: int) -> None:
         random = Random(f"{self._name}/reader/{number}")
-        while not self._ending.is_set():
-            await self.ask(next_question(self._shelf, random), random.choice([0, 0, 1, 2]))
-            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE))
+        while not self._stopping.is_set():
+            await self.read(next_read(self._shop, random), random.choice([0, 0, 1, 2]))
+            await asyncio.sleep(random.uniform(0, _MAX_PAUSE_S))
 
-    async def ask(self, question: Question, wait: float) -> Attempt:
+    async def read(self, request: ReadRequest, wait: float) -> Attempt:
         attempt = Attempt(
-            at=self._clock(), took=0, part="reads", name=question.name,
-            caller=question.owner or "reader", method="GET", path=question.path,
-            id=question.id, token=question.token, wait=wait if question.token else 0,
+            at=self._clock(), duration_s=0, side="reads", name=request.name,
+            caller=request.owner or "reader", method="GET", path=request.path,
+            id=request.id, token=request.token, wait=wait if request.token else 0,
         )  # fmt: skip
         headers = {"Prefer": f"wait={int(wait)}"}
-        if question.token:
-            headers["Consistency-Token"] = question.token
-        scope = _OWNER_SCOPE if question.owner else _READER_SCOPE
-        answer = await self._request(attempt, self._query_url(), scope, headers)
-        if answer is not None and answer.status_code == 200:
-            attempt.answer = _kept(question.name, answer.json())
-            attempt.version = (attempt.answer or {}).get("version")
+        if request.token:
+            headers["Consistency-Token"] = request.token
+        scope = _OWNER_SCOPE if request.owner else _READER_SCOPE
+        response = await self._request(attempt, self._query_url(), scope, headers)
+        if response is not None and response.status_code == 200:
+            attempt.response = _extract(request.name, response.json())
+            attempt.version = (attempt.response or {}).get("version")
         return self._history.add(attempt)
 
     def _token(self, caller: str, scope: str) -> str:
-        """Good for a day: also for a process whose clock is wrong by an hour."""
+        """Valid for a day, so that a process whose clock is off by an hour accepts it."""
         return self._identity.token(caller, scope, exp=int(time.time()) + 86_400)
 
     async def _request(
         self, attempt: Attempt, url: str, scope: str, headers: dict[str, str]
     ) -> httpx.Response | None:
-        """Fills in what every answer has; None where there was none."""
+        """Record the common parts of a response; None without a response."""
         sent = {"Authorization": f"Bearer {self._token(attempt.caller, scope)}", **headers}
         try:
-            answer = await self._client.request(
+            response = await self._client.request(
                 attempt.method, url + attempt.path, json=attempt.request, headers=sent
             )
         except (httpx.HTTPError, OSError) as error:
-            attempt.error, attempt.took = type(error).__name__, self._clock() - attempt.at
+            attempt.error, attempt.duration_s = type(error).__name__, self._clock() - attempt.at
             return None
-        attempt.took = self._clock() - attempt.at
-        attempt.status = answer.status_code
-        attempt.retry_after = answer.headers.get("retry-after")
-        attempt.answer_token = answer.headers.get("consistency-token")
-        attempt.replayed = answer.headers.get("idempotent-replayed") == "true"
-        if answer.status_code >= 400:
-            problem = answer.json()
+        attempt.duration_s = self._clock() - attempt.at
+        attempt.status = response.status_code
+        attempt.retry_after = response.headers.get("retry-after")
+        attempt.response_token = response.headers.get("consistency-token")
+        attempt.replayed = response.headers.get("idempotent-replayed") == "true"
+        if response.status_code >= 400:
+            problem = response.json()
             attempt.problem = str(problem["type"]).rpartition("/")[2]
             attempt.error = problem.get("detail")
-        return answer
+        return response
 
 
-def _kept(name: str, answer: Any) -> Any:
-    """As much of a read's answer as there is to judge."""
+def _extract(name: str, response: Any) -> Any:
+    """The parts of a response that the auditor checks."""
     if name == "GetHistory":
-        return {"versions": [item["version"] for item in answer["items"]]}
-    if "items" in answer and "next" in answer:
-        items = [[item["id"], item["version"]] for item in answer["items"]]
-        owners = {item["customer_id"] for item in answer["items"] if "customer_id" in item}
-        return {"list": items, "owners": sorted(owners), "next": answer["next"] is not None}
-    return answer
+        return {"versions": [item["version"] for item in response["items"]]}
+    if "items" in response and "next" in response:
+        items = [[item["id"], item["version"]] for item in response["items"]]
+        owners = {item["customer_id"] for item in response["items"] if "customer_id" in item}
+        return {"list": items, "owners": sorted(owners), "next": response["next"] is not None}
+    return response

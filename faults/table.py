@@ -1,14 +1,14 @@
-"""The table at the end: scenarios × properties, and the figures of each."""
+"""The table of results: scenarios × properties, and the figures of each scenario."""
 
 from collections.abc import Sequence
 
 from faults.auditor import PROPERTIES
-from faults.running import Result
+from faults.stage import ScenarioResult
 
-_FIGURES = ("operations", "unknown", "reads", "events", "kills", "recovery", "rss_mb")
+_FIGURES = ("operations", "unknown", "reads", "events", "kills", "recovery_s", "rss_mb")
 
 
-def table(results: Sequence[Result]) -> str:
+def table(results: Sequence[ScenarioResult]) -> str:
     head = ["scenario", *PROPERTIES, *_FIGURES]
     rows = [head, *(_row(result) for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
@@ -18,7 +18,7 @@ def table(results: Sequence[Result]) -> str:
     )
 
 
-def _row(result: Result) -> list[str]:
+def _row(result: ScenarioResult) -> list[str]:
     name = result.scenario.name
     if result.skipped:
         return [name, *("skipped" for _ in PROPERTIES), *("-" for _ in _FIGURES)]

@@ -8,7 +8,7 @@ from shared.redis.settings import RedisSettings
 
 
 class ProjectorSettings(KafkaSettings, RedisSettings):
-    """`DATABASE_URL` is of a role that may read the log, `REDIS_URL` of one that writes views."""
+    """`DATABASE_URL` has a role that reads the event log, `REDIS_URL` one that writes views."""
 
     database_url: str = Field(min_length=1)
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)

@@ -168,11 +168,11 @@ async def _read_moved_shard(cluster: Cluster, request: _ShardRequest) -> list[An
     async def send(node: Node) -> list[Any]:
         async with node.client.pipeline(transaction=False) as pipeline:
             for command in request.all_commands():
-                if node.asking:
+                if node.importing:
                     pipeline.execute_command("ASKING")
                 pipeline.execute_command(*command)
             replies: list[Any] = await pipeline.execute()
-        return replies[1::2] if node.asking else replies
+        return replies[1::2] if node.importing else replies
 
     return await cluster.run(request.shard, send)
 

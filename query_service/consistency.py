@@ -1,4 +1,4 @@
-"""Reading one's own writes: a request's consistency token, and waiting until a view covers it."""
+"""Read-your-writes: a request's consistency token, and waiting until a view covers it."""
 
 import asyncio
 import re

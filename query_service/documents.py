@@ -10,7 +10,7 @@ from query_service.consistency import Consistency, ConsistencyRequirement, Stale
 from query_service.positions import Positions
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
-from shared.contracts.views import checkpoint_key, document_key, parked_key
+from shared.contracts.views import checkpoint_key, document_key, parked_key, view_key
 
 Parked = Mapping[str, tuple[int, int]]
 """Aggregate id -> first parked position, number of parked events."""
@@ -44,24 +44,30 @@ class Documents:
         self._partitions = partitions
 
     async def find(
-        self, topic: Topic, id: str, requirement: ConsistencyRequirement | None
+        self,
+        topic: Topic,
+        id: str,
+        requirement: ConsistencyRequirement | None,
+        view: str | None = None,
     ) -> StoredDocument:
-        """Raises 503 if the shard is unreadable, and 412 if it does not reach the token in time."""
+        """Read the document of the topic's primary view, or of the view of that name.
+
+        Raises 503 if the shard is unreadable, and 412 if it does not reach the token in time.
+        """
         shard = shard_of(topic, id, self._partitions)
+        key = document_key(shard, id) if view is None else view_key(view, document_key(shard, id))
         if requirement is not None and shard in requirement.positions:
             required = requirement.positions[shard]
-            attempt = partial(self._find_at, shard, id, required)
+            attempt = partial(self._find_at, shard, id, key, required)
             return await self._consistency.read(requirement, attempt)
         floor = self._positions.floor(shard)
-        checkpoint, stored = await self._reader.get(
-            (checkpoint_key(shard), document_key(shard, id))
-        )
+        checkpoint, stored = await self._reader.get((checkpoint_key(shard), key))
         position = self._positions.check(shard, checkpoint, floor)
         return StoredDocument(shard, position, stored, False)
 
-    async def _find_at(self, shard: str, id: str, required: int) -> StoredDocument:
+    async def _find_at(self, shard: str, id: str, key: str, required: int) -> StoredDocument:
         floor = self._positions.floor(shard)
-        keys = (checkpoint_key(shard), document_key(shard, id), parked_key(shard))
+        keys = (checkpoint_key(shard), key, parked_key(shard))
         checkpoint, stored, parked = await self._reader.get(keys)
         position = self._positions.check(shard, checkpoint, floor)
         if position < required:

@@ -14,8 +14,13 @@ _CHECKED: Final = ("*.py", "*.md", "*.yaml", "*.lua", "Makefile", "*/contracts/*
 
 
 def source_files(root: Path = ROOT) -> list[str]:
-    """Paths of the checked files that Git tracks or would track, relative to the root."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *_CHECKED]
+    """Paths of the checked files, relative to the root."""
+    return tracked_files(root, *_CHECKED)
+
+
+def tracked_files(root: Path, *patterns: str) -> list[str]:
+    """Paths of all files that Git tracks or would track, relative to the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *patterns]
     listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     return sorted({path for path in listed.split("\0") if path and (root / path).is_file()})
 

@@ -35,6 +35,7 @@ RULES: Final = (
     Rule(
         "whoever|whom|(some|every|any)bodys?|nobodys?",
         "the role: operator, caller, client, consumer, owner",
+        r'OTHER_USER = "nobody"',
     ),
     Rule("anew|afresh", "again, new"),
     Rule("meanwhile", "in the meantime"),
@@ -42,7 +43,7 @@ RULES: Final = (
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
          r"(FROM|INTO|UPDATE|ON|TABLE) answers\b|\banswers(_by_age| \(| AS)"),
-    Rule("asks?|asked|asking", "request, query, send, call", r"\bASK(ING)?\b"),
+    Rule("asks?|asked|asking", "request, query, send, call", r"\bASK(ING)?\b|\bAskError\b"),
     Rule("look(s|ed|ing)?", "poll, read, compare", r"\b[Ll]ook(s|ed|ing)?[- ]up"),
     Rule("ma(ke|kes|de|king) (it |them )?again", "recreate"),
     Rule("(is|are|was|were|be|been) away", "is unavailable"),

@@ -1,1 +1,1 @@
-"""The load generator: a process of its own, whose CPU time is told apart from the servers'."""
+"""The load generator: a separate process, so that its CPU time is not part of the servers'."""

@@ -1,4 +1,4 @@
-"""Reads a job from standard input, does it, writes what it found to standard output."""
+"""Reads a job from standard input, runs it, and writes its result to standard output."""
 
 import asyncio
 import gc
@@ -15,8 +15,8 @@ def main() -> None:
     job: Job = pickle.loads(sys.stdin.buffer.read())
     gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(generate(job))
-    sys.stdout.buffer.write(pickle.dumps(found))
+        result = runner.run(generate(job))
+    sys.stdout.buffer.write(pickle.dumps(result))
 
 
 if __name__ == "__main__":

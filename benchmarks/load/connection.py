@@ -1,4 +1,4 @@
-"""One keep-alive connection with one request on its way, at the least cost that Python allows."""
+"""A keep-alive connection with one request in flight, at the minimum cost in Python."""
 
 import asyncio
 import re
@@ -8,14 +8,14 @@ from typing import Final, cast
 _LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _HEAD_END: Final = b"\r\n\r\n"
 
-Answered = Callable[["Connection", bytes], None]
+OnResponse = Callable[["Connection", bytes], None]
 
 
 class Connection(asyncio.Protocol):
-    """Calls `answered` with each whole answer; with b"" if the server hung up instead."""
+    """Calls `on_response` with each complete response; with b"" if the connection was lost."""
 
-    def __init__(self, answered: Answered) -> None:
-        self._answered = answered
+    def __init__(self, on_response: OnResponse) -> None:
+        self._on_response = on_response
         self._received = b""
         self.due = 0.0
         self.busy = False
@@ -39,9 +39,9 @@ class Connection(asyncio.Protocol):
             return
         self._received = b""
         self.busy = False
-        self._answered(self, received)
+        self._on_response(self, received)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.busy:
             self.busy = False
-            self._answered(self, b"")
+            self._on_response(self, b"")

@@ -1,4 +1,4 @@
-"""What the generator is asked to do, and what it found."""
+"""The input of the load generator and its result."""
 
 import asyncio
 import pickle
@@ -11,8 +11,8 @@ _START_AND_DRAIN_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """After every `every`-th command, a read with its token; it waits until the view is there."""
+class ReadAfterWrite:
+    """After every `every`-th command, a read with its token, which waits for the view."""
 
     port: int
     every: int
@@ -21,11 +21,11 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`requests` are whole HTTP/1.1 requests, sent in turn on `clients` connections.
+    """`requests` are complete HTTP/1.1 requests, sent in turn on `clients` connections.
 
-    Without a rate each client sends its next request when the last one is answered. With one
-    (requests a second), requests are due at random times, as those of independent callers are,
-    whether the server keeps up or not.
+    Without a rate each client sends its next request after the response to the last one. With one
+    (requests per second), requests are due at random times, as those of independent clients are,
+    even if the server does not keep up.
     """
 
     port: int
@@ -33,15 +33,15 @@ class Job:
     clients: int
     seconds: float
     rate: float | None = None
-    follow: Follow | None = None
+    read_after_write: ReadAfterWrite | None = None
 
 
 @dataclass(slots=True)
-class Found:
-    """Latencies in seconds from when a request was due; sorted.
+class LoadResult:
+    """Latencies in seconds from the time at which a request was due, sorted.
 
-    `visible`: from a command's answer to the answer of the read with its token; `visible_since_due`
-    the same from when the command was due.
+    `visible`: from a command's response to the response of the read with its token;
+    `visible_since_due`: the same from the time at which the command was due.
     """
 
     latencies: list[float] = field(default_factory=list)
@@ -57,31 +57,31 @@ class Found:
 
 
 class LoadFailed(Exception):
-    """An answer was no 2xx, or there was none: the figures would say nothing."""
+    """A response was not 2xx, or was missing: the figures would be meaningless."""
 
 
-async def run_job(job: Job) -> Found:
-    """In a process of its own. Raises LoadFailed if any request failed."""
+async def run_job(job: Job) -> LoadResult:
+    """Runs the job in a separate process. Raises LoadFailed if a request failed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.load",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(job.seconds + _START_AND_DRAIN_S):
-            answer, _ = await process.communicate(pickle.dumps(job))
+            output, _ = await process.communicate(pickle.dumps(job))
     except BaseException:
         process.kill()
         raise
     if process.returncode != 0:
         raise LoadFailed(f"the load generator ended with status {process.returncode}")
-    found: Found = pickle.loads(answer)
-    if found.failures:
-        raise LoadFailed(f"requests failed: {found.failures}")
-    return found
+    result: LoadResult = pickle.loads(output)
+    if result.failures:
+        raise LoadFailed(f"requests failed: {result.failures}")
+    return result
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float:
-    """The value that `share` of all do not exceed."""
+    """The value that this share of all values does not exceed; NaN without values."""
     if not sorted_values:
         return float("nan")
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]

@@ -1,4 +1,4 @@
-"""Whole HTTP/1.1 requests, made before the clock runs."""
+"""Complete HTTP/1.1 requests, created before the measurement."""
 
 import random
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def place_orders(
     count: int = 5000,
     lines: int = 3,
 ) -> list[bytes]:
-    """Orders of `lines` lines, customers and products drawn evenly; the same ones every time."""
+    """Orders of `lines` lines with random customers and products; the same ones in every run."""
     draw = random.Random(3)
     return [
         post(

@@ -1,1 +1,1 @@
-"""What Tandem is compared with: the limits, and services as most would write them."""
+"""The programs that Tandem is compared with: its limits, and conventional services."""

@@ -1,4 +1,4 @@
-"""A bearer token checked with PyJWT, as FastAPI's own tutorial does it."""
+"""A bearer token checked with PyJWT, as in FastAPI's tutorial."""
 
 import json
 import os

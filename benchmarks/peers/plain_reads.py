@@ -1,4 +1,4 @@
-"""GET an order as most would write it: FastAPI, a model, redis-py's pool, PyJWT."""
+"""GET an order in a conventional service: FastAPI, a model, redis-py's pool, PyJWT."""
 
 import os
 from typing import Any
@@ -45,7 +45,7 @@ class Order(BaseModel):
     updated_at: str
 
 
-def make_app() -> FastAPI:
+def create_app() -> FastAPI:
     app = FastAPI()
     redis = Redis.from_url(os.environ["REDIS_URL"])
     caller: Any = caller_dependency()
@@ -65,4 +65,4 @@ def make_app() -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(make_app(), port=int(os.environ["PORT"]), access_log=False, log_level="warning")
+    uvicorn.run(create_app(), port=int(os.environ["PORT"]), access_log=False, log_level="warning")

@@ -1,4 +1,4 @@
-"""PlaceOrder as most would write it: FastAPI, models, asyncpg's pool, a transaction each."""
+"""PlaceOrder in a conventional service: FastAPI, models, asyncpg's pool, a transaction each."""
 
 import os
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ class Placed(BaseModel):
     version: int
 
 
-def make_app() -> FastAPI:
+def create_app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pool = await asyncpg.create_pool(
@@ -139,4 +139,4 @@ def _json(event: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    uvicorn.run(make_app(), port=int(os.environ["PORT"]), access_log=False, log_level="warning")
+    uvicorn.run(create_app(), port=int(os.environ["PORT"]), access_log=False, log_level="warning")

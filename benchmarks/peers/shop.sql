@@ -1,4 +1,4 @@
--- Tandem's write store without its log: an ordinary outbox, whose sequence counts in no order.
+-- Tandem's write store with a conventional outbox, whose sequence is not in commit order.
 CREATE TABLE users (
     id          uuid PRIMARY KEY,
     name        text NOT NULL,

@@ -1,4 +1,4 @@
-"""A peer that does one piece of work in a process of its own, and says what it took."""
+"""A peer that does one piece of work in a separate process, and reports its throughput."""
 
 import asyncio
 import os
@@ -12,40 +12,40 @@ from dataclasses import asdict
 import orjson
 import uvloop
 
-from benchmarks.progress import Done
+from benchmarks.throughput import Throughput
 
 Work = Callable[[], Awaitable[int]]
 
 
-async def ask(module: str, **environment: str) -> Done:
-    """Runs `benchmarks.peers.<module>` and waits for its answer."""
+async def run_peer(module: str, **environment: str) -> Throughput:
+    """Runs `benchmarks.peers.<module>` and returns its throughput."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"benchmarks.peers.{module}",
         env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(240):
-            answer, _ = await process.communicate()
+            output, _ = await process.communicate()
     except BaseException:
         process.kill()
         raise
     assert process.returncode == 0, f"{module} failed"
-    return Done(**orjson.loads(answer))
+    return Throughput(**orjson.loads(output))
 
 
-def answer(prepare: Callable[[], AbstractAsyncContextManager[Work]]) -> None:
-    """For the peer's main: prepares, then times the work, which says how many events it did."""
+def run_work(prepare: Callable[[], AbstractAsyncContextManager[Work]]) -> None:
+    """The peer's main: prepares, then measures the work, which returns its number of events."""
 
-    async def timed() -> Done:
+    async def measure() -> Throughput:
         async with prepare() as work:
-            begun, spent = time.monotonic(), _spent()
+            begun, cpu = time.monotonic(), _cpu_seconds()
             events = await work()
-            return Done(events, time.monotonic() - begun, _spent() - spent)
+            return Throughput(events, time.monotonic() - begun, _cpu_seconds() - cpu)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sys.stdout.buffer.write(orjson.dumps(asdict(runner.run(timed()))))
+        sys.stdout.buffer.write(orjson.dumps(asdict(runner.run(measure()))))
 
 
-def _spent() -> float:
+def _cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime

@@ -9,7 +9,7 @@ from benchmarks.sections.reads import reads
 from benchmarks.sections.relay import relay
 from benchmarks.sections.scaling import scaling
 from benchmarks.sections.section import Section
-from benchmarks.sections.visible import visible
+from benchmarks.sections.visibility import visibility
 from benchmarks.sections.writes import writes
 
 SECTIONS: Final[dict[str, Section]] = {
@@ -17,7 +17,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "writes": writes,
     "relay": relay,
     "projector": projector,
-    "visible": visible,
+    "visibility": visibility,
     "lists": lists,
     "footprint": footprint,
     "scaling": scaling,

@@ -1,87 +1,89 @@
-"""The relay with a backlog, against aiokafka producing the same records from memory."""
+"""The relay with a backlog, compared with aiokafka that produces the same records."""
 
-from benchmarks.figures import Profile, Result, Row, middle, rate, times
-from benchmarks.peers.producing import PREFIX
-from benchmarks.peers.work import ask
-from benchmarks.profiling import profile
-from benchmarks.progress import Done, watch
+from statistics import median
+
+from benchmarks.peers.producer import PREFIX
+from benchmarks.peers.work import run_peer
+from benchmarks.profiler import profile
+from benchmarks.record_count import record_counter
+from benchmarks.results import Profile, Result, Row, rate, times
 from benchmarks.sections.section import Options
-from benchmarks.topics import counting
-from benchmarks.world import BenchShop, World
+from benchmarks.servers import BenchmarkStack, Servers
+from benchmarks.throughput import Throughput, measure_throughput
 from shared.contracts.shards import TOPICS
 from tests.support.topics import delete_topics
 
 _GOAL = 50_000
-_FORGET = """
+_RESET_CURSORS = """
 UPDATE relay_cursors SET position = 0, "offset" = -1, event_id = NULL, timestamp_ms = NULL,
     owner = NULL, leased_until = NULL
 """
 
 
-async def relay(world: World, options: Options) -> Result:
-    """Every round begins without topics; what the relay does to make them does not count."""
-    async with world.shop() as shop:
-        options.say(f"{options.events} events into the log")
-        await shop.filler.shop(1000, 3000)
-        await shop.filler.place(options.events // 4)
-        own: list[Done] = []
-        limit: list[Done] = []
+async def relay(servers: Servers, options: Options) -> Result:
+    """Every round begins without topics; creating them does not count."""
+    async with servers.new_stack() as stack:
+        options.report(f"{options.events} events into the event log")
+        await stack.loader.load_shop(1000, 3000)
+        await stack.loader.load_orders(options.events // 4)
+        own: list[Throughput] = []
+        limit: list[Throughput] = []
         for number in range(options.rounds):
-            own.append(await _publish(world, shop))
-            limit.append(await _limit(world, shop))
-            options.say(
+            own.append(await _publish(servers, stack))
+            limit.append(await _limit(servers, stack))
+            options.report(
                 f"round {number + 1}: {rate(own[-1].rate)} ({rate(own[-1].per_core)} per core),"
                 f" limit {rate(limit[-1].rate)} ({rate(limit[-1].per_core)} per core)"
             )
         result = Result(_rows(own, limit, options))
         if options.profiles:
-            seen = await _profile(world, shop)
-            result.profiles += [seen] if seen else []
+            sample = await _profile(servers, stack)
+            result.profiles += [sample] if sample else []
     return result
 
 
-async def _publish(world: World, shop: BenchShop) -> Done:
-    await _without_topics(world, shop)
-    async with counting(world.kafka.bootstrap_servers) as count:
-        shop.stack.add("relay")
-        done = await watch(count, shop.filler.events, shop.pid("relay"))
-    await shop.end("relay")
+async def _publish(servers: Servers, stack: BenchmarkStack) -> Throughput:
+    await _without_topics(servers, stack)
+    async with record_counter(servers.kafka.bootstrap_servers) as count:
+        stack.processes.add("relay")
+        done = await measure_throughput(count, stack.loader.events, stack.pid("relay"))
+    await stack.stop("relay")
     return done
 
 
-async def _profile(world: World, shop: BenchShop) -> Profile | None:
-    await _without_topics(world, shop)
-    async with counting(world.kafka.bootstrap_servers) as count:
-        shop.stack.add("relay")
-        pid = shop.pid("relay")
-        await watch(count, 1, pid)
-        work = watch(count, shop.filler.events, pid)
-        seen = await profile(pid, "relay", "a backlog", work)
-    await shop.end("relay")
-    return seen
+async def _profile(servers: Servers, stack: BenchmarkStack) -> Profile | None:
+    await _without_topics(servers, stack)
+    async with record_counter(servers.kafka.bootstrap_servers) as count:
+        stack.processes.add("relay")
+        pid = stack.pid("relay")
+        await measure_throughput(count, 1, pid)
+        work = measure_throughput(count, stack.loader.events, pid)
+        sample = await profile(pid, "relay", "a backlog", work)
+    await stack.stop("relay")
+    return sample
 
 
-async def _without_topics(world: World, shop: BenchShop) -> None:
-    await delete_topics(world.kafka.bootstrap_servers)
-    await shop.admin.execute(_FORGET)
+async def _without_topics(servers: Servers, stack: BenchmarkStack) -> None:
+    await delete_topics(servers.kafka.bootstrap_servers)
+    await stack.admin.execute(_RESET_CURSORS)
 
 
-async def _limit(world: World, shop: BenchShop) -> Done:
-    bootstrap = world.kafka.bootstrap_servers
-    done = await ask(
-        "producing", DATABASE_URL=shop.database.admin_url, KAFKA_BOOTSTRAP_SERVERS=bootstrap
+async def _limit(servers: Servers, stack: BenchmarkStack) -> Throughput:
+    bootstrap = servers.kafka.bootstrap_servers
+    done = await run_peer(
+        "producer", DATABASE_URL=stack.database.admin_url, KAFKA_BOOTSTRAP_SERVERS=bootstrap
     )
     await delete_topics(bootstrap, [PREFIX + topic for topic in TOPICS])
     return done
 
 
-def _rows(own: list[Done], limit: list[Done], options: Options) -> list[Row]:
-    figure, most = (middle(done.per_core for done in some) for some in (own, limit))
-    by_clock, most_by_clock = (middle(done.rate for done in some) for some in (own, limit))
+def _rows(own: list[Throughput], limit: list[Throughput], options: Options) -> list[Row]:
+    figure, limit_per_core = (median(done.per_core for done in some) for some in (own, limit))
+    by_clock, limit_by_clock = (median(done.rate for done in some) for some in (own, limit))
     return [
         Row(f"relay, backlog of {options.events:,} events", f"{rate(figure)} per core",
-            f"aiokafka from memory {rate(most)}", times(figure / most),
+            f"aiokafka from memory {rate(limit_per_core)}", times(figure / limit_per_core),
             f"≥ {_GOAL:,}/s", figure >= _GOAL),
-        Row("the same by the clock", rate(by_clock), f"aiokafka from memory {rate(most_by_clock)}",
-            times(by_clock / most_by_clock)),
+        Row("the same by wall clock", rate(by_clock),
+            f"aiokafka from memory {rate(limit_by_clock)}", times(by_clock / limit_by_clock)),
     ]  # fmt: skip

@@ -1,64 +1,65 @@
-"""Two relays and two projectors against one of each: CPU seconds for the same events."""
+"""The CPU time of two relays and two projectors, compared with one of each."""
 
+from statistics import median
 from typing import Final
 
-from benchmarks.figures import Result, Row, middle, times
 from benchmarks.processes import measured
+from benchmarks.results import Result, Row, times
 from benchmarks.sections.section import Options
-from benchmarks.world import BenchShop, World
+from benchmarks.servers import BenchmarkStack, Servers
 from tests.support.waiting import until
 
 _KINDS: Final = ("relay", "projector")
-_NO_HIGHER: Final = 1.1
+_MAX_RATIO: Final = 1.1
 
 
-async def scaling(world: World, options: Options) -> Result:
-    """They share the partitions before the events come, all at once."""
+async def scaling(servers: Servers, options: Options) -> Result:
+    """The processes share the partitions before the events are loaded."""
     spent: dict[tuple[str, int], list[float]] = {}
     for number in range(max(1, options.rounds - 1)):
         for count in (1, 2):
-            for kind, micros in (await _each(world, count, options.events // 4)).items():
+            for kind, micros in (await _cpu_per_event(servers, count, options.events // 4)).items():
                 spent.setdefault((kind, count), []).append(micros)
-                options.say(f"round {number + 1}: {count} × {kind}: {micros:.1f} µs an event")
+                options.report(f"round {number + 1}: {count} × {kind}: {micros:.1f} µs per event")
     return Result([_row(kind, spent) for kind in _KINDS])
 
 
-async def _each(world: World, count: int, events: int) -> dict[str, float]:
-    """CPU microseconds for each event, by kind of process."""
-    async with world.shop() as shop:
-        await shop.filler.shop(1000, 3000)
+async def _cpu_per_event(servers: Servers, count: int, events: int) -> dict[str, float]:
+    """CPU microseconds per event, by kind of process."""
+    async with servers.new_stack() as stack:
+        await stack.loader.load_shop(1000, 3000)
         names = {kind: [kind, f"{kind}-2"][:count] for kind in _KINDS}
-        await shop.run(*names["relay"], *names["projector"])
-        await shop.level()
-        await _shared(shop, count)
-        relays, projectors = (map(shop.pid, names[kind]) for kind in _KINDS)
-        before = shop.filler.events
-        with measured(*relays) as of_relays, measured(*projectors) as of_projectors:
-            await shop.filler.place(events // 4)
-            await shop.level()
-        done = shop.filler.events - before
-        spent = {"relay": of_relays.seconds, "projector": of_projectors.seconds}
+        await stack.start(*names["relay"], *names["projector"])
+        await stack.wait_caught_up()
+        await _wait_leases_shared(stack, count)
+        relays, projectors = (map(stack.pid, names[kind]) for kind in _KINDS)
+        before = stack.loader.events
+        with measured(*relays) as relay_cpu, measured(*projectors) as projector_cpu:
+            await stack.loader.load_orders(events // 4)
+            await stack.wait_caught_up()
+        done = stack.loader.events - before
+        spent = {"relay": relay_cpu.seconds, "projector": projector_cpu.seconds}
         return {kind: 1e6 * seconds / done for kind, seconds in spent.items()}
 
 
-async def _shared(shop: BenchShop, count: int) -> None:
-    """Every relay holds its share of the leases."""
+async def _wait_leases_shared(stack: BenchmarkStack, count: int) -> None:
+    """Returns when every relay has leases."""
 
     async def owned() -> bool:
-        owners = await shop.admin.fetchval("SELECT count(DISTINCT owner) FROM relay_cursors")
+        owners = await stack.admin.fetchval("SELECT count(DISTINCT owner) FROM relay_cursors")
         return bool(owners == count)
 
     await until(owned, "the relays share the shards")
 
 
 def _row(kind: str, spent: dict[tuple[str, int], list[float]]) -> Row:
-    one, two = (middle(spent[kind, count]) for count in (1, 2))
+    one, two = (median(spent[kind, count]) for count in (1, 2))
     ratio = two / one
     return Row(
-        f"2 {kind}s, CPU of an event",
+        f"2 {kind}s, CPU per event",
         f"{two:.1f} µs",
         f"1 {kind} {one:.1f} µs",
         times(ratio),
         "no higher",
-        ratio <= _NO_HIGHER,
+        ratio <= _MAX_RATIO,
     )

@@ -1,22 +1,22 @@
-"""What a section is given, and what it is."""
+"""The interface of a section."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from benchmarks.figures import Result
-from benchmarks.world import World
+from benchmarks.results import Result
+from benchmarks.servers import Servers
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`seconds` for each measurement, `rounds` of which the median counts."""
+    """`seconds` of each measurement; the median of the `rounds` counts; `report` prints a line."""
 
     seconds: float
     rounds: int
     orders: tuple[int, ...]
     events: int
     profiles: bool
-    say: Callable[[str], None]
+    report: Callable[[str], None]
 
 
-Section = Callable[[World, Options], Awaitable[Result]]
+Section = Callable[[Servers, Options], Awaitable[Result]]

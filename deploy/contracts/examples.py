@@ -1,4 +1,4 @@
-"""What each event says in a line, and one of each, as the published documents show them."""
+"""A summary and an example of each event type, for the published documents."""
 
 from typing import Any, Final
 
@@ -7,23 +7,23 @@ from shared.contracts.examples import ORDER_ID, PRODUCT_ID, USER_ID
 
 SUMMARIES: Final[dict[type[e.Event], str]] = {
     e.UserCreated: "An account was created.",
-    e.UserRenamed: "A user has another name.",
-    e.UserEmailChanged: "A user has another email.",
-    e.UserErased: "A user was erased: whoever keeps their name or email forgets them now.",
-    e.ProductAdded: "A product is sold from now on.",
-    e.ProductPriceChanged: "A product has another price, perhaps in another currency.",
-    e.ProductRestocked: "More of a product came in.",
-    e.ProductReserved: "An order took some of a product's stock.",
-    e.ProductReleased: "A cancelled order gave its part of a product's stock back.",
-    e.ProductRetired: "A product is no longer sold; past orders keep it.",
-    e.OrderPlaced: "An order was placed, at the prices and under the names of that moment.",
+    e.UserRenamed: "The name of a user was changed.",
+    e.UserEmailChanged: "The email address of a user was changed.",
+    e.UserErased: "A user was erased: consumers must delete the user's name and email address.",
+    e.ProductAdded: "A product was added to the catalogue.",
+    e.ProductPriceChanged: "The price of a product was changed, possibly with its currency.",
+    e.ProductRestocked: "The stock of a product was increased.",
+    e.ProductReserved: "Stock of a product was reserved for an order.",
+    e.ProductReleased: "Stock reserved for an order was released because the order was cancelled.",
+    e.ProductRetired: "A product was retired; existing orders keep it.",
+    e.OrderPlaced: "An order was placed, with the prices and names at that time.",
     e.OrderPaid: "An order was paid. `reference` names the payment and is not personal data.",
     e.OrderRefunded: "The payment of a cancelled order was refunded.",
-    e.OrderShipped: "An order is on its way.",
-    e.OrderDelivered: "An order has arrived.",
+    e.OrderShipped: "An order was shipped.",
+    e.OrderDelivered: "An order was delivered.",
     e.OrderCancelled: "An order was cancelled before it was shipped.",
-    e.OrderAnonymized: "An order's customer was erased: whoever keeps their name or address "
-    "forgets them now.",
+    e.OrderAnonymized: "The customer of an order was erased: consumers must delete the name and "
+    "address.",
 }
 
 EXAMPLES: Final[dict[type[e.Event], dict[str, Any]]] = {
@@ -84,4 +84,4 @@ EXAMPLES: Final[dict[type[e.Event], dict[str, Any]]] = {
     e.OrderCancelled: {"id": ORDER_ID, "version": 2, "reason": "changed my mind"},
     e.OrderAnonymized: {"id": ORDER_ID, "version": 4},
 }
-"""Tests hold them against the schemas."""
+"""Tests validate them against the schemas."""

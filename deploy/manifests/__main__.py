@@ -25,7 +25,7 @@ def write() -> int:
 
 
 def secrets(directory: Path) -> int:
-    """Makes the passwords and keys where they are missing, and prints the Secrets."""
+    """Creates missing passwords and keys, and prints the Secrets."""
     from deploy.compose.prepare import prepare
     from deploy.manifests.local_secrets import as_yaml, local_secrets
 

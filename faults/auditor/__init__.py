@@ -1,41 +1,41 @@
-"""The judge: each property is a pure function from the evidence to findings; none: it held."""
+"""The auditor: each property is a pure function that returns the violations in the evidence."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from faults.auditor import (
-    answers,
-    logs,
+    event_log,
+    idempotency,
     memory,
     once,
-    partitions,
     reads,
     recovery,
-    replays,
+    responses,
     stock,
+    topics,
     views,
 )
 from faults.evidence import Evidence
 
-Judge = Callable[[Evidence], list[str]]
+Check = Callable[[Evidence], list[str]]
 
-PROPERTIES: Final[Mapping[str, Judge]] = {
+PROPERTIES: Final[Mapping[str, Check]] = {
     "once": once.each_command_once,
-    "known": once.every_outcome_known,
-    "replays": replays.identical,
-    "log": logs.dense_and_as_the_state,
+    "outcomes": once.every_outcome_known,
+    "idempotency": idempotency.identical_responses,
+    "event-log": event_log.complete_and_consistent,
     "stock": stock.never_oversold,
-    "partitions": partitions.complete_in_order,
-    "views": views.equal_the_fold,
-    "tokens": reads.never_before_their_token,
-    "owners": reads.nobody_elses_bytes,
-    "answers": answers.only_what_the_fault_allows,
+    "topics": topics.complete_and_ordered,
+    "views": views.equal_to_fold,
+    "tokens": reads.never_stale,
+    "owners": reads.only_own_documents,
+    "responses": responses.only_permitted,
     "memory": memory.bounded,
-    "recovery": recovery.level_in_time,
+    "recovery": recovery.recovered_in_time,
 }
-"""By the name that the table has for it."""
+"""By the name of the column in the table."""
 
 
 def judge(evidence: Evidence) -> dict[str, list[str]]:
-    """The findings of each property."""
-    return {name: judge(evidence) for name, judge in PROPERTIES.items()}
+    """The findings of each property; none: it held."""
+    return {name: check(evidence) for name, check in PROPERTIES.items()}

@@ -1,15 +1,15 @@
-"""No process grows without bound, and none ends by itself."""
+"""No process exceeds the maximum of resident memory, and none ends unexpectedly."""
 
 from faults.evidence import Evidence
 
 
 def bounded(evidence: Evidence) -> list[str]:
-    most: dict[str, float] = {}
+    peaks: dict[str, float] = {}
     for sample in evidence.samples:
-        most[sample.process] = max(most.get(sample.process, 0), sample.rss_mb)
+        peaks[sample.process] = max(peaks.get(sample.process, 0), sample.rss_mb)
     found = [
-        f"{process} took {rss:.0f} MB, {evidence.limits.memory_mb:.0f} are allowed"
-        for process, rss in most.items()
-        if rss > evidence.limits.memory_mb
+        f"{process} used {rss:.0f} MB, the maximum is {evidence.limits.max_memory_mb:.0f}"
+        for process, rss in peaks.items()
+        if rss > evidence.limits.max_memory_mb
     ]
-    return found + [f"{process} ended by itself" for process in evidence.ended]
+    return found + [f"{process} ended unexpectedly" for process in evidence.unexpected_exits]

@@ -1,25 +1,25 @@
-"""After the fault everything becomes level by itself, within the scenario's time, and stays so."""
+"""After the fault the system recovers without intervention, within the limit of the scenario."""
 
 from faults.evidence import Evidence
 
 
-def level_in_time(evidence: Evidence) -> list[str]:
-    within = evidence.limits.recovery
-    if evidence.seconds is None:
-        return [f"not level {within:.0f} s after the fault"]
+def recovered_in_time(evidence: Evidence) -> list[str]:
+    limit_s = evidence.limits.recovery_s
+    if evidence.recovery_s is None:
+        return [f"no recovery within {limit_s:.0f} s"]
     found = []
-    if evidence.seconds > within:
-        found.append(f"level after {evidence.seconds:.1f} s, {within:.0f} are allowed")
+    if evidence.recovery_s > limit_s:
+        found.append(f"recovery after {evidence.recovery_s:.1f} s, the maximum is {limit_s:.0f} s")
     return found + [
-        f"{read.name} {read.path} answers {read.status} {read.problem} "
-        f"({read.error}) when all is level"
+        f"{read.name} {read.path} returned {read.status} {read.problem} "
+        f"({read.error}) after the recovery"
         for read in evidence.final
-        if read.status != 200 and not _gone(evidence, read.id)
+        if read.status != 200 and not _may_be_absent(evidence, read.id)
     ]
 
 
-def _gone(evidence: Evidence, id: str | None) -> bool:
-    """A user who was erased, or what was made in a history that was lost on purpose."""
+def _may_be_absent(evidence: Evidence, id: str | None) -> bool:
+    """An erased user, or an aggregate of a history that the scenario lost."""
     records = evidence.by_subject.get(id or "", [])
-    lost = bool(evidence.void) and id is not None and not records
+    lost = bool(evidence.void_callers) and id is not None and not records
     return lost or any(record.type == "user.erased" for record in records)

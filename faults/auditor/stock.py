@@ -1,4 +1,4 @@
-"""Stock is never sold twice: each event's stock follows from the one before it."""
+"""Each event's stock follows from the previous one, and is never negative."""
 
 from typing import Final
 
@@ -20,8 +20,8 @@ def never_oversold(evidence: Evidence) -> list[str]:
                 found.append(f"{subject} version {data['version']}: {data['stock']}, not {stock}")
                 stock = data["stock"]
             if stock < 0:
-                found.append(f"{subject} version {data['version']}: oversold, {stock} left")
-        row = evidence.state.get(subject)
+                found.append(f"{subject} version {data['version']}: oversold, stock {stock}")
+        row = evidence.rows.get(subject)
         if row is not None and row.stock != stock:
-            found.append(f"{subject}: the state has {row.stock} left, the log {stock}")
+            found.append(f"{subject}: the row has a stock of {row.stock}, the event log {stock}")
     return found

@@ -1,1 +1,1 @@
-"""The faults, family by family. Each is a function of the world, a source of chance and a time."""
+"""The faults by target. Each is a function of the system, a random generator and a duration."""

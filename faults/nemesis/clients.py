@@ -1,4 +1,4 @@
-"""Clients that go away, that send far too much, and that send a byte a second."""
+"""Clients that disconnect, that overload the service, and that send a byte per second."""
 
 import asyncio
 import os
@@ -6,61 +6,68 @@ import sys
 from random import Random
 from typing import Final
 
-from faults.flooding import create_user
-from faults.nemesis.times import moments
-from faults.world import OwnProcess, World
+from faults.flood import create_user_request
+from faults.nemesis.schedule import random_intervals
+from faults.system import SystemUnderTest, TandemProcess
 
-_AT_ONCE: Final = 60
-_SLOW: Final = 150
-_CONNECTIONS: Final = 1500
+_CONCURRENT_REQUESTS: Final = 60
+_SLOW_CONNECTIONS: Final = 150
+_FLOOD_CONNECTIONS: Final = 1500
 
 
-async def cancel(world: World, random: Random, seconds: float) -> None:
-    """Commands and reads by the thousand whose clients are gone before the answer comes."""
+async def cancel(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """Thousands of commands and reads whose clients disconnect before the response."""
     count = 0
-    async for _ in moments(random, seconds, 0.1, 0.3):
-        caller = f"gone-{world.clock():.3f}"
-        token = world.identity.token(caller)
+    async for _ in random_intervals(random, seconds, 0.1, 0.3):
+        caller = f"disconnected-{system.clock():.3f}"
+        token = system.identity.token(caller)
         await asyncio.gather(
-            *(_gone(world, random, token, f"{caller}-{n}") for n in range(_AT_ONCE))
+            *(
+                _send_and_disconnect(system, random, token, f"{caller}-{n}")
+                for n in range(_CONCURRENT_REQUESTS)
+            )
         )
-        count += _AT_ONCE
-    world.note(f"{count} requests were cancelled")
-    world.kills += count
+        count += _CONCURRENT_REQUESTS
+    system.note(f"{count} requests were cancelled")
+    system.kills += count
 
 
-async def _gone(world: World, random: Random, token: str, mark: str) -> None:
+async def _send_and_disconnect(
+    system: SystemUnderTest, random: Random, token: str, mark: str
+) -> None:
     if random.random() < 0.5:
-        port, request = world.processes["command-service"].port, create_user(token, mark)
+        port, request = system.processes["command-service"].port, create_user_request(token, mark)
     else:
         path = random.choice(["/v1/dashboard", "/v1/users?limit=200", "/v1/products?q=tea"])
         head = f"GET {path} HTTP/1.1\r\nHost: tandem\r\nAuthorization: Bearer {token}\r\n\r\n"
-        port, request = world.processes["query-service"].port, head.encode()
+        port, request = system.processes["query-service"].port, head.encode()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     await asyncio.sleep(random.uniform(0, 0.03))
     writer.transport.abort()
 
 
-async def crawl(world: World, random: Random, seconds: float) -> None:
-    """Some hundred connections that send a byte a second, in the head or in the body."""
-    token = world.identity.token("gone-crawling")
-    crawling = [
-        asyncio.create_task(_crawl(world.processes[name], random, token, f"gone-{name}-{n}"))
+async def send_slowly(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """300 connections that send a byte per second, in the head or in the body."""
+    token = system.identity.token("disconnected-slow")
+    tasks = [
+        asyncio.create_task(
+            _send_bytewise(system.processes[name], random, token, f"disconnected-{name}-{n}")
+        )
         for name in ("command-service", "query-service")
-        for n in range(_SLOW)
+        for n in range(_SLOW_CONNECTIONS)
     ]
     await asyncio.sleep(seconds)
-    for task in crawling:
+    for task in tasks:
         task.cancel()
-    await asyncio.wait(crawling)
+    await asyncio.wait(tasks)
 
 
-async def _crawl(process: OwnProcess, random: Random, token: str, mark: str) -> None:
+async def _send_bytewise(process: TandemProcess, random: Random, token: str, mark: str) -> None:
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", process.port)
-            request = create_user(token, mark)
+            request = create_user_request(token, mark)
             sent = random.randrange(len(request) - 100)
             writer.write(request[:sent])
             for byte in request[sent:]:
@@ -71,13 +78,13 @@ async def _crawl(process: OwnProcess, random: Random, token: str, mark: str) -> 
             await asyncio.sleep(1)
 
 
-async def flood(world: World, random: Random, seconds: float) -> None:
-    """From a process of its own, more commands at once than are ever allowed in."""
-    process = world.processes["command-service"]
-    flooding = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "faults.flooding", "127.0.0.1", str(process.port),
-        world.identity.token("gone-flooding"), f"flood-{random.random()}", str(_CONNECTIONS),
-        str(seconds), stdout=asyncio.subprocess.PIPE, env=dict(os.environ),
+async def flood(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """From a separate process, more concurrent commands than the service accepts."""
+    process = system.processes["command-service"]
+    flood = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "faults.flood", "127.0.0.1", str(process.port),
+        system.identity.token("disconnected-flood"), f"flood-{random.random()}",
+        str(_FLOOD_CONNECTIONS), str(seconds), stdout=asyncio.subprocess.PIPE, env=dict(os.environ),
     )  # fmt: skip
-    told, _ = await flooding.communicate()
-    world.note(f"flooded: {told.decode().strip()}")
+    output, _ = await flood.communicate()
+    system.note(f"responses by status: {output.decode().strip()}")

@@ -1,4 +1,4 @@
-"""PostgreSQL on a small disk of its own, which is full for a while."""
+"""PostgreSQL on a separate small disk, which is temporarily full."""
 
 import asyncio
 import os
@@ -9,14 +9,14 @@ from random import Random
 from typing import Final
 
 from deploy.local.errors import StackError
-from faults.nemesis.times import moments
-from faults.world import World
+from faults.nemesis.schedule import random_intervals
+from faults.system import SystemUnderTest
 
 SIZE_MB: Final = 192
 
 
-def missing() -> str | None:
-    """Why no small disk can be had here, or None."""
+def unavailable_reason() -> str | None:
+    """The reason why a small disk cannot be mounted, or None."""
     with tempfile.TemporaryDirectory() as directory:
         if reason := mount(Path(directory)):
             return f"cannot mount a tmpfs here: {reason}"
@@ -25,7 +25,7 @@ def missing() -> str | None:
 
 
 def mount(directory: Path) -> str | None:
-    """A tmpfs of SIZE_MB; the reason where that is not allowed."""
+    """Mount a tmpfs of SIZE_MB; returns the error, or None."""
     if os.geteuid() != 0:
         return "only root may mount"
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(directory)]
@@ -37,22 +37,22 @@ def unmount(directory: Path) -> None:
     subprocess.run(["umount", str(directory)], check=True)
 
 
-async def fill(world: World, random: Random, seconds: float) -> None:
-    """No byte is left; then there is room again, and PostgreSQL is started if it had given up."""
-    filler = world.postgres.data_dir.parent / "filler"
-    async for _ in moments(random, seconds, 0.5, 2):
-        world.note("the disk is full")
-        await asyncio.to_thread(_write_all_there_is, filler)
+async def fill(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """Fills the disk, frees it, and starts PostgreSQL if it has ended."""
+    filler = system.postgres.data_dir.parent / "filler"
+    async for _ in random_intervals(random, seconds, 0.5, 2):
+        system.note("the disk is full")
+        await asyncio.to_thread(_fill, filler)
         await asyncio.sleep(random.uniform(4, 12))
         filler.unlink()
-        world.note("the disk has room")
+        system.note("the disk has space")
         try:
-            await world.start_server("postgres")
-        except StackError:  # it was just giving up
-            await world.start_server("postgres")
+            await system.start_server("postgres")
+        except StackError:  # it was ending
+            await system.start_server("postgres")
 
 
-def _write_all_there_is(filler: Path) -> None:
+def _fill(filler: Path) -> None:
     with filler.open("wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12):
             try:

@@ -1,4 +1,4 @@
-"""Kafka killed, paused, and robbed of what it held."""
+"""Kafka killed, paused, and with lost data."""
 
 import asyncio
 import os
@@ -6,51 +6,51 @@ import shutil
 from pathlib import Path
 from random import Random
 
-from faults.nemesis.times import moments
-from faults.world import World
+from faults.nemesis.schedule import random_intervals
+from faults.system import SystemUnderTest
 from shared.contracts.shards import TOPICS
 from tests.support.topics import delete_topics
 
 
-async def kill(world: World, random: Random, seconds: float) -> None:
-    async for _ in moments(random, seconds, 1, 4):
-        await world.kill_server("kafka")
+async def kill(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    async for _ in random_intervals(random, seconds, 1, 4):
+        await system.kill_server("kafka")
         await asyncio.sleep(random.uniform(0, 6))
-        await world.start_server("kafka")
+        await system.start_server("kafka")
 
 
-async def pause(world: World, random: Random, seconds: float) -> None:
-    """Shorter and longer than a lease and a session."""
-    async for _ in moments(random, seconds, 1, 3):
-        world.note("Kafka is paused")
-        await world.in_thread(world.kafka.pause)
+async def pause(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """For less and more than the duration of a lease and of a session."""
+    async for _ in random_intervals(random, seconds, 1, 3):
+        system.note("Kafka is paused")
+        await system.in_thread(system.kafka.pause)
         await asyncio.sleep(random.uniform(2, 14))
-        await world.in_thread(world.kafka.resume)
-        world.note("Kafka goes on")
+        await system.in_thread(system.kafka.resume)
+        system.note("Kafka is resumed")
 
 
-async def lose_everything(world: World, random: Random, seconds: float) -> None:
-    """Its data directory is gone; it starts as a new, empty cluster."""
-    async for _ in moments(random, seconds, 3, 8):
-        await world.kill_server("kafka")
-        shutil.rmtree(world.kafka.data_dir / "logs")
-        world.note("Kafka lost its data")
-        await world.start_server("kafka")
+async def lose_data(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """Deletes its data directory, so that it starts as a new, empty cluster."""
+    async for _ in random_intervals(random, seconds, 3, 8):
+        await system.kill_server("kafka")
+        shutil.rmtree(system.kafka.data_dir / "logs")
+        system.note("Kafka lost its data")
+        await system.start_server("kafka")
 
 
-async def lose_the_tail(world: World, random: Random, seconds: float) -> None:
-    """It comes back without the last records of some partitions, as after a power cut."""
-    async for _ in moments(random, seconds, 3, 8):
-        await world.kill_server("kafka")
-        for partition in sorted((world.kafka.data_dir / "logs").glob("*-*")):
+async def lose_tail(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """Removes the last records of some partitions, as after a power failure."""
+    async for _ in random_intervals(random, seconds, 3, 8):
+        await system.kill_server("kafka")
+        for partition in sorted((system.kafka.data_dir / "logs").glob("*-*")):
             if partition.name.rpartition("-")[0] in TOPICS and random.random() < 0.7:
-                _cut(partition, random)
-        world.note("Kafka lost its last records")
-        await world.start_server("kafka")
+                _truncate(partition, random)
+        system.note("Kafka lost its last records")
+        await system.start_server("kafka")
 
 
-def _cut(partition: Path, random: Random) -> None:
-    """The broker truncates a torn segment at its last whole batch, and forgets the snapshots."""
+def _truncate(partition: Path, random: Random) -> None:
+    """Truncates segments at a random byte; the broker drops incomplete batches when it starts."""
     for segment in sorted(partition.glob("*.log")):
         size = segment.stat().st_size
         if size:
@@ -62,9 +62,9 @@ def _cut(partition: Path, random: Random) -> None:
         (partition.parent / name).unlink(missing_ok=True)
 
 
-async def make_topics_again(world: World, random: Random, seconds: float) -> None:
-    """Somebody deletes a topic; the relay makes it again and fills it."""
-    async for _ in moments(random, seconds, 3, 10):
+async def delete_some_topics(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """Deletes topics, which the relay recreates and fills."""
+    async for _ in random_intervals(random, seconds, 3, 10):
         topic = random.choice(TOPICS)
-        world.note(f"topic {topic} is deleted")
-        await delete_topics(world.kafka.bootstrap_servers, [topic])
+        system.note(f"topic {topic} is deleted")
+        await delete_topics(system.kafka.bootstrap_servers, [topic])

@@ -4,7 +4,7 @@ from typing import Final, assert_never
 
 from projector.views.order_counts import count, empty_part
 from projector.views.payments import cancelled, no_payment, paid, payment_of, refunded
-from projector.views.view import View, absent, existing
+from projector.views.view import View, absent, event_types, existing
 from shared.contracts.documents import MoneyDocument, OrderDocument, OrderItem
 from shared.contracts.events import (
     OrderAnonymized,
@@ -51,7 +51,8 @@ def project(document: OrderDocument | None, event: OrderEvent, at: str) -> Order
             return order
         case OrderAnonymized():
             order = _changed(document, event, at)
-            order["customer_name"] = order["shipping_address"] = None
+            order["customer_name"] = order["shipping_address"] = order["cancel_reason"] = None
+            order["carrier"] = order["tracking_number"] = None
             return order
         case _:
             assert_never(event)
@@ -118,14 +119,9 @@ def _money(money: Money) -> MoneyDocument:
 
 
 ORDERS: Final = View(
+    name="orders",
     topic="orders",
-    events={
-        e.type: e
-        for e in (
-            *(OrderPlaced, OrderPaid, OrderRefunded),
-            *(OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
-        )
-    },
+    events=event_types(OrderEvent),
     project=project,
     owner=owner,
     lists=lists,

@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never, cast
 
-from projector.views.view import View, absent, existing
+from projector.views.view import View, absent, event_types, existing
 from shared.contracts.dashboard_parts import UsersPart
 from shared.contracts.documents import UserDocument
 from shared.contracts.events import (
@@ -75,8 +75,9 @@ def _text(personal: str | None) -> str:
 
 
 USERS: Final = View(
+    name="users",
     topic="users",
-    events={e.type: e for e in (UserCreated, UserRenamed, UserEmailChanged, UserErased)},
+    events=event_types(UserEvent),
     project=project,
     owner=owner,
     lists=lists,

@@ -25,13 +25,17 @@ def document_query(
     path: str,
     topic: Topic,
     document: Any,
+    view: str | None = None,
     scopes: tuple[str, ...] = (),
 ) -> Operation:
-    """`scopes`: for the caller's documents, and the unrestricted one; public if empty."""
+    """`view`: the topic's primary one by default.
+
+    `scopes`: for the caller's documents, and the unrestricted one; public if empty.
+    """
     return Operation(
         method="GET",
         path=path,
-        handler=DocumentEndpoint(dependencies, topic, scopes[-1] if scopes else None),
+        handler=DocumentEndpoint(dependencies, topic, view, scopes[-1] if scopes else None),
         operation_id=name,
         summary=name,
         scopes=scopes,
@@ -48,11 +52,16 @@ class DocumentEndpoint:
     """Handles GET of one topic's documents; they are public if `unrestricted_scope` is None."""
 
     def __init__(
-        self, dependencies: QueryDependencies, topic: Topic, unrestricted_scope: str | None
+        self,
+        dependencies: QueryDependencies,
+        topic: Topic,
+        view: str | None,
+        unrestricted_scope: str | None,
     ) -> None:
         self._documents = dependencies.documents
         self._partitions = dependencies.partitions
         self._topic: Topic = topic
+        self._view = view
         self._unrestricted_scope = unrestricted_scope
         self._private = unrestricted_scope is not None
 
@@ -61,7 +70,7 @@ class DocumentEndpoint:
         id = parse_path_id(request)
         if id is None:
             raise not_found(merged_token(requirement, {}), private=self._private)
-        document = await self._documents.find(self._topic, id, requirement)
+        document = await self._documents.find(self._topic, id, requirement, self._view)
         version, body = require_visible(
             document, requirement, request.caller, self._unrestricted_scope, private=self._private
         )

@@ -3,7 +3,7 @@
 Personal fields are null in an event that is published after its customer was erased.
 """
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -159,13 +159,8 @@ OrderEvent = (
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event
-    for event in (
-        *(UserCreated, UserRenamed, UserEmailChanged, UserErased),
-        *(ProductAdded, ProductPriceChanged, ProductRestocked),
-        *(ProductReserved, ProductReleased, ProductRetired),
-        *(OrderPlaced, OrderPaid, OrderRefunded),
-        *(OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
-    )
+    for union in (UserEvent, ProductEvent, OrderEvent)
+    for event in get_args(union)
 }
 
 

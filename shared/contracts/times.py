@@ -13,6 +13,6 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def whole_milliseconds(at: datetime) -> datetime:
+def truncate_to_milliseconds(at: datetime) -> datetime:
     """The time truncated to milliseconds, as `format_time` writes it."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -68,6 +68,12 @@ def prefix_key(shard: str, prefix: str) -> str:
     return f"{{{shard}}}:prefix:{prefix}"
 
 
+def view_key(view: str, key: str) -> str:
+    """The key of a view that is not its topic's primary one: `{orders.7}:view:NAME:ids`."""
+    shard, _, rest = key.partition("}:")
+    return f"{shard}}}:view:{view}:{rest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Up to which event a shard's views contain the event log.

@@ -36,10 +36,10 @@ class Address(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A primary's client. With `asking`, ASKING precedes each command on the same connection."""
+    """A primary's client. If it is `importing` the slot, ASKING must precede each command."""
 
     client: Redis
-    asking: bool = False
+    importing: bool = False
 
 
 class _SlotRange(NamedTuple):
@@ -92,7 +92,9 @@ class Cluster:
             except MovedError as error:
                 address = self._owners[shard] = _redirect_target(error, address)
             except AskError as error:
-                return await work(Node(self.client(_redirect_target(error, address)), asking=True))
+                return await work(
+                    Node(self.client(_redirect_target(error, address)), importing=True)
+                )
             except _UNREACHABLE as error:
                 self.mark_suspect(address, error)
                 raise

@@ -1,4 +1,4 @@
-"""The load generator measures from when requests were due, and lets no failure pass."""
+"""The load generator measures from the due time of requests, and reports every failure."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,8 @@ _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def _server(answer: Callable[[int], tuple[float, bytes]]) -> AsyncIterator[int]:
-    """Answers the n-th request of all, after so many seconds, so."""
+async def _server(respond: Callable[[int], tuple[float, bytes]]) -> AsyncIterator[int]:
+    """`respond` maps the number of a request to a delay in seconds and a response."""
     count = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,9 +24,9 @@ async def _server(answer: Callable[[int], tuple[float, bytes]]) -> AsyncIterator
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while await reader.readuntil(b"\r\n\r\n"):
                 count += 1
-                seconds, text = answer(count)
+                seconds, response = respond(count)
                 await asyncio.sleep(seconds)
-                writer.write(text)
+                writer.write(response)
         writer.close()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
@@ -34,36 +34,36 @@ async def _server(answer: Callable[[int], tuple[float, bytes]]) -> AsyncIterator
     server.close()
 
 
-async def test_a_server_that_stalls_delays_all_requests_that_were_due_meanwhile() -> None:
+async def test_a_stall_delays_all_requests_that_are_due_during_it() -> None:
     def stall_once(number: int) -> tuple[float, bytes]:
         return (0.5 if number == 20 else 0.0), _OK
 
     async with _server(stall_once) as port:
-        found = await generate(Job(port, [get("/")], clients=1, seconds=1, rate=200))
-    late = sum(latency > 0.1 for latency in found.latencies)
-    assert late > 50  # one alone, were time counted from sending
-    assert percentile(found.latencies, 0.99) > 0.4
+        result = await generate(Job(port, [get("/")], clients=1, seconds=1, rate=200))
+    late = sum(latency > 0.1 for latency in result.latencies)
+    assert late > 50  # 1 if latencies started at sending
+    assert percentile(result.latencies, 0.99) > 0.4
 
 
-async def test_clients_without_a_rate_send_as_fast_as_they_are_answered() -> None:
+async def test_without_a_rate_each_client_sends_after_the_last_response() -> None:
     async with _server(lambda number: (0.01, _OK)) as port:
-        found = await generate(Job(port, [get("/")], clients=4, seconds=0.5))
-    assert found.failures == {}
-    assert 50 < len(found.latencies) <= 4 * 51
-    assert min(found.latencies) >= 0.009
+        result = await generate(Job(port, [get("/")], clients=4, seconds=0.5))
+    assert result.failures == {}
+    assert 50 < len(result.latencies) <= 4 * 51
+    assert min(result.latencies) >= 0.009
 
 
-async def test_an_answer_in_pieces_is_one_answer() -> None:
+async def test_a_response_in_fragments_is_one_response() -> None:
     large = b"HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n" + b"x" * 300_000
     async with _server(lambda number: (0.0, large)) as port:
-        found = await generate(Job(port, [get("/")], clients=2, seconds=0.2))
-    assert found.failures == {}
-    assert found.latencies
+        result = await generate(Job(port, [get("/")], clients=2, seconds=0.2))
+    assert result.failures == {}
+    assert result.latencies
 
 
-@pytest.mark.parametrize("status", [b"404 Not Found", b"503 Service Unavailable"])
-async def test_any_answer_but_2xx_fails_the_run(status: bytes) -> None:
-    refusal = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
-    async with _server(lambda number: (0.0, refusal if number == 30 else _OK)) as port:
+@pytest.mark.parametrize("status", [b"404 Not LoadResult", b"503 Service Unavailable"])
+async def test_a_response_other_than_2xx_fails_the_run(status: bytes) -> None:
+    rejection = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
+    async with _server(lambda number: (0.0, rejection if number == 30 else _OK)) as port:
         with pytest.raises(LoadFailed, match=status[:3].decode()):
             await run_job(Job(port, [get("/")], clients=2, seconds=0.3))

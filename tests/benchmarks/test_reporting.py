@@ -1,26 +1,26 @@
-"""The table, the chart and the profile say what was measured."""
+"""The table, the chart and the profile contain the measurements."""
 
 from xml.etree import ElementTree
 
 from benchmarks.chart import chart
-from benchmarks.figures import Point, Row
 from benchmarks.load.job import percentile
-from benchmarks.profiling import top_functions
-from benchmarks.table import for_documents, for_terminal
+from benchmarks.profiler import top_functions
+from benchmarks.results import Point, Row
+from benchmarks.table import markdown, plain_text
 
 
-def test_a_row_says_whether_its_goal_is_met() -> None:
+def test_a_row_shows_whether_its_goal_is_met() -> None:
     rows = [
         Row("reads", "10/s", "limit 12/s", "0.83×", "≥ 0.75×", True),
         Row("writes", "1/s", "limit 2/s", "0.50×", "≥ 2×", False),
         Row("a remark", "7 MB"),
     ]
-    lines = for_terminal(rows).splitlines()
+    lines = plain_text(rows).splitlines()
     assert [line.split()[-1] for line in lines] == ["met", "yes", "NO", "MB"]
-    assert for_documents(rows).count("\n") == 4
+    assert markdown(rows).count("\n") == 4
 
 
-def test_a_percentile_is_a_value_that_was_measured() -> None:
+def test_a_percentile_is_a_measured_value() -> None:
     values = [float(n) for n in range(1, 101)]
     assert percentile(values, 0.5) == 51
     assert percentile(values, 0.99) == 100
@@ -43,7 +43,7 @@ def test_the_chart_has_two_lines_for_each_subject_inside_its_frame() -> None:
             assert 0 < y < height
 
 
-def test_a_profile_adds_up_self_time_and_leaves_out_waiting_threads() -> None:
+def test_a_profile_sums_self_time_without_idle_threads() -> None:
     stacks = (
         "main (a.py:1);work (/usr/lib/python3.11/asyncio/events.py:80) 3\n"
         "main (a.py:1);work (/usr/lib/python3.11/asyncio/events.py:99) 3\n"

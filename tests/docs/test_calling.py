@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts_tools.tools import require, run
+from tests.contracts_tools.tools import require_tool, run
 from tests.docs.pages import write_programs
 from tests.docs.response_dropping_proxy import response_dropping_proxy
 from tests.support.shop import Shop
@@ -21,8 +21,8 @@ async def test_an_order_is_placed_once_and_read_back(
     stack: Stack, shop: Shop, tmp_path: Path, name: str
 ) -> None:
     program = write_programs("calling.md", tmp_path)[name]
-    interpreter = [sys.executable] if name.endswith(".py") else [require("sh")]
-    require("curl")
+    interpreter = [sys.executable] if name.endswith(".py") else [require_tool("sh")]
+    require_tool("curl")
     before = await _count(shop)
     async with response_dropping_proxy(stack["command-service"].port) as port:
         output = await asyncio.to_thread(

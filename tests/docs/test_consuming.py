@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts_tools.tools import require, run
+from tests.contracts_tools.tools import require_tool, run
 from tests.docs.orders_topic import OrdersTopic
 from tests.docs.pages import DOCS, write_programs
 from tests.support.waiting import until
@@ -68,7 +68,8 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     def build() -> Path:
         program = tmp_path_factory.mktemp("go") / "sold"
         folder = DOCS / "examples/go"
-        run(require("go"), "build", "-mod=readonly", "-o", program, ".", cwd=folder, seconds=300)
+        command = (require_tool("go"), "build", "-mod=readonly", "-o", program, ".")
+        run(*command, cwd=folder, timeout_s=300)
         return program
 
     return build

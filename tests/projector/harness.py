@@ -228,9 +228,9 @@ class Projector:
 
     async def metric(self, name: str) -> float:
         """The sum of `tandem_projector_<name>` over its labels."""
-        lines = (await self.get("/metrics")).text.splitlines()
-        found = [line for line in lines if line.startswith(f"tandem_projector_{name}")]
-        assert found, f"no metric tandem_projector_{name}"
+        text = (await self.get("/metrics")).text
+        assert f"# HELP tandem_projector_{name} " in text, f"unknown metric: {name}"
+        found = [line for line in text.splitlines() if line.startswith(f"tandem_projector_{name}")]
         return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
     def signal(self, number: signal.Signals) -> None:

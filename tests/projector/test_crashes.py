@@ -23,14 +23,14 @@ async def test_two_share_the_shards_and_one_takes_over(world: World) -> None:
     await first.ready()
     await second.ready()
     await asyncio.sleep(8)
-    assert 0 < await first.metric("shards") < 9
+    assert 0 < await first.metric("shards_assigned") < 9
     await world.happen(100)
     await world.level()
     await world.happen(300)
     first.kill()
     await world.happen(100)
     await world.exact(seconds=40)
-    assert await second.metric("shards") == 9
+    assert await second.metric("shards_assigned") == 9
 
 
 async def test_a_paused_projector_comes_back_as_a_zombie(world: World) -> None:

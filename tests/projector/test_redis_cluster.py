@@ -9,7 +9,7 @@ from redis.crc import key_slot
 from redis.exceptions import TryAgainError
 
 from projector.redis_cluster_store import RedisClusterStore
-from projector.writes import WriteBatch
+from projector.store import WriteBatch
 from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.metrics import Metrics
 from shared.contracts.views import Checkpoint, checkpoint_key

@@ -8,8 +8,7 @@ from redis.asyncio import Redis
 
 from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
-from projector.store import Store
-from projector.writes import WriteBatch
+from projector.store import Store, WriteBatch
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
 from shared.redis.clients import redis_cluster
 from tests.projector.memory_store import MemoryStore

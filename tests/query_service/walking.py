@@ -1,4 +1,4 @@
-"""Walks a list to its end."""
+"""Reads a list page by page."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -7,7 +7,7 @@ import httpx
 
 from shared.contracts.tokens import parse_token
 
-MOST_PAGES: Final = 200
+MAX_PAGES: Final = 200
 
 
 async def walk(
@@ -18,18 +18,18 @@ async def walk(
     between: Callable[[], Awaitable[Any]] | None = None,
     **parameters: str,
 ) -> list[Any]:
-    """All items; `between` happens between two pages."""
+    """All items of a list; `between` is called after each page."""
     items: list[Any] = []
     cursor: str | None = ""
     pages = 0
     while cursor is not None:
         pages += 1
-        assert pages <= MOST_PAGES, "the walk has no end"
+        assert pages <= MAX_PAGES, "the list has too many pages"
         sent = {**parameters, "limit": str(limit), **({"cursor": cursor} if cursor else {})}
-        answer = await queries.get(path, params=sent)
-        assert answer.status_code == 200, answer.text
-        assert parse_token(answer.headers["consistency-token"], 12)
-        page = answer.json()
+        response = await queries.get(path, params=sent)
+        assert response.status_code == 200, response.text
+        assert parse_token(response.headers["consistency-token"], 12)
+        page = response.json()
         assert len(page["items"]) <= limit
         items += page["items"]
         cursor = page["next"]

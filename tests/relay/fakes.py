@@ -1,6 +1,6 @@
 """A Kafka partition, its publisher, the cursors and the event log, all in memory.
 
-The fakes and their real counterparts pass the same tests: test_contracts.py.
+The fakes and their real counterparts pass the same tests: test_fakes.py.
 """
 
 import time

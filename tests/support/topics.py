@@ -1,4 +1,4 @@
-"""Looks into the topics as any consumer would."""
+"""Reads and deletes topics, like any consumer or administrator."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from tests.support.waiting import until
 
 
 async def delete_topics(bootstrap: str, topics: Iterable[str] = TOPICS) -> None:
-    """Returns once they are gone."""
+    """Returns when the topics are deleted."""
     wanted = set(topics)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -30,7 +30,7 @@ async def delete_topics(bootstrap: str, topics: Iterable[str] = TOPICS) -> None:
 
 
 async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
-    """All that stands in a topic now, by partition, in offset order; foreign records left out."""
+    """The records of a topic, by partition, in offset order, without foreign records."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -48,13 +48,13 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
                         found[partition.partition].append(record)
         return found
     finally:
-        # Stopping awaits a task that it has cancelled, which fails where that has not begun yet.
+        # Stopping awaits a task that it has cancelled, which fails if the task has not started yet.
         await asyncio.sleep(0)
         await consumer.stop()
 
 
 def without_duplicates(records: Iterable[Record]) -> list[Record]:
-    """What a consumer keeps that takes the next position and ignores every other."""
+    """The records that a consumer processes if it skips all positions but the next."""
     taken: list[Record] = []
     for record in records:
         if record.position == len(taken) + 1:

@@ -5,7 +5,7 @@ from tests.support.stack import Stack
 from tests.support.topics import read_topic
 
 
-async def test_an_order_comes_back_as_a_view_with_its_token(shop: Shop) -> None:
+async def test_an_order_is_readable_with_its_token(shop: Shop) -> None:
     customer, product = await shop.user("Ada"), await shop.product(amount=450)
     placed = await shop.order(customer, (product, 2))
     assert placed.status_code == 201
@@ -49,7 +49,7 @@ async def test_an_order_comes_back_as_a_view_with_its_token(shop: Shop) -> None:
     assert [item["id"] for item in of_customer.json()["items"]] == [id]
 
 
-async def test_the_event_stands_on_its_topic_as_a_cloudevent(stack: Stack, shop: Shop) -> None:
+async def test_the_event_is_published_as_a_cloudevent(stack: Stack, shop: Shop) -> None:
     customer, product = await shop.user(), await shop.product()
     id = (await shop.order(customer, (product, 1))).json()["id"]
     assert (await shop.query(f"/v1/orders/{id}", Prefer="wait=10")).status_code == 200

@@ -11,7 +11,7 @@ OTHER_USER = "nobody"
 
 
 def as_other_user(command: list[str]) -> list[str]:
-    """The command, prefixed for root so that it runs as `nobody`; the prefix replaces itself."""
+    """The command, prefixed for root so that it runs as OTHER_USER; the prefix replaces itself."""
     if os.geteuid() != 0:
         return command
     setpriv = shutil.which("setpriv")

@@ -12,13 +12,14 @@ from command_service.commands.command import Context
 from command_service.commands.retire_product import COMMAND, RetireProduct
 from command_service.exceptions import (
     CommitOutcomeUnknown,
+    LockTimeout,
     Overloaded,
     TransientFailure,
     Unavailable,
 )
 from command_service.executor import Executor
 from command_service.metrics import Metrics
-from command_service.write_store.batch import Outcome, Postponed
+from command_service.write_store.batch import Blocked, Outcome, Postponed
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Accepted
 
@@ -161,3 +162,53 @@ async def test_a_full_queue_rejects_commands_at_once() -> None:
             await running.execute(pending("more"))
         go.set()
         await asyncio.gather(*results)
+
+
+async def test_after_a_lock_timeout_only_the_commands_that_need_the_lock_wait() -> None:
+    runs: list[tuple[list[str], bool]] = []
+    released = asyncio.Event()
+
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
+        ids = [p.context.id for p in batch]
+        runs.append((ids, skip_locked))
+        if "locked" in ids and not released.is_set():
+            if not skip_locked:
+                raise LockTimeout
+            return [
+                Blocked() if id == "locked" else accepted
+                for id, accepted in zip(ids, accept(batch), strict=True)
+            ]
+        return accept(batch)
+
+    async with executor(run) as running:
+        blocked = asyncio.ensure_future(running.execute(pending("locked")))
+        others = [asyncio.ensure_future(running.execute(pending(str(n)))) for n in range(3)]
+        assert all(isinstance(result, Accepted) for result in await asyncio.gather(*others))
+        assert [skip for ids, skip in runs if "locked" in ids][:2] == [False, True]
+        assert isinstance(await running.execute(pending("later")), Accepted)
+        assert not blocked.done()
+        released.set()
+        assert isinstance(await blocked, Accepted)
+    assert [skip for _, skip in runs].count(False) == 1
+
+
+async def test_a_postponed_command_keeps_its_deadline_in_another_concurrent_batch() -> None:
+    """It is postponed by one batch, and taken by a second one while the first still ends."""
+    second_runs, first_ends = asyncio.Event(), asyncio.Event()
+    attempts = 0
+
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            return [Postponed() for _ in batch]
+        second_runs.set()
+        await first_ends.wait()
+        return accept(batch)
+
+    async with executor(run, max_concurrent_batches=2) as running:
+        command = asyncio.ensure_future(running.execute(pending("a", timeout_s=0.3)))
+        await second_runs.wait()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(command, 5)
+        first_ends.set()

@@ -51,13 +51,13 @@ def test_a_key_replays_the_first_response_and_belongs_to_one_request() -> None:
     model = _shop()
     first = _order(model, "o", 9, key="k")
     _send(model, "RestockProduct", "p", quantity=50)
-    again = _order(model, "o", 9, key="k")
-    assert (again.status, again.problem, again.replayed) == (409, first.problem, True)
+    replayed = _order(model, "o", 9, key="k")
+    assert (replayed.status, replayed.problem, replayed.replayed) == (409, first.problem, True)
     assert _order(model, "o", 1, key="k").problem == "idempotency-key-reused"
     assert _order(model, "o", 9, key="k", sub="another").status == 201
 
 
-def test_others_are_not_found_and_ordering_for_them_is_forbidden() -> None:
+def test_other_users_are_not_found_and_ordering_for_them_is_forbidden() -> None:
     model = _shop()
     own: dict[str, Any] = {"sub": "v", "scopes": OWN_SCOPES}
     assert _send(model, "UpdateUserName", "u", name="X", **own).status == 404
@@ -65,14 +65,14 @@ def test_others_are_not_found_and_ordering_for_them_is_forbidden() -> None:
     assert _send(model, "UpdateUserName", "u", name="X", sub="u", scopes=OWN_SCOPES).version == 2
 
 
-def test_what_changes_nothing_has_no_event_and_another_version_is_412() -> None:
+def test_an_unchanged_name_has_no_event_and_another_version_is_412() -> None:
     model = _shop()
     assert _send(model, "UpdateUserName", "u", name=" Ada ").version == 1
     assert _send(model, "UpdateUserName", "u", name="B", if_match=2).status == 412
     assert _send(model, "UpdateUserName", "u", name="").problem == "invalid-field"
 
 
-def test_an_erased_users_email_is_free_and_its_orders_are_anonymized() -> None:
+def test_erasure_releases_the_email_and_anonymizes_the_orders() -> None:
     model = _shop()
     _order(model, "o", 1)
     taken = _send(model, "CreateUser", None, "v", name="B", email="ADA@X")

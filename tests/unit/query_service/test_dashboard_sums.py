@@ -16,7 +16,7 @@ def test_an_average_is_round_half_up(amount: int, orders: int) -> None:
     assert round_half_up(amount, orders) == exact
 
 
-def test_halves_go_up() -> None:
+def test_halves_are_rounded_up() -> None:
     assert [round_half_up(amount, 2) for amount in range(6)] == [0, 1, 1, 2, 2, 3]
 
 
@@ -30,7 +30,7 @@ def part(day: str, currency: str, amount: int) -> OrdersPart:
     }
 
 
-def test_days_and_currencies_meet_over_the_shards() -> None:
+def test_days_and_currencies_are_summed_over_the_shards() -> None:
     parts = [
         part("2026-03-01", "EUR", 5),
         part("2026-03-01", "CHF", 7),
@@ -67,7 +67,7 @@ def test_days_and_currencies_meet_over_the_shards() -> None:
     ]
 
 
-def test_thirty_days_are_shown_today_included() -> None:
+def test_the_last_thirty_days_include_today() -> None:
     parts = [part(day, "EUR", 1) for day in ("2026-03-31", "2026-03-02", "2026-03-01")]
     document = sum_parts(parts, [], [], date(2026, 3, 31))
     assert [day["date"] for day in document["by_day"]] == ["2026-03-31", "2026-03-02"]

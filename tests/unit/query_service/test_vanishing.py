@@ -1,4 +1,4 @@
-"""Views that go missing between the round trips of one answer."""
+"""Views that are lost between the round trips of one request."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -22,14 +22,14 @@ from shared.redis.exchange import RedisCommand
 
 USER = "0199a000-0000-7000-8000-000000000001"
 BODY = b'{"id":"x","name":"Red chair","description":"","status":"active"}'
-EVERYTHING = Caller("me", frozenset(["users:read:all", "orders:read:all", "products:write"]))
+ALL_SCOPES = Caller("me", frozenset(["users:read:all", "orders:read:all", "products:write"]))
 
 
-class Vanishing:
-    """A reader of one shard for each topic, which is flushed after some round trips."""
+class LosingReader:
+    """A reader of one shard per topic that loses all data after some round trips."""
 
     def __init__(self, trips: int) -> None:
-        self.left = trips
+        self.remaining = trips
         self.values = {
             checkpoint_key(f"{topic}.0"): Checkpoint(3, 2, "").encode()
             for topic in ("users", "products", "orders")
@@ -40,15 +40,15 @@ class Vanishing:
             for version in (1, 2, 3):
                 self.values[f"{{{topic}.0}}:history:{USER}:{version}"] = b"{}"
 
-    async def _answer(self, keys: Sequence[str], commands: Sequence[RedisCommand]) -> Reading:
-        gone = self.left == 0
-        self.left -= 1
-        found = [] if gone else [USER.encode()]
-        replies = [int(not gone) if command[0] == "ZCARD" else found for command in commands]
-        return Reading([None if gone else self.values.get(key) for key in keys], replies)
+    async def _read_all(self, keys: Sequence[str], commands: Sequence[RedisCommand]) -> Reading:
+        lost = self.remaining == 0
+        self.remaining -= 1
+        found = [] if lost else [USER.encode()]
+        replies = [int(not lost) if command[0] == "ZCARD" else found for command in commands]
+        return Reading([None if lost else self.values.get(key) for key in keys], replies)
 
     async def _values(self, keys: Sequence[str]) -> Values:
-        return (await self._answer(keys, ())).values
+        return (await self._read_all(keys, ())).values
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
         return self._values(keys)
@@ -56,21 +56,23 @@ class Vanishing:
     def read(
         self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
     ) -> Awaitable[Reading]:
-        return self._answer(keys, commands)
+        return self._read_all(keys, commands)
 
 
-async def ask(reader: Vanishing, template: str, query: bytes = b"") -> Response:
+async def send(reader: LosingReader, template: str, query: bytes = b"") -> Response:
     positions = Positions()
     watcher = Watcher(reader.get, [], positions, max_waiting_reads=1, beat=lambda: None)
     consistency = Consistency(positions, watcher)
     documents = Documents(reader, positions, consistency, 1)
     pages = Pages(reader, consistency, 1)
-    reads = QueryDependencies(reader, consistency, documents, pages, 1, lambda: datetime.now(UTC))
-    [operation] = [o for o in (query(reads) for query in QUERIES) if o.path == template]
-    request = Request("GET", template, {"id": USER}, query, caller=EVERYTHING)
-    answer = await operation.handler(request)
-    assert isinstance(answer, Response)
-    return answer
+    dependencies = QueryDependencies(
+        reader, consistency, documents, pages, 1, lambda: datetime.now(UTC)
+    )
+    [operation] = [o for o in (query(dependencies) for query in QUERIES) if o.path == template]
+    request = Request("GET", template, {"id": USER}, query, caller=ALL_SCOPES)
+    response = await operation.handler(request)
+    assert isinstance(response, Response)
+    return response
 
 
 @pytest.mark.parametrize(
@@ -87,28 +89,26 @@ async def ask(reader: Vanishing, template: str, query: bytes = b"") -> Response:
         ("/v1/products/{id}/history", b"", 2),
     ],
 )
-async def test_the_answer_is_503_whichever_round_trip_finds_nothing(
-    template: str, query: bytes, trips: int
-) -> None:
+async def test_a_loss_before_any_round_trip_is_503(template: str, query: bytes, trips: int) -> None:
     for done in range(trips):
-        with pytest.raises(Problem) as refused:
-            await ask(Vanishing(done), template, query)
-        assert refused.value.name == "unavailable", done
-    answer = await ask(Vanishing(trips), template, query)
-    assert answer.status == 200
-    assert b'"items":[]' not in answer.body
+        with pytest.raises(Problem) as raised:
+            await send(LosingReader(done), template, query)
+        assert raised.value.name == "unavailable", done
+    response = await send(LosingReader(trips), template, query)
+    assert response.status == 200
+    assert b'"items":[]' not in response.body
 
 
-async def test_what_changed_between_the_round_trips_is_left_out() -> None:
-    answer = await ask(Vanishing(9), "/v1/orders", b"status=placed")
-    assert answer.body == b'{"items":[],"next":null}'
+async def test_documents_that_changed_between_the_round_trips_are_left_out() -> None:
+    response = await send(LosingReader(9), "/v1/orders", b"status=placed")
+    assert response.body == b'{"items":[],"next":null}'
 
 
-async def test_too_many_who_wait_are_refused_at_once() -> None:
+async def test_too_many_waiting_reads_are_503_at_once() -> None:
     async def fetch(keys: Sequence[str]) -> Values:
         return [None for _ in keys]
 
     watcher = Watcher(fetch, [], Positions(), max_waiting_reads=0, beat=lambda: None)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Problem) as raised:
         await watcher.wait_for({"users.1": 1}, asyncio.get_running_loop().time() + 5)
-    assert refused.value.name == "unavailable"
+    assert raised.value.name == "unavailable"
