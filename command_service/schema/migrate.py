@@ -12,8 +12,8 @@ from command_service.schema.scripts import Schema, Script, read_schema
 from shared.contracts.shards import TOPICS, all_shards
 
 _LOCK: Final = 7_221_019_466  # Any number, but the same one in every version of Tandem.
-_MAX_LOCK_ATTEMPTS: Final = 120  # about five minutes
-_LOCK_PAUSE_S: Final = 1.5
+_MAX_LOCK_ATTEMPTS: Final = 200  # about five minutes
+_LOCK_PAUSE_S: Final = 0.5
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
@@ -37,7 +37,7 @@ async def migrate(database_url: str, partitions: int, schema: Schema | None = No
     schema = schema or read_schema()
     connection: asyncpg.Connection = await asyncpg.connect(database_url, timeout=10)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await _acquire_lock(connection)
         await connection.execute("SET lock_timeout = '1s'")
         await _check_roles(connection)
         await connection.execute(_TABLE)
@@ -47,6 +47,14 @@ async def migrate(database_url: str, partitions: int, schema: Schema | None = No
     finally:
         await connection.close(timeout=5)
     return applied
+
+
+async def _acquire_lock(connection: asyncpg.Connection) -> None:
+    """Polled: CREATE INDEX CONCURRENTLY would wait for a session that waits for this lock."""
+    while True:
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            return
+        await asyncio.sleep(_LOCK_PAUSE_S)
 
 
 async def _apply_migrations(
