@@ -42,13 +42,13 @@ async def profile(pid: int, process: str, during: str, work: Awaitable[object]) 
 
 def top_functions(stacks: str) -> list[tuple[float, str]]:
     """Shares of self time by function, largest first, from collapsed stacks."""
-    own: Counter[str] = Counter()
+    self_time: Counter[str] = Counter()
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
         if not _IDLE.search(frames):
-            own[_name(frames.split(";")[-1])] += int(count)
-    total = sum(own.values())
-    return [(count / total, name) for name, count in own.most_common(_MAX_FUNCTIONS)]
+            self_time[_name(frames.split(";")[-1])] += int(count)
+    total = sum(self_time.values())
+    return [(count / total, name) for name, count in self_time.most_common(_MAX_FUNCTIONS)]
 
 
 def _name(frame: str) -> str:

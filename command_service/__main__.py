@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 import asyncpg
+import structlog
 
 from command_service.exceptions import CannotMigrate, SchemaMissing, WrongPartitions
 from command_service.schema.await_schema import await_schema
@@ -21,6 +22,8 @@ from shared.http.server import CannotListen, run, stop_on_signals
 from shared.http.worker import run_worker
 from shared.logging_setup import configure_logging
 from shared.settings import ProcessSettings, load_settings
+
+logger = structlog.get_logger(__name__)
 
 
 def main() -> None:
@@ -49,11 +52,15 @@ def relay() -> None:
 
 def migrate_database() -> None:
     settings = load_settings(MigrateSettings)
+    configure_logging("migrate", settings.log_level, settings.log_format)
     try:
         applied = asyncio.run(migrate(settings.database_url, settings.partitions))
     except (CannotMigrate, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         sys.exit(f"migrate: {error}")
-    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+    for name in applied:
+        logger.info("schema_script_applied", script=name)
+    if not applied:
+        logger.info("schema_up_to_date")
 
 
 def await_database() -> None:

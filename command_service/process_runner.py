@@ -23,7 +23,7 @@ from command_service.write_store.pool import Pool
 from command_service.write_store.results import Rejected
 
 MAX_CLAIMED: Final = 200
-# A replica that is killed holds its claims for so long: shorter than a deadline may be missed by.
+# Expiry of the claims of a killed replica; below the permitted delay of a deadline.
 _CLAIM_S: Final = 0.8
 _COMMAND_TIMEOUT_S: Final = 5.0
 _CLAIM: Final = """

@@ -43,6 +43,8 @@ class Evidence:
     limits: Limits
     earlier: list[Attempt] = field(default_factory=list)
     final: list[Attempt] = field(default_factory=list)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    """The rows of each table of the write store, and the log output of each process."""
     samples: list[MemorySample] = field(default_factory=list)
     recovery_s: float | None = 0.0
     void_callers: frozenset[str] = frozenset()

@@ -105,19 +105,14 @@ def _price(random: Random, mark: str) -> dict[str, Any]:
 
 _WEIGHTS: Final[dict[Choose, int]] = {
     _create_user: 8,
-    _to_user("UpdateUserName", "PUT", "/name", lambda random, mark: {"name": mark}): 10,
+    _to_user("UpdateUserName", "PUT", "/name", lambda random, mark: {"name": f"Grace {mark}"}): 10,
     _to_user(
         "UpdateUserEmail", "PUT", "/email", lambda random, mark: {"email": f"{mark}@example.org"}
     ): 6,
-    _to_user("EraseUser", "DELETE", "", _no_body): 1,
+    _to_user("EraseUser", "DELETE", "", _no_body): 2,
     _add_product: 5,
     _to_product("UpdateProductPrice", "PUT", "/price", _price): 6,
-    _to_product(
-        "RestockProduct",
-        "POST",
-        "/restock",
-        lambda random, mark: {"quantity": random.randint(1, 9)},
-    ): 8,
+    _to_product("RestockProduct", "POST", "/restock", _quantity): 8,
     _to_product("RetireProduct", "DELETE", "", _no_body): 1,
     _place_order: 30,
     _to_order(

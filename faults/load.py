@@ -12,7 +12,12 @@ from typing import Any, Final
 
 import httpx
 
-from faults.generator import CommandRequest, ReadRequest, next_command, next_read
+from faults.generator import (
+    CommandRequest,
+    ReadRequest,
+    next_command,
+    next_read,
+)
 from faults.history import Attempt, History
 from faults.shop_model import ShopModel
 from tests.support.identity import EVERYTHING, Identity
@@ -55,7 +60,7 @@ class Load:
         self._readers = [asyncio.create_task(self._run_reader(number)) for number in range(readers)]
 
     async def finish(self, seconds: float) -> bool:
-        """Send no new commands; whether all outcomes became attempt in time."""
+        """Send no new commands; whether all outcomes became known in time."""
         self._stopping.set()
         done, late = await asyncio.wait([*self._writers, *self._readers], timeout=seconds)
         for task in late:

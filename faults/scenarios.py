@@ -12,6 +12,7 @@ from faults.nemesis import (
     clients,
     clocks,
     disks,
+    erasures,
     kafka,
     links,
     postgres,
@@ -147,6 +148,15 @@ def _servers() -> Iterable[Scenario]:
     )
 
 
+def _erasures() -> Iterable[Scenario]:
+    yield Scenario(
+        "erasure-in-batch",
+        "users are renamed and erased by the same batch",
+        erasures.rename_and_erase,
+        Limits(_READS),
+    )
+
+
 def _restored() -> Iterable[Scenario]:
     yield Scenario(
         "postgres-restored",
@@ -251,6 +261,7 @@ def _links() -> Iterable[Scenario]:
 _FAMILIES: Final = (
     _processes,
     _servers,
+    _erasures,
     _restored,
     _clients,
     _machine,

@@ -14,6 +14,7 @@ from tests.support.expected_views import Content, content_in_redis, read_event_l
 from tests.support.topics import read_topic, without_duplicates
 
 SHARDS: Sequence[str] = all_shards(DEFAULT_PARTITIONS)
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 _ROWS = """
 SELECT id::text, version, NULL::bigint AS stock FROM users
 UNION ALL SELECT id::text, version, NULL FROM orders
@@ -39,6 +40,16 @@ async def event_log_and_rows(
         event_log = {shard: await read_event_log(PostgresEventLog(pool), shard) for shard in SHARDS}
         rows = await pool.fetch(_ROWS)
     return event_log, {row["id"]: AggregateRow(row["version"], row["stock"]) for row in rows}
+
+
+async def texts(system: SystemUnderTest) -> dict[str, bytes]:
+    """The rows of each table of the write store, and the log output of each process."""
+    found = {f"log of {path.stem}": path.read_bytes() for path in system.directory.glob("*.log")}
+    async with asyncpg.create_pool(system.database.admin_url, min_size=0, max_size=1) as pool:
+        for (table,) in await pool.fetch(_TABLES):
+            rows = await pool.fetch(f'SELECT t::text AS text FROM "{table}" AS t')
+            found[f"table {table}"] = "\n".join(row["text"] for row in rows).encode()
+    return found
 
 
 async def topics(system: SystemUnderTest) -> dict[str, list[Record]]:

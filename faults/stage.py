@@ -118,6 +118,7 @@ class Stage:
             rows=rows,
             topics=await server_data.topics(self.system),
             views=await server_data.views(self.system),
+            texts=await server_data.texts(self.system),
             limits=scenario.limits,
             samples=samples,
             recovery_s=recovery_s,

@@ -68,18 +68,18 @@ class RedisClusterStore:
 
     def _store(self, node: Node) -> RedisStore:
         if node.importing:
-            return _AskingStore(node.client)
+            return _RedirectedStore(node.client)
         if node.client not in self._stores:
             self._stores[node.client] = RedisStore(node.client)
         return self._stores[node.client]
 
 
-class _AskingStore(RedisStore):
+class _RedirectedStore(RedisStore):
     """For one request to the node that imports the slot, after an ASK redirect."""
 
     def __init__(self, client: Redis) -> None:
         super().__init__(client)
-        self._run = partial(_run_asking, client.connection_pool)
+        self._run = partial(_run_redirected, client.connection_pool)
 
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
         return {shard: (await self.load(shard, []))[0] for shard in shards}
@@ -88,7 +88,7 @@ class _AskingStore(RedisStore):
         """Does nothing: heads are written again within a second, and nothing depends on one."""
 
 
-async def _run_asking(pool: ConnectionPool, *command: Any) -> Any:
+async def _run_redirected(pool: ConnectionPool, *command: Any) -> Any:
     """ASKING and the command, on one connection."""
     _, reply = await exchange(pool, [("ASKING",), command])
     if isinstance(reply, Exception):

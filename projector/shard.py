@@ -206,7 +206,7 @@ class Shard:
         except LogDivergence as error:
             self._set_diverged(True)
             if self._throttle.allow("divergence"):
-                logger.error("log_divergence_halts_shard", shard=self.name, error=str(error))
+                logger.error("shard_halted", shard=self.name, error=str(error))
         except Exception:
             self._metrics.failures.labels("log").inc()
             if self._throttle.allow("catch_up"):

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-_CHECKED: Final = ("*.py", "*.md", "*.yaml", "*.lua", "Makefile", "*/contracts/*.json",
-                   "command_service/schema/functions/*.sql")  # fmt: skip
+_CHECKED: Final = (
+    *("*.py", "*.md", "*.yaml", "*.toml", "*.lua", "*.sh", "*.go", "Makefile", "Dockerfile"),
+    *("*/contracts/*.json", "command_service/schema/functions/*.sql"),
+)
+"""Patterns of Git. Applied migrations are not edited, so they are not checked."""
 
 
 def source_files(root: Path = ROOT) -> list[str]:

@@ -42,7 +42,7 @@ RULES: Final = (
     Rule("for ?ever", "indefinitely"),
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
-         r"(FROM|INTO|UPDATE|ON|TABLE) answers\b|\banswers(_by_age| \(| AS)"),
+         r"(FROM|INTO|UPDATE|ON|TABLE|log) answers\b|\banswers(_by_age| \(| AS)|\"answers\""),
     Rule("asks?|asked|asking", "request, query, send, call", r"\bASK(ING)?\b|\bAskError\b"),
     Rule("look(s|ed|ing)?", "poll, read, compare", r"\b[Ll]ook(s|ed|ing)?[- ]up"),
     Rule("ma(ke|kes|de|king) (it |them )?again", "recreate"),
@@ -70,7 +70,7 @@ RULES: Final = (
     Rule("complain(s|ed|ing|t|ts)?", "error, violation, log"),
     Rule("insist(s|ed|ing)?", "require, validate"),
     Rule("where (there|nothing|none|nobody)|none where", "if"),
-    Rule("_*(most|least|longest)_\\w+", "max_, min_"),
+    Rule("_*(most|least|longest)_\\w+", "max_, min_", r"\.most_common\("),
 )  # fmt: skip
 _COMPILED: Final = tuple(
     (

@@ -1,1 +1,1 @@
-"""Processes: what Tandem does by itself when an aggregate reaches a deadline. One file for each."""
+"""Processes: actions that Tandem takes when an aggregate reaches a deadline, one file for each."""

@@ -18,7 +18,7 @@ def check_round_trip(plan: Plan) -> float:
     began = time.monotonic()
     token = issue_token(plan.home.private_key, "users:write:all users:read:all", expires_in=300)
     with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=20) as client:
-        created = _send(plan, client, "command-service", _create(plan, client), 201)
+        created = _send_with_retry(plan, client, "command-service", _create(plan, client), 201)
         try:
             _read(plan, client, created)
         finally:
@@ -36,7 +36,7 @@ def _create(plan: Plan, client: httpx.Client) -> httpx.Request:
 def _read(plan: Plan, client: httpx.Client, created: httpx.Response) -> None:
     url = urljoin(plan.url_of("query-service"), created.headers["Location"])
     headers = {"Consistency-Token": created.headers["Consistency-Token"], "Prefer": "wait=10"}
-    read = _send(
+    read = _send_with_retry(
         plan, client, "query-service", client.build_request("GET", url, headers=headers), 200
     )
     if read.json().get("id") != created.json()["id"]:
@@ -45,10 +45,12 @@ def _read(plan: Plan, client: httpx.Client, created: httpx.Response) -> None:
 
 def _erase(plan: Plan, client: httpx.Client, created: httpx.Response) -> None:
     url = f"{plan.url_of('command-service')}/v1/users/{created.json()['id']}"
-    _send(plan, client, "command-service", client.build_request("DELETE", url), 200, 404, 405)
+    _send_with_retry(
+        plan, client, "command-service", client.build_request("DELETE", url), 200, 404, 405
+    )
 
 
-def _send(
+def _send_with_retry(
     plan: Plan, client: httpx.Client, service: str, request: httpx.Request, *expected: int
 ) -> httpx.Response:
     """Retries while the service or the view is not ready yet."""

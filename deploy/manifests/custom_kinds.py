@@ -120,9 +120,9 @@ def _of_strimzi(directory: Path) -> list[Path]:
     paths = {name: directory / f"strimzi-{STRIMZI}-{name}.yaml" for name in STRIMZI_CLASSES}
     if not all(path.exists() for path in paths.values()):
         class_path = ":".join(str(jar) for jar in kafka_jars(STRIMZI_JARS))
-        wanted = [f"{STRIMZI_CLASSES[name]}={path}.new" for name, path in paths.items()]
+        outputs = [f"{STRIMZI_CLASSES[name]}={path}.new" for name, path in paths.items()]
         command = [str(JAVA), "-cp", class_path, "io.strimzi.crdgenerator.CrdGenerator", "--yaml"]
-        done = subprocess.run([*command, *wanted], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([*command, *outputs], capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise StackError(f"Strimzi's definitions: {done.stderr.strip()[:300]}")
         for path in paths.values():

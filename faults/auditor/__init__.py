@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from faults.auditor import (
+    erasure,
     event_log,
     idempotency,
     memory,
@@ -29,6 +30,7 @@ PROPERTIES: Final[Mapping[str, Check]] = {
     "views": views.equal_to_fold,
     "tokens": reads.never_stale,
     "owners": reads.only_own_documents,
+    "erasure": erasure.no_personal_values,
     "responses": responses.only_permitted,
     "memory": memory.bounded,
     "recovery": recovery.recovered_in_time,

@@ -25,8 +25,8 @@ MAIN_EVENTS: Final = {
 """The event of each command that has its caller and the version of its response."""
 _MAY_HAVE_NO_EVENT: Final = ("UpdateUserName", "UpdateUserEmail", "UpdateProductPrice")
 _STOCK_EVENTS: Final = {"PlaceOrder": "product.reserved", "CancelOrder": "product.released"}
-DISCONNECTED: Final = "disconnected-"
-"""Prefix of callers that do not wait for responses, so that their outcomes are unknown."""
+UNRECORDED: Final = "unrecorded-"
+"""Prefix of callers of a nemesis, whose commands are not in the history."""
 _SECONDARY_EVENTS: Final = ("order.anonymized", *_STOCK_EVENTS.values())
 
 
@@ -41,7 +41,7 @@ def each_command_once(evidence: Evidence) -> list[str]:
     found += [
         f"an event of {actor}, who sent no command"
         for actor in sorted(map(str, unexpected))
-        if not actor.startswith(DISCONNECTED)
+        if not actor.startswith(UNRECORDED)
     ]
     return found
 

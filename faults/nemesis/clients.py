@@ -19,7 +19,7 @@ async def cancel(system: SystemUnderTest, random: Random, seconds: float) -> Non
     """Thousands of commands and reads whose clients disconnect before the response."""
     count = 0
     async for _ in random_intervals(random, seconds, 0.1, 0.3):
-        caller = f"disconnected-{system.clock():.3f}"
+        caller = f"unrecorded-{system.clock():.3f}"
         token = system.identity.token(caller)
         await asyncio.gather(
             *(
@@ -49,10 +49,10 @@ async def _send_and_disconnect(
 
 async def send_slowly(system: SystemUnderTest, random: Random, seconds: float) -> None:
     """300 connections that send a byte per second, in the head or in the body."""
-    token = system.identity.token("disconnected-slow")
+    token = system.identity.token("unrecorded-slow")
     tasks = [
         asyncio.create_task(
-            _send_bytewise(system.processes[name], random, token, f"disconnected-{name}-{n}")
+            _send_bytewise(system.processes[name], random, token, f"unrecorded-{name}-{n}")
         )
         for name in ("command-service", "query-service")
         for n in range(_SLOW_CONNECTIONS)
@@ -83,7 +83,7 @@ async def flood(system: SystemUnderTest, random: Random, seconds: float) -> None
     process = system.processes["command-service"]
     flood = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "faults.flood", "127.0.0.1", str(process.port),
-        system.identity.token("disconnected-flood"), f"flood-{random.random()}",
+        system.identity.token("unrecorded-flood"), f"flood-{random.random()}",
         str(_FLOOD_CONNECTIONS), str(seconds), stdout=asyncio.subprocess.PIPE, env=dict(os.environ),
     )  # fmt: skip
     output, _ = await flood.communicate()

@@ -1,4 +1,4 @@
-"""The view of orders: what was placed, how far it is, whose it is."""
+"""The view of orders: content, status, payment and customer."""
 
 from typing import Final, assert_never
 

@@ -43,7 +43,7 @@ def project(
 
 
 def owner(product: ProductDocument) -> None:
-    """Everybody may read it."""
+    """None: every caller may read it."""
 
 
 def lists(shard: str, product: ProductDocument) -> list[str]:

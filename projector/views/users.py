@@ -70,7 +70,7 @@ def _changed(document: UserDocument | None, event: UserEvent, at: str) -> UserDo
 
 
 def _text(personal: str | None) -> str:
-    """Null where the user was erased since; `user.erased` follows before anybody may read it."""
+    """Null if the user has been erased; `user.erased` follows before the document can be read."""
     return cast("str", personal)
 
 

@@ -63,4 +63,4 @@ async def test_it_accepts_a_function_that_a_newer_version_has_replaced(
 
 async def test_it_reports_an_unavailable_database() -> None:
     with pytest.raises(SchemaMissing, match="the database is unavailable"):
-        await await_schema("postgresql://nobody@127.0.0.1:1/none", 0.5)
+        await await_schema("postgresql://unknown@127.0.0.1:1/none", 0.5)

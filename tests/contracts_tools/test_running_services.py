@@ -74,9 +74,12 @@ async def _publish_every_type(shop: Shop) -> None:
     first = (await shop.order(user, (product, 1))).json()["id"]
     second = (await shop.order(user, (product, 1))).json()["id"]
     label = {"carrier": "Post", "tracking_number": "X1"}
+    await shop.send("POST", f"/v1/orders/{first}/pay", {"reference": "P1"})
     await shop.send("POST", f"/v1/orders/{first}/ship", label)
     await shop.send("POST", f"/v1/orders/{first}/deliver")
+    await shop.send("POST", f"/v1/orders/{second}/pay", {"reference": "P2"})
     await shop.send("POST", f"/v1/orders/{second}/cancel", {"reason": "late"})
+    await shop.send("POST", f"/v1/orders/{second}/refund", {"reference": "R2"})
     await shop.send("DELETE", f"/v1/products/{product}")
     await shop.send("DELETE", f"/v1/users/{user}")
 

@@ -7,6 +7,7 @@ from typing import Any
 from faults.evidence import AggregateRow, Evidence, MemorySample
 from faults.history import Attempt
 from faults.limits import Limits
+from shared.contracts.events import EVENTS, personal_fields
 from shared.contracts.ids import new_id
 from shared.contracts.records import Record
 from shared.contracts.shards import DEFAULT_PARTITIONS, Topic, shard_of
@@ -81,6 +82,23 @@ def token_of(log: dict[str, list[Record]], topic: Topic, id: str, version: int) 
 def changed(record: Record, **data: Any) -> Record:
     """The same event with changed data."""
     return record._replace(data=json.dumps({**json.loads(record.data), **data}).encode())
+
+
+def erase(evidence: Evidence) -> None:
+    """Erase the user with the order, completely."""
+    create = evidence.attempts[0]
+    request = {"name": "Ada", "email": "ada@example.com"}
+    evidence.attempts[0] = replace(create, path="/v1/users", request=request)
+    log = evidence.event_log
+    _append(log, "users", "h", USER, "user.erased")
+    _append(log, "orders", "h", ORDER, "order.anonymized")
+    for shard, records in log.items():
+        log[shard] = [_anonymized(r) if r.subject in (USER, ORDER) else r for r in records]
+        evidence.views[shard] = expected_content(shard, log[shard])
+
+
+def _anonymized(record: Record) -> Record:
+    return changed(record, **dict.fromkeys(personal_fields(EVENTS[record.type])))
 
 
 def _log() -> dict[str, list[Record]]:

@@ -11,7 +11,7 @@ from faults.evidence import AggregateRow, Evidence, MemorySample
 from faults.history import Attempt, Side
 from faults.limits import Limits
 from shared.contracts.shards import DEFAULT_PARTITIONS, Topic, shard_of
-from tests.faults.clean_run import ORDER, OTHER, PRODUCT, USER, changed
+from tests.faults.clean_run import ORDER, OTHER, PRODUCT, USER, changed, erase
 
 Defect = Callable[[Evidence], None]
 
@@ -201,6 +201,35 @@ def a_list_has_the_orders_of_another_user(e: Evidence) -> None:
     _change(e, LIST, response={"list": [[ORDER, 2]], "owners": [USER, OTHER], "next": False})
 
 
+def an_event_of_an_erased_user_has_a_name(e: Evidence) -> None:
+    erase(e)
+    records = e.event_log[_shard("users", USER)]
+    records[-2] = changed(records[-2], name="Ada Lovelace")
+
+
+def an_order_of_an_erased_user_has_an_address(e: Evidence) -> None:
+    erase(e)
+    records = e.event_log[_shard("orders", ORDER)]
+    records[0] = changed(records[0], shipping_address="1 Main Street")
+
+
+def a_table_has_the_email_of_an_erased_user(e: Evidence) -> None:
+    erase(e)
+    e.texts["table users"] = b"(1,ada@example.com)"
+
+
+def a_view_has_the_name_of_an_erased_user(e: Evidence) -> None:
+    erase(e)
+    values = e.views[_shard("orders", ORDER)].values
+    key = next(key for key in values if ":document:" in key)
+    values[key] = values[key].replace(b'"customer_name":null', b'"customer_name":"Ada"')
+
+
+def a_log_has_the_name_of_an_erased_user(e: Evidence) -> None:
+    erase(e)
+    e.texts["log of relay"] = b'{"event": "event_published", "name": "Ada"}'
+
+
 def a_request_fails_with_500(e: Evidence) -> None:
     _add(e, e.attempts[READ], status=500, problem="internal-error")
 
@@ -279,6 +308,11 @@ DEFECTS: Final[list[tuple[str, Defect]]] = [
     ("owners", a_read_returns_another_document),
     ("owners", a_caller_receives_the_order_of_another_user),
     ("owners", a_list_has_the_orders_of_another_user),
+    ("erasure", an_event_of_an_erased_user_has_a_name),
+    ("erasure", an_order_of_an_erased_user_has_an_address),
+    ("erasure", a_table_has_the_email_of_an_erased_user),
+    ("erasure", a_view_has_the_name_of_an_erased_user),
+    ("erasure", a_log_has_the_name_of_an_erased_user),
     ("responses", a_request_fails_with_500),
     ("responses", a_503_has_no_retry_after),
     ("responses", an_unaffected_side_returns_503),

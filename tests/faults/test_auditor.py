@@ -3,12 +3,19 @@
 import pytest
 
 from faults.auditor import judge
-from tests.faults.clean_run import clean
+from tests.faults.clean_run import clean, erase
 from tests.faults.defects import DEFECTS, Defect
 
 
 def test_a_clean_run_has_no_findings() -> None:
     assert not any(judge(clean()).values())
+
+
+def test_a_complete_erasure_has_no_findings() -> None:
+    evidence = clean()
+    erase(evidence)
+    evidence.texts["table log"] = b'{"name": "Ada-2"}'
+    assert not judge(evidence)["erasure"]
 
 
 @pytest.mark.parametrize(

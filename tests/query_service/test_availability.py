@@ -42,6 +42,7 @@ async def test_an_empty_shop_is_available(shop: Shop, queries: httpx.AsyncClient
         "orders": {"placed": 0, "shipped": 0, "delivered": 0, "cancelled": 0, "total": 0},
         "revenue": [],
         "by_day": [],
+        "payments": {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0},
         "users": 0,
         "products": 0,
         "sold_out": 0,

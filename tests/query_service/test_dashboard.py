@@ -59,6 +59,7 @@ async def test_the_dashboard_is_the_sum_over_all_shards(
                 "revenue": [{"currency": "EUR", "amount": 100}],
             },
         ],
+        "payments": {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0},
         "users": 5,
         "products": 3,
         "sold_out": 2,

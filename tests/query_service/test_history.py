@@ -10,8 +10,8 @@ from shared.contracts.events import (
     UserRenamed,
 )
 from shared.contracts.money import Money
+from tests.query_service.pagination import read_all_pages
 from tests.query_service.shop import Shop
-from tests.query_service.walking import walk
 
 AT = "2026-03-01T09:30:00.125Z"
 
@@ -55,7 +55,7 @@ async def test_the_pages_of_a_history_are_oldest_first(
         money = Money(amount=version, currency="EUR")
         await shop.apply(ProductPriceChanged(id=product, version=version, price=money))
     for limit in (1, 7, 15, 30, 200):
-        items = await walk(queries, f"/v1/products/{product}/history", limit)
+        items = await read_all_pages(queries, f"/v1/products/{product}/history", limit)
         assert [item["version"] for item in items] == list(range(1, 31))
 
 
@@ -74,7 +74,9 @@ async def test_events_during_a_traversal_are_at_its_end(
             await shop.apply(event)
 
     await append_event()
-    items = await walk(queries, f"/v1/products/{product}/history", 1, between=append_event)
+    items = await read_all_pages(
+        queries, f"/v1/products/{product}/history", 1, between=append_event
+    )
     assert [item["version"] for item in items] == list(range(1, 9))
     assert items[1]["by"] is None
 

@@ -5,8 +5,8 @@ import pytest
 
 from shared.contracts.events import ProductRetired, UserErased
 from shared.contracts.tokens import parse_token
+from tests.query_service.pagination import ids, read_all_pages
 from tests.query_service.shop import Shop
-from tests.query_service.walking import ids, walk
 
 
 async def test_users_of_all_shards_are_listed_newest_first(
@@ -31,7 +31,7 @@ async def test_a_traversal_returns_every_item_once(
     shop: Shop, queries: httpx.AsyncClient, limit: int
 ) -> None:
     users = [await shop.user() for _ in range(30)]
-    assert ids(await walk(queries, "/v1/users", limit)) == users[::-1]
+    assert ids(await read_all_pages(queries, "/v1/users", limit)) == users[::-1]
 
 
 async def test_a_full_last_page_has_no_next(shop: Shop, queries: httpx.AsyncClient) -> None:
@@ -64,7 +64,9 @@ async def test_permanent_items_are_returned_exactly_once_while_others_are_added_
             await shop.apply(ProductRetired(id=leave.pop(), version=2))
 
     for parameters in ({}, {"q": "stays"}):
-        found = ids(await walk(queries, "/v1/products", 3, between=change_others, **parameters))
+        found = ids(
+            await read_all_pages(queries, "/v1/products", 3, between=change_others, **parameters)
+        )
         assert len(found) == len(set(found))
         assert [id for id in found if id in set(stay)] == stay[::-1]
 
@@ -75,14 +77,14 @@ async def test_orders_are_listed_by_status(shop: Shop, queries: httpx.AsyncClien
         await shop.ship(order)
     for order in orders[1::3]:
         await shop.cancel(order)
-    assert ids(await walk(queries, "/v1/orders", 5)) == orders[::-1]
+    assert ids(await read_all_pages(queries, "/v1/orders", 5)) == orders[::-1]
     for status, expected in (
         ("shipped", orders[::3]),
         ("cancelled", orders[1::3]),
         ("placed", orders[2::3]),
         ("delivered", []),
     ):
-        found = await walk(queries, "/v1/orders", 3, status=status)
+        found = await read_all_pages(queries, "/v1/orders", 3, status=status)
         assert ids(found) == expected[::-1]
         assert {order["status"] for order in found} <= {status}
 
@@ -93,8 +95,10 @@ async def test_a_customers_orders_exclude_those_of_others(
     first, second = await shop.user(), await shop.user()
     orders = [await shop.order(first) for _ in range(5)]
     await shop.order(second)
-    assert ids(await walk(queries, f"/v1/users/{first}/orders", 2)) == orders[::-1]
-    assert ids(await walk(queries, f"/v1/users/{first.upper()}/orders", 2)) == orders[::-1]
+    assert ids(await read_all_pages(queries, f"/v1/users/{first}/orders", 2)) == orders[::-1]
+    assert (
+        ids(await read_all_pages(queries, f"/v1/users/{first.upper()}/orders", 2)) == orders[::-1]
+    )
     third = await shop.user()
     response = await queries.get(f"/v1/users/{third}/orders")
     assert (response.status_code, response.json()) == (200, {"items": [], "next": None})

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from shared.contracts.events import ProductRetired
+from tests.query_service.pagination import ids, read_all_pages
 from tests.query_service.shop import Shop
-from tests.query_service.walking import ids, walk
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_the_pages_of_a_search_are_newest_first_and_without_duplicates(
     for number in range(40):
         matching.append(await shop.product(f"Reddish chair {number}"))
         await shop.product(f"Redwood table {number}")
-    found = ids(await walk(queries, "/v1/products", 7, q=q))
+    found = ids(await read_all_pages(queries, "/v1/products", 7, q=q))
     assert [id for id in found if id in set(matching)] == matching[::-1]
     assert len(found) == len(set(found))
     if q not in ("re", "red"):
@@ -79,5 +79,5 @@ async def test_a_search_with_few_matches_among_many_candidates_ends_its_page_ear
     first = (await queries.get("/v1/products?q=reddaaa")).json()
     assert first["items"] == []
     assert first["next"]
-    assert ids(await walk(queries, "/v1/products", q="reddaaa")) == [matching]
+    assert ids(await read_all_pages(queries, "/v1/products", q="reddaaa")) == [matching]
     assert ids((await queries.get("/v1/products?q=reddaaa+chair")).json()["items"]) == [matching]

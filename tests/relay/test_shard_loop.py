@@ -80,7 +80,7 @@ async def test_an_acknowledgement_does_not_move_the_cursor(shard: Shard) -> None
 
 
 async def test_a_base_offset_below_the_expected_one_causes_a_reconciliation(shard: Shard) -> None:
-    """[1], recreated, [2,3] acknowledged at 0: its last offset alone would look correct."""
+    """[1], recreated, [2,3] acknowledged at 0: its last offset alone would seem correct."""
     await shard.commit(1)
     await shard.until_published(1)
     shard.partition.recreate()

@@ -1,6 +1,6 @@
 """The expected content of Redis for a shard, from folding its event log, and the actual content."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,18 +93,17 @@ async def _read(redis: Redis, content: Content, key: str) -> None:
 def differences(expected: Content, found: Content) -> list[str]:
     """One line per missing, unexpected or different key."""
     lines: list[str] = []
-    for name, wanted, there in (
+    kinds: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("value", expected.values, found.values),
         ("members", expected.members, found.members),
-    ):
-        wants: dict[str, Any] = dict(wanted)
-        has: dict[str, Any] = dict(there)
-        lines += [f"missing {name}: {key}" for key in wants.keys() - has.keys()]
-        lines += [f"unexpected {name}: {key}" for key in has.keys() - wants.keys()]
+    ]
+    for kind, required, actual in kinds:
+        lines += [f"missing {kind}: {key}" for key in required.keys() - actual.keys()]
+        lines += [f"unexpected {kind}: {key}" for key in actual.keys() - required.keys()]
         lines += [
-            f"different {name}: {key}: {has[key]!r} instead of {wants[key]!r}"
-            for key in wants.keys() & has.keys()
-            if wants[key] != has[key]
+            f"different {kind}: {key}: {actual[key]!r} instead of {required[key]!r}"
+            for key in required.keys() & actual.keys()
+            if required[key] != actual[key]
         ]
     return sorted(lines)
 

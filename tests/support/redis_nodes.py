@@ -48,12 +48,6 @@ class RedisNodes:
                 return self._at(primary[1])
         raise LookupError(f"no node has {shard}")
 
-    def replica_of(self, primary: Valkey) -> Valkey:
-        for _, _, owner, *replicas in self._slots():
-            if owner[1] == primary.port and replicas:
-                return self._at(replicas[0][1])
-        raise LookupError(f"{primary.name} has no replica")
-
     def primaries(self) -> list[Valkey]:
         return [self._at(port) for port in sorted({owner[1] for _, _, owner, *_ in self._slots()})]
 

@@ -13,18 +13,18 @@ from tests.support.waiting import until
 
 async def delete_topics(bootstrap: str, topics: Iterable[str] = TOPICS) -> None:
     """Returns when the topics are deleted."""
-    wanted = set(topics)
+    names = set(topics)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        present = wanted & set(await admin.list_topics())
-        if present:
-            await admin.delete_topics(sorted(present))
+        existing = names & set(await admin.list_topics())
+        if existing:
+            await admin.delete_topics(sorted(existing))
 
-        async def gone() -> bool:
-            return not wanted & set(await admin.list_topics())
+        async def deleted() -> bool:
+            return not names & set(await admin.list_topics())
 
-        await until(gone, "the topics are deleted")
+        await until(deleted, "the topics are deleted")
     finally:
         await admin.close()
 
@@ -55,8 +55,8 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
 
 def without_duplicates(records: Iterable[Record]) -> list[Record]:
     """The records that a consumer processes if it skips all positions but the next."""
-    taken: list[Record] = []
+    processed: list[Record] = []
     for record in records:
-        if record.position == len(taken) + 1:
-            taken.append(record)
-    return taken
+        if record.position == len(processed) + 1:
+            processed.append(record)
+    return processed

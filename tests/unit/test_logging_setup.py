@@ -1,4 +1,4 @@
-"""What a log line looks like, and what never stands in it."""
+"""The format of log records, which contain no exception messages."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from shared.logging_setup import LogThrottle, configure_logging, describe_error
 
 
 @pytest.fixture(autouse=True)
-def loggers_as_before() -> Iterator[None]:
+def restored_loggers() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -21,22 +21,26 @@ def loggers_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_our_records_and_the_libraries_are_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_of_tandem_and_of_libraries_are_json_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     configure_logging("relay", "INFO", "json")
-    structlog.stdlib.get_logger("ours").info("started", shard="orders.7")
+    structlog.stdlib.get_logger("tandem").info("started", shard="orders.7")
     logging.getLogger("aiokafka.client").warning("no %s", "broker")
-    ours, theirs = map(json.loads, capsys.readouterr().err.splitlines())
-    assert ours["event"] == "started"
-    assert ours["shard"] == "orders.7"
-    assert ours["timestamp"].endswith("Z")
-    assert theirs["event"] == "no broker"
-    assert theirs["process"] == ours["process"] == "relay"
-    assert (theirs["level"], theirs["logger"]) == ("warning", "aiokafka.client")
+    own, library = map(json.loads, capsys.readouterr().err.splitlines())
+    assert own["event"] == "started"
+    assert own["shard"] == "orders.7"
+    assert own["timestamp"].endswith("Z")
+    assert library["event"] == "no broker"
+    assert library["process"] == own["process"] == "relay"
+    assert (library["level"], library["logger"]) == ("warning", "aiokafka.client")
 
 
-def test_the_level_and_the_libraries_own_level_hold(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_level_and_the_libraries_minimum_level_are_applied(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     configure_logging("relay", "INFO", "json")
-    structlog.stdlib.get_logger("ours").debug("hidden")
+    structlog.stdlib.get_logger("tandem").debug("hidden")
     logging.getLogger("uvicorn.error").info("hidden")
     assert capsys.readouterr().err == ""
 
@@ -46,16 +50,16 @@ def test_an_exception_is_logged_without_its_message(capsys: pytest.CaptureFixtur
     try:
         raise ValueError("ada@example.com")
     except ValueError:
-        structlog.stdlib.get_logger("ours").exception("failed")
+        structlog.stdlib.get_logger("tandem").exception("failed")
         logging.getLogger("asyncpg").exception("failed")
     written = capsys.readouterr().err
     assert "ada@" not in written
     for line in map(json.loads, written.splitlines()):
         assert line["error"]["type"] == "builtins.ValueError"
-        assert "test_shared_logs.py" in line["error"]["at"][0]
+        assert "test_logging_setup.py" in line["error"]["at"][0]
 
 
-def test_the_systems_reason_is_kept() -> None:
+def test_the_operating_systems_reason_is_logged() -> None:
     assert describe_error(ConnectionRefusedError(111, "Connection refused"))["reason"] == (
         "Connection refused"
     )

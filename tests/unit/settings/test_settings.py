@@ -1,4 +1,4 @@
-"""How settings are read, and how bad ones are told."""
+"""Settings come from the environment and secret files; invalid ones are reported."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.host, settings.port, settings.batch_size) == ("127.0.0.1", 8001, 10)
 
 
-def test_bad_settings_are_a_line_each_without_their_values(
+def test_invalid_settings_are_reported_in_one_line_each_without_their_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PORT", "70000")
@@ -41,7 +41,7 @@ def test_bad_settings_are_a_line_each_without_their_values(
 
 @pytest.fixture
 def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory of secrets, which holds a database's address."""
+    """The directory of secret files, with the database URL."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("PORT", "8001")
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
@@ -50,7 +50,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("secrets")
-def test_a_setting_may_be_a_file_among_the_secrets() -> None:
+def test_a_setting_can_be_a_secret_file() -> None:
     assert load_settings(Example).database_url.get_secret_value() == "postgresql://from-file"
 
 
@@ -58,14 +58,14 @@ def test_a_setting_may_be_a_file_among_the_secrets() -> None:
 @pytest.mark.parametrize(
     ("variable", "value"), [("postgresql://x", "postgresql://x"), ("", "postgresql://from-file")]
 )
-def test_the_environment_wins_over_a_secret_unless_it_is_empty(
+def test_a_variable_takes_precedence_over_a_file_unless_it_is_empty(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", variable)
     assert load_settings(Example).database_url.get_secret_value() == value
 
 
-def test_a_bad_secret_is_told_without_its_value(
+def test_an_invalid_secret_is_reported_without_its_value(
     secrets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (secrets / "batch_size").write_text("hunter2")
@@ -76,7 +76,7 @@ def test_a_bad_secret_is_told_without_its_value(
     assert "hunter2" not in written
 
 
-def test_a_directory_of_secrets_that_is_not_there_is_told(
+def test_a_missing_directory_of_secrets_is_reported(
     secrets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SECRETS_DIR", str(secrets / "missing"))

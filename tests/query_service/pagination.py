@@ -10,7 +10,7 @@ from shared.contracts.tokens import parse_token
 MAX_PAGES: Final = 200
 
 
-async def walk(
+async def read_all_pages(
     queries: httpx.AsyncClient,
     path: str,
     limit: int = 50,
