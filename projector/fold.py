@@ -11,7 +11,14 @@ from typing import Final
 import orjson
 
 from projector.history import History, encode_item, slice_item
-from projector.store import DAMAGED, FIRST_VERSION, ShardState, ViewState, WriteBatch
+from projector.store import (
+    ANONYMIZED_VERSIONS,
+    DAMAGED,
+    FIRST_VERSION,
+    ShardState,
+    ViewState,
+    WriteBatch,
+)
 from projector.views.view import CannotFold, Document, View
 from shared.contracts.events import Event
 from shared.contracts.records import Record
@@ -30,6 +37,7 @@ from shared.contracts.views import (
 MAX_PARKED: Final = 1000
 """Aggregates per shard: every batch loads the map of parked entries."""
 MAX_REFOLDED_ROWS: Final = 1000
+_NO_ITEMS: Final[list[bytes | None]] = [None] * len(ANONYMIZED_VERSIONS)
 _START: Final = Checkpoint(0, -1, "")
 
 
@@ -75,23 +83,30 @@ def park(
     return batch.writes(_advance(state, record, offset))
 
 
-def mark_damaged(shard: str, state: ShardState, id: str) -> WriteBatch:
-    """Adds an entry that lets reads of the document be rejected."""
+def mark_damaged(views: Sequence[View], shard: str, state: ShardState, id: str) -> WriteBatch:
+    """Deletes a damaged document and adds an entry, so that reads of it are rejected."""
     checkpoint = state.checkpoint or _START
     entry = ParkedEntry(checkpoint.position, 0, "", DamagedDocument.__name__)
-    return WriteBatch(
-        checkpoint, {parked_key(shard): encode_parked({**state.parked, id: entry})}
-    )
+    writes = WriteBatch(checkpoint, {view.key(document_key(shard, id)): None for view in views})
+    writes.values[parked_key(shard)] = encode_parked({**state.parked, id: entry})
+    return writes
 
 
 def refold(
-    views: Sequence[View], shard: str, state: ShardState, id: str, rows: Sequence[Record]
+    views: Sequence[View],
+    shard: str,
+    state: ShardState,
+    id: str,
+    rows: Sequence[Record],
+    *,
+    rewrite: bool,
 ) -> WriteBatch:
     """Rewrites an aggregate from all its `rows` up to the state's checkpoint.
 
     The part contains the rows before the first parked one, whatever the stored document contains:
     they are folded from nothing. The others are folded as new events, up to one that fails and at
     most MAX_REFOLDED_ROWS; the part does not depend on the order in which aggregates are folded.
+    `rewrite`: also writes what the stored document has already.
     """
     checkpoint = state.checkpoint or _START
     entry = state.parked.get(id)
@@ -100,7 +115,7 @@ def refold(
     counted, parked = rows[:number], rows[number : number + MAX_REFOLDED_ROWS]
     lists = _lists(views, shard, [view.documents.get(id) for view in state.views])
     nothing = ViewState(None, {id: None}, {id: 0})
-    empty = replace(state, parked={}, first_items={id: None}, views=(nothing,) * len(views))
+    empty = replace(state, parked={}, personal_items={id: _NO_ITEMS}, views=(nothing,) * len(views))
     base, folded, error = _fold_prefix(partial(_Batch, views, shard, empty), counted, lists)
     before = replace(base.state(id, state), parked={**state.parked})
     before.parked.pop(id, None)
@@ -112,7 +127,8 @@ def refold(
     for row in rows[folded + more :]:
         batch.park(row, reason)
     writes = batch.writes(checkpoint)
-    if any(of.documents[id] != had.documents.get(id) for of, had in zip(before.views, state.views)):
+    stored = [view.documents.get(id) for view in state.views]
+    if rewrite or stored != [view.documents[id] for view in before.views]:
         writes.values = {**base.contents(), **writes.values}
     listed = batch.lists(id)
     writes.added = {key: [id] for key in sorted(listed)}
@@ -174,7 +190,7 @@ class _Batch:
         folds = [_ViewFold(view, shard, of) for view, of in zip(views, state.views, strict=True)]
         self._primary, *self._others = folds
         self._folds = folds
-        self._history = History(views[0], shard, state.first_items)
+        self._history = History(views[0], shard, state.personal_items)
         self.parked = dict(state.parked)
         self._parks = False
 
@@ -215,10 +231,10 @@ class _Batch:
 
     def state(self, id: str, before: ShardState) -> ShardState:
         """The state after this batch for an aggregate, with the parts of `before`."""
-        first = history_key(self._shard, id, FIRST_VERSION)
+        keys = [history_key(self._shard, id, version) for version in ANONYMIZED_VERSIONS]
         return replace(
             before,
-            first_items={id: self._history.values.get(first)},
+            personal_items={id: [self._history.values.get(key) for key in keys]},
             views=tuple(
                 view.state(id, of.part) for view, of in zip(self._folds, before.views, strict=True)
             ),

@@ -78,6 +78,9 @@ class EventLog(Protocol):
         ...
 
 
+class AggregateLog(EventLog, Protocol):
+    """An event log that is also read by aggregate."""
+
     async def read_subject(
         self, shard: str, subject: str, after: int, upto: int, limit: int
     ) -> Sequence[Record]:
@@ -120,7 +123,10 @@ class PostgresEventLog:
         self, shard: str, subject: str, after: int, upto: int, limit: int
     ) -> list[Record]:
         rows = await self._pool.fetch(_OF_SUBJECT, shard, subject, after, upto, limit)
-        return [Record(shard, *row[:-1], row[-1].encode()) for row in rows]
+        return [
+            Record(shard, position, event_id, type, of, actor, time, trace, data.encode())
+            for position, event_id, type, of, actor, time, trace, data in rows
+        ]
 
     async def oldest_unpublished_age(self, published: Mapping[str, int]) -> float:
         """Seconds since the oldest event after these positions; 0 if there is none."""

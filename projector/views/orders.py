@@ -1,4 +1,4 @@
-"""The view of orders: what was placed, how far it is, whose it is."""
+"""The view of orders: content, status, payment and customer."""
 
 from typing import Final, assert_never
 
@@ -56,7 +56,14 @@ def project(document: OrderDocument | None, event: OrderEvent, at: str) -> Order
 
 
 def anonymized(order: OrderDocument) -> OrderDocument:
-    return {**order, "customer_name": None, "shipping_address": None}
+    return {
+        **order,
+        "customer_name": None,
+        "shipping_address": None,
+        "cancel_reason": None,
+        "carrier": None,
+        "tracking_number": None,
+    }
 
 
 def owner(order: OrderDocument) -> str:

@@ -37,6 +37,13 @@ class MemoryLog:
         await self._respond()
         return {p: self.records[p - 1].event_id for p in positions if p <= len(self.records)}
 
+    async def read_subject(
+        self, shard: str, subject: str, after: int, upto: int, limit: int
+    ) -> list[Record]:
+        await self._respond()
+        found = [r for r in self.records if r.subject == subject and after < r.position <= upto]
+        return found[:limit]
+
     async def _respond(self) -> None:
         await asyncio.sleep(0)
         if self.unavailable:
