@@ -331,7 +331,7 @@ class _ViewFold:
         self.add_documents(writes)
         if self._positions or self._before.part is None:
             key = self._view.key(dashboard_key(self._shard))
-            writes.values[key] = orjson.dumps(self._part)
+            writes.values[key] = orjson.dumps(self._part, option=orjson.OPT_SORT_KEYS)
 
     def add_documents(self, writes: WriteBatch) -> None:
         for id, position in self._positions.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from typing import Any, cast
 
 import orjson
 
@@ -209,7 +210,7 @@ async def test_unknown_types_in_the_event_log_are_parked(system: ProjectorSystem
     await system.commit(records)
     await system.publish(records)
     await system.verify_views("users.1")
-    parked = decode_parked(await system.redis.get(parked_key("users.1")))
+    parked = decode_parked(cast("Any", await system.redis.get(parked_key("users.1"))))
     assert {entry.reason for entry in parked.values()} == {"UnknownType"}
     assert set(parked) == {record.subject for record in unknown}
 
