@@ -158,6 +158,13 @@ class Projection:
             return True, entry
         return await self.write(state.stored, writes, mark=True), entry
 
+    def refolded_entry(
+        self, state: ShardState, id: str, rows: Sequence[Record]
+    ) -> ParkedEntry | None:
+        """The entry that `refold` would leave."""
+        writes = refold(self._views, self.shard, state, id, rows, rewrite=False)
+        return decode_parked(writes.values[parked_key(self.shard)]).get(id)
+
     def _fold(
         self,
         state: ShardState,

@@ -27,10 +27,11 @@ class Refolding:
         self._projection = projection
         self._log = log
 
-    async def refold(self, id: str, *, rewrite: bool = False) -> Refolded:
+    async def refold(self, id: str, *, rewrite: bool = False, dry_run: bool = False) -> Refolded:
         """Folds the parked events of an aggregate, up to one that fails.
 
-        `rewrite`: also the events that its document should contain. Raises what the store and the
+        `rewrite`: also the events that its document should contain; `dry_run`: writes nothing, and
+        considers the first MAX_REFOLDED_ROWS events. Raises what the store and the
         event log raise, and TimeoutError if other processes move the checkpoint all the time.
         """
         rows: list[Record] = []
@@ -45,6 +46,8 @@ class Refolding:
             position = state.checkpoint.position
             rows = [row for row in rows if row.position <= position]
             rows += await self._read(id, rows[-1].position if rows else 0, position)
+            if dry_run:
+                return Refolded(events, self._projection.refolded_entry(state, id, rows))
             # A document that is marked as damaged must be rewritten.
             damaged = entry is not None and entry.events == 0
             written, remaining = await self._projection.refold(
