@@ -51,7 +51,8 @@ def project(document: OrderDocument | None, event: OrderEvent, at: str) -> Order
             return order
         case OrderAnonymized():
             order = _changed(document, event, at)
-            order["customer_name"] = order["shipping_address"] = None
+            order["customer_name"] = order["shipping_address"] = order["cancel_reason"] = None
+            order["carrier"] = order["tracking_number"] = None
             return order
         case _:
             assert_never(event)
