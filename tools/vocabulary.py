@@ -39,7 +39,7 @@ RULES: Final = (
     ),
     Rule("anew|afresh", "again, new"),
     Rule("meanwhile", "in the meantime"),
-    Rule("for ?ever", "indefinitely"),
+    Rule("for ?ever", "indefinitely", r"\bserve_forever\b"),
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
          r"(FROM|INTO|UPDATE|ON|TABLE|log) answers\b|\banswers(_by_age| \(| AS)|\"answers\""),
