@@ -69,7 +69,7 @@ class _Batch:
         self._shard = shard
         folds = [_ViewFold(view, shard, of) for view, of in zip(views, state.views, strict=True)]
         self._primary, *self._others = folds
-        self._history = History(views[0], shard, state.first_items)
+        self._history = History(views[0], shard, state.personal_items)
         self._parked: dict[str, list[int]] = orjson.loads(state.parked or b"{}")
         self._parks = False
 

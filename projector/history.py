@@ -1,11 +1,11 @@
 """The history of an aggregate: one item per event, stored beside the topic's primary view."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from projector.store import FIRST_VERSION
+from projector.store import ANONYMIZED_VERSIONS, FIRST_VERSION
 from projector.views.view import View
 from shared.contracts.documents import HistoryItem
 from shared.contracts.events import Event, personal_fields
@@ -16,10 +16,12 @@ from shared.contracts.views import history_key
 class History:
     """The history items that a batch of one shard writes and deletes."""
 
-    def __init__(self, view: View, shard: str, first_items: Mapping[str, bytes | None]) -> None:
+    def __init__(
+        self, view: View, shard: str, personal_items: Mapping[str, Sequence[bytes | None]]
+    ) -> None:
         self._view = view
         self._shard = shard
-        self._first_items = first_items
+        self._personal_items = personal_items
         self.values: dict[str, bytes | None] = {}
         """Key -> item, None to delete it."""
 
@@ -34,10 +36,12 @@ class History:
             self.values[history_key(self._shard, event.id, version)] = None
 
     def _anonymize(self, id: str) -> None:
-        key = history_key(self._shard, id, FIRST_VERSION)
-        item = self.values.get(key) or self._first_items[id]
-        if item is not None:
-            self.values[key] = _without_personal_data(self._view, item)
+        stored = self._personal_items[id]
+        for version, stored_item in zip(ANONYMIZED_VERSIONS, stored, strict=True):
+            key = history_key(self._shard, id, version)
+            item = self.values.get(key) or stored_item
+            if item is not None:
+                self.values[key] = _without_personal_data(self._view, item)
 
 
 def slice_item(record: Record, version: int) -> bytes | None:

@@ -20,6 +20,11 @@ from shared.contracts.views import (
 )
 
 FIRST_VERSION: Final = 1
+ANONYMIZED_VERSIONS: Final = range(FIRST_VERSION, FIRST_VERSION + 8)
+"""The versions whose history items can contain personal data when an aggregate is anonymized.
+
+An order has no more events before that: placed, paid, and two that end it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,8 @@ class ShardState:
     stored: bytes
     checkpoint: Checkpoint | None
     parked: bytes | None
-    first_items: dict[str, bytes | None]
-    """The first history items of the aggregates that the batch anonymizes."""
+    personal_items: dict[str, list[bytes | None]]
+    """The history items, by ANONYMIZED_VERSIONS, of the aggregates that the batch anonymizes."""
     views: tuple[ViewState, ...]
     """In the order of the topic's views."""
 
@@ -94,9 +99,13 @@ class Store(Protocol):
 
 def state_keys(views: Sequence[View], shard: str, records: Sequence[Record]) -> list[str]:
     """The keys of the state besides the checkpoint, in the order that `decode_state` expects."""
-    first_items = [history_key(shard, id, FIRST_VERSION) for id in _anonymized(views[0], records)]
+    personal_items = [
+        history_key(shard, id, version)
+        for id in _anonymized(views[0], records)
+        for version in ANONYMIZED_VERSIONS
+    ]
     of_view = [dashboard_key(shard), *(document_key(shard, id) for id in _subjects(records))]
-    keys = [parked_key(shard), *first_items]
+    keys = [parked_key(shard), *personal_items]
     for view in views:
         keys += of_view if view.is_primary else map(view.key, of_view)
     return keys
@@ -115,7 +124,7 @@ def decode_state(
         stored=stored or b"",
         checkpoint=decode_checkpoint(stored),
         parked=next(value),
-        first_items={id: next(value) for id in anonymized},
+        personal_items={id: [next(value) for _ in ANONYMIZED_VERSIONS] for id in anonymized},
         views=tuple(
             ViewState(next(value), dict(zip(subjects, map(_body, value), strict=False)))
             for _ in views

@@ -6,6 +6,7 @@
 | `LogDivergence` (`shared.event_log`) | Kafka has an event that the event log lacks | the shard is halted in PostgreSQL until an operator sets `halted` to null |
 | `UnknownTopicOrPartitionError` (aiokafka) | the topic is missing, or its partitions differ | the topics are polled at once; then as for a transient error |
 | `EmptyFetch` | Kafka returned no record of an offset in range | as for a transient error |
+| `PartitionChanged` | the topic was recreated, or lost records, during a reconciliation | as for a transient error |
 | `TRANSIENT_ERRORS` | Kafka or PostgreSQL is unavailable | logged with its type; backoff, then the shard is reconciled |
 | any other exception of a shard | a defect | logged with its traceback; backoff, then the shard is reconciled |
 | `ShardCountMismatch` | PARTITIONS differs from the migrated schema | all shards are released; the relay is not ready |
@@ -27,6 +28,12 @@ class NotOwner(Exception):
 
 class EmptyFetch(KafkaError):  # type: ignore[misc]
     """Kafka returned no record of an offset that is in range."""
+
+    retriable = True
+
+
+class PartitionChanged(KafkaError):  # type: ignore[misc]
+    """The topic was recreated, or lost records, during a reconciliation. Nothing was written."""
 
     retriable = True
 

@@ -1,4 +1,4 @@
-"""The view of orders: what was placed, how far it is, whose it is."""
+"""The view of orders: content, status, payment and customer."""
 
 from typing import Final, assert_never
 
@@ -51,7 +51,8 @@ def project(document: OrderDocument | None, event: OrderEvent, at: str) -> Order
             return order
         case OrderAnonymized():
             order = _changed(document, event, at)
-            order["customer_name"] = order["shipping_address"] = None
+            order["customer_name"] = order["shipping_address"] = order["cancel_reason"] = None
+            order["carrier"] = order["tracking_number"] = None
             return order
         case _:
             assert_never(event)

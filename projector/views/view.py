@@ -44,7 +44,7 @@ class View:
     count: Callable[[Any, Any, Any], None]
     """(part, before, after): changes the part in place."""
     anonymizes: type[Event] | None = None
-    """The event that removes the personal fields from the first history item (primary view)."""
+    """The event that removes the personal fields from earlier history items (primary view)."""
     upcasts: Mapping[str, Upcast] = field(default_factory=lambda: UPCASTS)
     """Convert events of an older shape to the present one (primary view, for all views)."""
 
