@@ -42,7 +42,7 @@ RULES: Final = (
     Rule("for ?ever", "indefinitely", r"\bserve_forever\b"),
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
-         r"(FROM|INTO|UPDATE|ON|TABLE|log) answers\b|\banswers(_by_age| \(| AS)|\"answers\""),
+         r"(FROM|INTO|UPDATE|ON|TABLE|ANALYZE|log) answers\b|\banswers(_by_| \(| AS)|\"answers\""),
     Rule("asks?|asked|asking", "request, query, send, call", r"\bASK(ING)?\b|\bAskError\b"),
     Rule("look(s|ed|ing)?", "poll, read, compare", r"\b[Ll]ook(s|ed|ing)?[- ]up"),
     Rule("ma(ke|kes|de|king) (it |them )?again", "recreate"),
