@@ -12,8 +12,8 @@ class Script(NamedTuple):
     """A `.sql` file; `name` is its name without the suffix.
 
     A script waits for locks for one second at most, and is then retried completely. So it takes
-    the lock of no more than one existing table, and commands wait no longer than that. One that begins
-    with `-- no transaction` is executed statement by statement, and can be executed repeatedly.
+    the lock of no more than one existing table, and commands wait no longer than that. One that
+    begins with `-- no transaction` is executed by statement, and can be executed repeatedly.
     """
 
     name: str
