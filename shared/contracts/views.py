@@ -188,7 +188,10 @@ def decode_parked(stored: bytes | None) -> dict[str, ParkedEntry]:
         raise ValueError("the map of parked aggregates is unreadable") from error
 
 
-def encode_parked(entries: Mapping[str, ParkedEntry]) -> bytes:
+def encode_parked(entries: Mapping[str, ParkedEntry]) -> bytes | None:
+    """None if there is none."""
+    if not entries:
+        return None
     return orjson.dumps({id: list(entry) for id, entry in entries.items()})
 
 
