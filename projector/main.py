@@ -20,7 +20,7 @@ from projector.store import Store
 from projector.subscription import consume
 from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.shards import all_shards, split_shard
-from shared.event_log import EventLog, PostgresEventLog
+from shared.event_log import AggregateLog, PostgresEventLog
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.dispatch import Dispatcher
 from shared.http.health import Health, Heartbeat, health_operations
@@ -55,6 +55,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
         health.add_readiness_check("redis", monitor.redis_problem)
         health.add_readiness_check("views", monitor.missing_views)
         health.add_readiness_check("log_divergence", monitor.diverged_shards)
+        health.add_readiness_check("parked", monitor.full_shards)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
         freeze_startup_objects()
         async with asyncio.TaskGroup() as tasks:
@@ -66,7 +67,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
 
 
 def _compose(
-    settings: ProjectorSettings, store: Store, log: EventLog, metrics: Metrics
+    settings: ProjectorSettings, store: Store, log: AggregateLog, metrics: Metrics
 ) -> tuple[list[Shard], Consumer, LagMonitor]:
     names = all_shards(settings.partitions)
     ownership = Ownership(names, 2 * settings.consumer_session_seconds, time.monotonic)
@@ -94,7 +95,7 @@ def _now_ms() -> int:
 
 
 @asynccontextmanager
-async def _event_log(database_url: str) -> AsyncIterator[EventLog]:
+async def _event_log(database_url: str) -> AsyncIterator[AggregateLog]:
     """Connects at the first read."""
     pool = asyncpg.create_pool(
         database_url,
