@@ -9,7 +9,9 @@ import structlog
 from projector.ownership import Ownership
 from projector.shard import Observation, Shard
 from projector.store import Store
-from shared.contracts.views import Head
+from projector.views.registry import SHAPES
+from shared.contracts.shards import split_shard
+from shared.contracts.views import Head, decode_checkpoint
 from shared.event_log import EventLog
 from shared.http.health import Heartbeat
 from shared.logging_setup import LogThrottle
@@ -39,6 +41,8 @@ class LagMonitor:
         self._redis_problem: str | None = "not polled yet"
         self._with_views: set[str] = set()
         self._throttle = LogThrottle(60.0, time.monotonic)
+        self.unknown_shapes: dict[str, int] = {}
+        """Shards with views of another version -> their shape, according to the last poll."""
 
     async def run(self, interval_s: float, heartbeat: Heartbeat) -> None:
         """Polls until it is cancelled."""
@@ -52,8 +56,16 @@ class LagMonitor:
         names = sorted(self._ownership.monitored())
         before = {shard: self._shards[shard].position for shard in names}
         try:
-            stored = await self._store.checkpoints(names or sorted(self._shards)[:1])
-            names = [shard for shard in names if shard in stored]
+            stored = await self._store.checkpoints(sorted(self._shards))
+            self.unknown_shapes = {
+                shard: checkpoint.shape
+                for shard, value in stored.items()
+                if (checkpoint := decode_checkpoint(value)) is not None
+                and checkpoint.shape not in SHAPES[split_shard(shard)[0]]
+            }
+            names = [
+                shard for shard in names if shard in stored and shard not in self.unknown_shapes
+            ]
             self._with_views = {shard for shard in names if stored[shard] is not None}
             heads = await self._read_heads(names)
             now = self._now_ms()
@@ -63,8 +75,9 @@ class LagMonitor:
                 head = self._shards[name].poll(observation, heads.get(name), now)
                 if head is not None:
                     observed[name] = head
-            if observed:
-                await self._store.write_heads(observed)
+            owners = {shard: _owner(shard, now) for shard in names}
+            if owners:
+                await self._store.write_heads(observed, owners)
         except Exception as error:
             self._redis_problem = f"not reachable: {type(error).__name__}"
             self._log_failure("redis_unreachable")
@@ -74,6 +87,11 @@ class LagMonitor:
     def redis_problem(self) -> str | None:
         """Why Redis is not ready, or None."""
         return self._redis_problem
+
+    def shape_problem(self) -> str | None:
+        """The shards whose views this version cannot fold, or None."""
+        unknown = [f"{shard} has {shape}" for shard, shape in self.unknown_shapes.items()]
+        return f"unknown shape: {', '.join(unknown)}" if unknown else None
 
     def missing_views(self) -> str | None:
         """How many shards have no views, or None."""
@@ -100,3 +118,9 @@ class LagMonitor:
     def _log_failure(self, event: str) -> None:
         if self._throttle.allow(event):
             logger.warning(event, exc_info=True)
+
+
+def _owner(shard: str, now_ms: int) -> bytes:
+    """See `owner_key`."""
+    shapes = ",".join(map(str, sorted(SHAPES[split_shard(shard)[0]])))
+    return f"{now_ms} {shapes}".encode()

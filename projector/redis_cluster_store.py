@@ -4,7 +4,7 @@ A replica that is promoted may lag: the checkpoint reverts together with the vie
 are in one slot, and the missing events are applied again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,8 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import TryAgainError
 
 from projector.redis_store import RedisStore
-from projector.store import WriteBatch
+from projector.store import Memory, ShardReading, WriteBatch
+from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards
 from shared.contracts.views import Head
 from shared.redis.cluster import Cluster, Node
 from shared.redis.exchange import exchange
@@ -35,8 +36,54 @@ class RedisClusterStore:
             shard, lambda node: self._store(node).write(shard, expected, writes)
         )
 
-    async def purge(self, shard: str, expected: bytes) -> bool:
-        return await self._cluster.run(shard, partial(self._purge, shard, expected))
+    async def replace(
+        self, shard: str, changes: Mapping[str, bytes | None], expected: bytes
+    ) -> bool:
+        return await self._cluster.run(
+            shard, lambda node: self._store(node).replace(shard, changes, expected)
+        )
+
+    async def switch(
+        self, shard: str, live: str, spare: str, state: str, mark: str, now_ms: int
+    ) -> str:
+        return await self._cluster.run(
+            shard, lambda node: self._store(node).switch(shard, live, spare, state, mark, now_ms)
+        )
+
+    async def sweep(self, sweeps: Mapping[str, bytes]) -> dict[str, int]:
+        """SCAN sees the keys of one node: while a slot migrates, its sweep raises."""
+        found: dict[str, int] = {}
+        for part in await self._cluster.run_each(
+            sweeps, lambda node, group: self._sweep(node, {s: sweeps[s] for s in group})
+        ):
+            found |= part
+        return found
+
+    async def read(
+        self, shard: str, compared: str, keys: Sequence[str], members: Sequence[tuple[str, str]]
+    ) -> ShardReading | None:
+        return await self._cluster.run(
+            shard, lambda node: self._store(node).read(shard, compared, keys, members)
+        )
+
+    async def scan(self, shard: str) -> AsyncIterator[list[str]]:
+        node = Node(self._cluster.client(await self._cluster.owner(shard)))
+        async for page in self._store(node).scan(shard):
+            yield page
+
+    async def scan_members(self, shard: str, key: str) -> AsyncIterator[list[str]]:
+        node = Node(self._cluster.client(await self._cluster.owner(shard)))
+        async for page in self._store(node).scan_members(shard, key):
+            yield page
+
+    async def count(self, shard: str, key: str) -> int:
+        return await self._cluster.run(shard, lambda node: self._store(node).count(shard, key))
+
+    async def memory(self) -> list[Memory]:
+        nodes = await self._cluster.run_each(
+            all_shards(DEFAULT_PARTITIONS), lambda node, _: self._store(node).memory()
+        )
+        return [memory for node in nodes for memory in node]
 
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
         found: dict[str, bytes | None] = {}
@@ -46,25 +93,24 @@ class RedisClusterStore:
             found |= part
         return found
 
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
+    async def write_heads(self, heads: Mapping[str, Head], owners: Mapping[str, bytes]) -> None:
         await self._cluster.run_each(
-            heads,
-            lambda node, group: self._store(node).write_heads({s: heads[s] for s in group}),
+            heads.keys() | owners.keys(),
+            lambda node, group: self._store(node).write_heads(
+                {shard: heads[shard] for shard in group if shard in heads},
+                {shard: owners[shard] for shard in group if shard in owners},
+            ),
         )
 
-    async def _purge(self, shard: str, expected: bytes, node: Node) -> bool:
-        """SCAN sees the keys of one node: while a slot migrates, its purge raises and is retried.
-
-        If the slot has migrated in the meantime, the deleting scripts are redirected, and the
-        purge restarts on the other node.
-        """
+    async def _sweep(self, node: Node, sweeps: Mapping[str, bytes]) -> dict[str, int]:
         if node.importing:
-            raise TryAgainError(f"the slot of {shard} is migrating")
+            raise TryAgainError("a slot is migrating")
         store = self._store(node)
-        purged = await store.purge(shard, expected)
-        # While the slot migrates, Redis rejects a command on a key that does not exist.
-        await store.load(shard, [f"{{{shard}}}:nowhere"])
-        return purged
+        found = await store.sweep(sweeps)
+        for shard in sweeps:
+            # While the slot migrates, Redis rejects a command on a key that does not exist.
+            await store.load(shard, [f"{{{shard}}}:nowhere"])
+        return found
 
     def _store(self, node: Node) -> RedisStore:
         if node.importing:
@@ -84,7 +130,7 @@ class _RedirectedStore(RedisStore):
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
         return {shard: (await self.load(shard, []))[0] for shard in shards}
 
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
+    async def write_heads(self, heads: Mapping[str, Head], owners: Mapping[str, bytes]) -> None:
         """Does nothing: heads are written again within a second, and nothing depends on one."""
 
 
