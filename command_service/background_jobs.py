@@ -61,6 +61,13 @@ async def measure_oldest_unpublished(pool: Pool, metrics: Metrics) -> bool:
     return False
 
 
+def end_if_cancelled(error: Exception) -> None:
+    """A driver can raise an error of its own in place of the cancellation, which must not be lost."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
+
+
 async def run_periodically(
     name: str,
     job: Callable[[], Awaitable[bool]],
@@ -81,6 +88,7 @@ async def run_periodically(
                 pass
             failed = 0
         except Exception as error:
+            end_if_cancelled(error)
             failed += 1
             failures.labels(name).inc()
             if failed == 1 or not isinstance(error, TRANSIENT_ERRORS):
