@@ -39,7 +39,7 @@ RULES: Final = (
     ),
     Rule("anew|afresh", "again, new"),
     Rule("meanwhile", "in the meantime"),
-    Rule("for ?ever", "indefinitely", r"\bserve_forever\b"),
+    Rule("for ?ever", "indefinitely", r"\b(serve|run)_forever\b"),
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
          r"(FROM|INTO|UPDATE|ON|TABLE|ANALYZE|log) answers\b|\banswers(_by_| \(| AS)|\"answers\""),

@@ -3,8 +3,8 @@
 A relay trusts its own monotonic clock for a shorter term, so that it stops before another starts.
 
 Relays share the shards equally. A relay counts once it has renewed its registration for a term, and
-then as long as it holds leases. So a relay that crashes repeatedly, or acquires nothing, takes no
-shard from the others. If no relay counts yet, all that are registered do.
+then as long as it holds leases. Therefore a relay that crashes repeatedly, or acquires nothing,
+takes no shard from the others. If no relay counts yet, all that are registered do.
 """
 
 import math
