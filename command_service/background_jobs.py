@@ -13,6 +13,7 @@ from command_service.metrics import Metrics
 from command_service.write_store.erasure import erase_step
 from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
+from shared.cancellation import raise_if_cancelled
 
 _ROWS_PER_DELETION: Final = 5000
 # The outcome of a COMMIT is queried within seconds.
@@ -61,13 +62,6 @@ async def measure_oldest_unpublished(pool: Pool, metrics: Metrics) -> bool:
     return False
 
 
-def end_if_cancelled(error: Exception) -> None:
-    """A driver can raise an error of its own in place of the cancellation, which must not be lost."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError from error
-
-
 async def run_periodically(
     name: str,
     job: Callable[[], Awaitable[bool]],
@@ -88,7 +82,7 @@ async def run_periodically(
                 pass
             failed = 0
         except Exception as error:
-            end_if_cancelled(error)
+            raise_if_cancelled(error)
             failed += 1
             failures.labels(name).inc()
             if failed == 1 or not isinstance(error, TRANSIENT_ERRORS):

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,10 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from deploy.local.ports import free_ports
-from shared.postgres_sessions import TransactionPooling, require_sessions
+from shared.postgres_sessions import require_sessions
 from tests.command_service.shop import add_product, create_user, order
 from tests.support.database import Database
-from tests.support.identity import Identity
+from tests.support.identity import AUDIENCE, ISSUER, Identity
 from tests.support.programs import find_program
 from tests.support.services import command_service
 from tests.support.waiting import until
@@ -99,10 +101,21 @@ async def test_a_pooler_in_transaction_mode_is_named_at_the_start(
 ) -> None:
     url = migrated_database.command_service_url
     async with pgbouncer(url, "transaction", folder, ignore) as through:
-        with pytest.raises(ExceptionGroup) as group:
-            async with command_service(through, identity):
-                pass
-        assert group.value.subgroup(TransactionPooling)
+        service = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "command_service", "serve"),
+            env={
+                **os.environ,
+                "DATABASE_URL": through,
+                "JWKS_URL": identity.jwks_url,
+                "JWT_ISSUER": ISSUER,
+                "JWT_AUDIENCE": AUDIENCE,
+                "PORT": "0",
+            },
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, output = await asyncio.wait_for(service.communicate(), 60)
+    assert service.returncode == 1
+    assert b"DATABASE_URL: leads to a connection pooler in transaction mode" in output
 
 
 async def test_a_direct_connection_has_sessions(migrated_database: Database) -> None:
