@@ -61,7 +61,7 @@ class Notifications:
                 await asyncio.sleep(_RETRY_DELAY_S)
 
     async def _subscribe(self, receive: Receive) -> None:
-        """Returns when nothing has needed the subscription for a while. Raises if a node fails."""
+        """Returns when nothing has needed it for the idle time. Raises if a node fails."""
         groups = await self._group_by_node(list(self._shards.values()))
         self._pending = set(self._shards)
         try:

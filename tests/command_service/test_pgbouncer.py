@@ -31,7 +31,7 @@ auth_file = {users}
 pool_mode = {mode}
 {ignore}
 unix_socket_dir =
-user = nobody
+user = daemon
 """
 
 
