@@ -23,6 +23,7 @@ if spare[7] ~= '-' or spare[9] ~= '-' then
     checkpoint = {spare[3], live[2], spare[5], '0', spare[7], spare[8], ARGV[4]}
 end
 redis.call('SET', KEYS[1], table.concat(checkpoint, ' '))
+redis.pcall('SPUBLISH', KEYS[1], table.concat(checkpoint, ' ')) -- a lost message delays readers
 redis.call('SET', KEYS[2], table.concat(
     {'kept', ARGV[5], live[1], live[2], live[3], live[4], generation, shape, mark}, ' '))
 return 'switched'
