@@ -99,6 +99,12 @@ class Inspection:
                 checkpoint = found
                 continue
             newer = await self._log.read_subjects(self._shard, ids, after=last)
+            added = [row for of in newer.values() for row in of if row.position <= found.position]
+            if added:  # its keys were not read
+                for row in added:
+                    rows[row.subject].append(row)
+                last = max(row.position for row in added)
+                continue
             parked = decode_parked(reading.values[0])
             values = dict(zip(keys, reading.values[1:], strict=True))
             listed = {

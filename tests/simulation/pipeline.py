@@ -27,7 +27,7 @@ from projector.lag_monitor import LagMonitor
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.ownership import Ownership
 from projector.shard import Shard
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from shared.contracts.records import Header, Record, to_headers
 from shared.contracts.shards import split_shard
 from shared.contracts.views import decode_checkpoint
@@ -327,7 +327,7 @@ class Projector:
         log: Any = Remote("event log", world.log, world.network, world.p_fault)
         ownership = Ownership([world.shard], 6, world.loop.time)
         self._consumer = Consumer(ownership, store, _PROJECTOR_METRICS)
-        views = VIEWS_BY_TOPIC[split_shard(world.shard)[0]]
+        views = SHAPES[split_shard(world.shard)[0]]
         self.shard = Shard(
             world.shard, views, store, log, _PROJECTOR_METRICS, self._consumer.rewind,
             asyncio.Semaphore(3),
