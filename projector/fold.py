@@ -10,6 +10,7 @@ import orjson
 from projector.history import History, encode_item, slice_item
 from projector.store import ShardState, ViewState, WriteBatch
 from projector.views.view import CannotFold, Document, View
+from shared.contracts.dashboard_parts import decode_part, encode_figures
 from shared.contracts.events import Event
 from shared.contracts.records import Record
 from shared.contracts.upcasting import upcast
@@ -130,7 +131,7 @@ class _ViewFold:
         self._before = state
         self._documents = dict(state.documents)
         self._positions: dict[str, int] = {}
-        self._part = view.empty_part() if state.part is None else orjson.loads(state.part)
+        self._part = view.empty_part() if state.part is None else decode_part(state.part)
 
     def project(self, event: Event, record: Record) -> Document | None:
         """The document after the event."""
@@ -148,7 +149,7 @@ class _ViewFold:
             self._add_document(writes, id, position)
         if self._positions or self._before.part is None:
             key = self._view.key(dashboard_key(self._shard))
-            writes.values[key] = orjson.dumps(self._part)
+            writes.values[key] = encode_figures(self._part)
 
     def _add_document(self, writes: WriteBatch, id: str, position: int) -> None:
         before, after = self._before.documents[id], self._documents[id]

@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from projector.catch_up import MAX_READ_BYTES
 from projector.consumer import Consumer
 from projector.lag_monitor import LagMonitor
 from projector.metrics import Metrics
@@ -106,7 +107,7 @@ async def _event_log(database_url: str) -> AsyncIterator[EventLog]:
     )
     await pool
     try:
-        yield PostgresEventLog(pool)
+        yield PostgresEventLog(pool, MAX_READ_BYTES)
     finally:
         pool.terminate()
 

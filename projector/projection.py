@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -14,6 +15,11 @@ from shared.contracts.shards import split_shard
 from shared.contracts.views import Checkpoint
 
 logger = structlog.get_logger(__name__)
+
+MAX_BATCH_SIZE: Final = 256
+"""Records that are folded into one write, if that stays within the limits of a write."""
+_FILL: Final = 0.8
+"""The part of these limits that the next batch is meant to need."""
 
 
 class UnfoldableRecords(Exception):
@@ -46,6 +52,8 @@ class Projection:
     def __init__(self, shard: str, views: Sequence[View], store: Store, metrics: Metrics) -> None:
         self.shard = shard
         self.progress = Progress()
+        self.batch_size = MAX_BATCH_SIZE
+        """How many records to load and apply at a time; follows the size of the last write."""
         self._topic = split_shard(shard)[0]
         self._views = views
         self._store = store
@@ -62,19 +70,22 @@ class Projection:
         return decode_state(self._views, records, *await self._store.load(self.shard, keys))
 
     async def apply(
-        self, state: ShardState, records: Sequence[Record], offset: int, *, trusted: bool
+        self, state: ShardState, records: Sequence[Record], offsets: Sequence[int], *, trusted: bool
     ) -> bytes | None:
-        """Folds records that follow the state, and writes them with the checkpoint and `offset`.
+        """Folds records that follow the state, and writes them with their checkpoint.
 
-        Returns the checkpoint as stored, or None if another process moved it since `load`. Of
-        `trusted` records, which come from the event log, as many are applied as can be folded; if
-        the first one cannot, it is parked. Untrusted records raise UnfoldableRecords.
+        `offsets`: for each record, the offset of the checkpoint that it leads to. Only the first
+        records are applied if the write of all would exceed its limits. Of `trusted` records,
+        which come from the event log, as many are applied as can be folded; if the first one
+        cannot, it is parked. Untrusted records raise UnfoldableRecords.
+        Returns the checkpoint as stored, or None if another process moved it since `load`.
         Raises what the store raises; the same records may then be applied again.
         """
-        count, writes = self._fold(state, records, offset, trusted)
-        if not await self.write(state.stored, writes):
-            self._metrics.conflicts.inc()
-            return None
+        count, writes = self._fold(state, records, offsets, trusted)
+        for part in self._parts(state, records[:count], writes):
+            if not await self.write(state.stored, part):
+                self._metrics.conflicts.inc()
+                return None
         self._metrics.batches.labels(self._topic).inc()
         self._metrics.applied.labels(self._topic).inc(count)
         if trusted:
@@ -93,19 +104,35 @@ class Projection:
         return written
 
     def _fold(
-        self, state: ShardState, records: Sequence[Record], offset: int, trusted: bool
+        self, state: ShardState, records: Sequence[Record], offsets: Sequence[int], trusted: bool
     ) -> tuple[int, WriteBatch]:
         """The number of records folded, and the writes."""
         count = len(records)
         while True:
+            offset = offsets[count - 1]
             try:
-                return count, fold(self._views, state, records[:count], offset, trusted=trusted)
+                writes = fold(self._views, state, records[:count], offset, trusted=trusted)
             except Exception as error:
                 if not trusted:
                     raise UnfoldableRecords(self.shard) from error
                 if count == 1:
                     return 1, self._park(state, records[0], offset, error)
                 count //= 2
+            else:
+                size = writes.relative_size()
+                fitting = max(1, min(int(_FILL * count / size), MAX_BATCH_SIZE))
+                self.batch_size = fitting
+                if size <= 1 or count == 1:
+                    return count, writes
+                count = min(fitting, count - 1)
+
+    def _parts(
+        self, state: ShardState, records: Sequence[Record], writes: WriteBatch
+    ) -> Sequence[WriteBatch]:
+        """The writes of one event may exceed the limits, such as an erasure with a long history."""
+        if state.checkpoint is None or writes.relative_size() <= 1:
+            return [writes]
+        return writes.split(state.checkpoint, set(state_keys(self._views, self.shard, records)))
 
     def _park(self, state: ShardState, record: Record, offset: int, error: Exception) -> WriteBatch:
         self._metrics.parked.labels(self._topic).inc()

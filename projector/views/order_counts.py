@@ -1,10 +1,7 @@
 """The orders' part of the dashboard: counts by status, revenue, and both by day."""
 
-from datetime import date, timedelta
-from functools import lru_cache
-
 from projector.views.payments import count_payments, no_payments
-from shared.contracts.dashboard_parts import DAYS_KEPT, OrdersPart
+from shared.contracts.dashboard_parts import DAYS_KEPT, DayOfOrders, OrdersPart
 from shared.contracts.documents import OrderDocument
 
 
@@ -26,7 +23,7 @@ def count(part: OrdersPart, before: OrderDocument | None, after: OrderDocument |
         part["statuses"][after["status"]] += 1
     count_payments(part.setdefault("payments", no_payments()), before, after)
     if before is None and after is not None:
-        _open_day(part, _day(after))
+        _observe_day(part, _day(after))
     sold, sells = _sells(before), _sells(after)
     if sold and not sells and before is not None:
         _add(part, before, -1)
@@ -42,20 +39,10 @@ def _day(order: OrderDocument) -> str:
     return order["placed_at"][:10]
 
 
-def _open_day(part: OrdersPart, day: str) -> None:
-    """Moves the window of kept days to a later day, and deletes the days before the window."""
+def _observe_day(part: OrdersPart, day: str) -> None:
     latest = part["latest_day"]
-    if latest is not None and day <= latest:
-        return
-    part["latest_day"] = day
-    limit = _limit(day)
-    for old in [old for old in part["by_day"] if old <= limit]:
-        del part["by_day"][old]
-
-
-@lru_cache(maxsize=8)
-def _limit(latest: str) -> str:
-    return (date.fromisoformat(latest) - timedelta(days=DAYS_KEPT)).isoformat()
+    if latest is None or day > latest:
+        part["latest_day"] = day
 
 
 def _add(part: OrdersPart, order: OrderDocument, sign: int) -> None:
@@ -66,17 +53,23 @@ def _add(part: OrdersPart, order: OrderDocument, sign: int) -> None:
     if revenue["orders"] == 0:
         del part["revenue"][currency]
     day = _day(order)
-    if part["latest_day"] is not None and day > _limit(part["latest_day"]):
-        _add_to_day(part, day, currency, amount, sign)
+    if day > part.get("dropped_day", ""):
+        _add_to_day(part["by_day"], day, currency, amount, sign)
+    if len(part["by_day"]) > DAYS_KEPT:
+        part["dropped_day"] = min(part["by_day"])
+        del part["by_day"][part["dropped_day"]]
 
 
-def _add_to_day(part: OrdersPart, day: str, currency: str, amount: int, sign: int) -> None:
-    """Also removes a currency or a day without orders."""
-    entry = part["by_day"].setdefault(day, {"orders": 0, "revenue": {}, "orders_in": {}})
+def _add_to_day(
+    by_day: dict[str, DayOfOrders], day: str, currency: str, amount: int, sign: int
+) -> None:
+    """Removes a currency, or a day, without an order left."""
+    entry = by_day.setdefault(day, {"orders": 0, "revenue": {}, "orders_in": {}})
     entry["orders"] += sign
     entry["revenue"][currency] = entry["revenue"].get(currency, 0) + amount
     entry["orders_in"][currency] = entry["orders_in"].get(currency, 0) + sign
-    if entry["orders_in"][currency] == 0:
+    if entry["orders_in"][currency] <= 0:  # less if an earlier version had dropped the day
+        entry["orders"] -= entry["orders_in"][currency]
         del entry["revenue"][currency], entry["orders_in"][currency]
     if entry["orders"] == 0:
-        del part["by_day"][day]
+        del by_day[day]

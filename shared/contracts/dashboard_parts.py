@@ -3,11 +3,15 @@
 JSON under `dashboard_key`; absent if the shard has no event yet. Amounts are minor units.
 """
 
-from typing import Final
+import json
+import re
+from typing import Any, Final, NotRequired
 
+import orjson
 from typing_extensions import TypedDict
 
 DAYS_KEPT: Final = 35
+_LARGE_INTEGER: Final = re.compile(rb"[0-9]{19}")
 
 
 class StatusCounts(TypedDict):
@@ -48,8 +52,10 @@ class DayOfOrders(TypedDict):
 class OrdersPart(TypedDict):
     """The part of a shard of `orders`. Days and currencies without an order are absent.
 
-    `latest_day` is the latest day on which an order was placed, cancelled or not, or null;
-    `by_day` has the days later than `latest_day` minus DAYS_KEPT. Days are `2026-03-01`.
+    Days are `2026-03-01`. `by_day` has the newest DAYS_KEPT days; `dropped_day` is the newest one
+    that it no longer has. An order dated ahead by a wrong clock therefore takes one day's place.
+    `latest_day`, the latest day on which an order was placed, is for projectors of earlier
+    versions.
     """
 
     statuses: StatusCounts
@@ -57,6 +63,7 @@ class OrdersPart(TypedDict):
     revenue: dict[str, CurrencyRevenue]
     by_day: dict[str, DayOfOrders]
     latest_day: str | None
+    dropped_day: NotRequired[str]
 
 
 class UsersPart(TypedDict):
@@ -70,3 +77,16 @@ class ProductsPart(TypedDict):
 
     active: int
     sold_out: int
+
+
+def encode_figures(figures: Any) -> bytes:
+    """JSON. A sum can exceed the 64 bits to which orjson limits integers."""
+    try:
+        return orjson.dumps(figures)
+    except orjson.JSONEncodeError:
+        return json.dumps(figures, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode_part(stored: bytes) -> Any:
+    """A stored part. orjson would convert an integer of more than 64 bits to a float."""
+    return json.loads(stored) if _LARGE_INTEGER.search(stored) else orjson.loads(stored)
