@@ -67,7 +67,7 @@ class Setup:
 
     def restore_older_state(self, upto: int) -> None:
         """The same commands were executed again after that position; Kafka has the same events."""
-        others = [r._replace(event_id=f"other {r.position}") for r in self.records[upto:]]
+        others = [r._replace(event_id=f"other-{r.position}") for r in self.records[upto:]]
         self.records = [*self.records[:upto], *others]
         self.log.records = list(self.records)
 
@@ -294,7 +294,7 @@ async def test_two_events_of_one_position_in_a_batch_are_read_from_the_event_log
     await setup.shard.receive([*arrivals, *setup.arrivals(61, 100)])
     await setup.settle()
     setup.check(100)
-    assert setup.checkpoint.event_id == "other 100"
+    assert setup.checkpoint.event_id == "other-100"
 
 
 async def test_after_a_start_the_checkpoints_own_record_confirms_it_without_the_event_log() -> None:
