@@ -1,19 +1,19 @@
-"""Background jobs: anonymize orders, delete expired rows, measure the oldest unpublished event."""
+"""Background jobs: continue erasures, delete expired rows, measure the oldest unpublished event."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final, cast
 
 import asyncpg
 import structlog
+from prometheus_client import Counter
 
+from command_service.database_clock import DatabaseClock
 from command_service.metrics import Metrics
-from command_service.write_store.erasure import anonymize_some_orders
+from command_service.write_store.erasure import erase_step
 from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
 
-_ORDERS_PER_TRANSACTION: Final = 300
 _ROWS_PER_DELETION: Final = 5000
 # The outcome of a COMMIT is queried within seconds.
 _OLD_BATCHES = """
@@ -29,22 +29,22 @@ DELETE FROM answers WHERE (caller, key) IN (
 logger = structlog.get_logger(__name__)
 
 
-async def anonymize_orders(
-    pool: Pool, metrics: Metrics, partitions: int, new_event_id: Callable[[], str]
+async def continue_erasure(
+    pool: Pool,
+    metrics: Metrics,
+    clock: DatabaseClock,
+    partitions: int,
+    new_event_id: Callable[[], str],
 ) -> bool:
-    """Run one transaction of anonymization; False if no erasure is unfinished."""
+    """Run one transaction of an erasure; False if there is nothing to do now."""
     async with pool.acquire() as acquired:
         connection = cast(asyncpg.Connection, acquired)
-        found = await anonymize_some_orders(
-            connection,
-            limit=_ORDERS_PER_TRANSACTION,
-            at=datetime.now(UTC),
-            partitions=partitions,
-            new_event_id=new_event_id,
+        progressed = await erase_step(
+            connection, at=clock.now(), partitions=partitions, new_event_id=new_event_id
         )
-    if found:
-        metrics.anonymization_transactions.inc()
-    return found
+    if progressed:
+        metrics.erasure_transactions.inc()
+    return progressed
 
 
 async def delete_expired_rows(pool: Pool, idempotency_retention_hours: int) -> bool:
@@ -61,14 +61,28 @@ async def measure_oldest_unpublished(pool: Pool, metrics: Metrics) -> bool:
     return False
 
 
-async def run_periodically(name: str, job: Callable[[], Awaitable[bool]], pause_s: float) -> None:
-    """Run the job until it returns False, pause, and start over; after errors too."""
+async def run_periodically(
+    name: str,
+    job: Callable[[], Awaitable[bool]],
+    failures: Counter,
+    *,
+    pause_s: float,
+    max_pause_s: float = 10.0,
+) -> None:
+    """Run the job until it returns False, pause, and repeat, until cancelled.
+
+    No error of a job ends the process: it is logged and counted, and the pause grows up to
+    `max_pause_s` while the job keeps failing.
+    """
+    failed = 0
     while True:
         try:
             while await job():
                 pass
-        except TRANSIENT_ERRORS as error:
-            logger.warning("background_job_failed", job=name, error=type(error).__name__)
-        except asyncpg.PostgresError as error:
-            logger.error("background_job_failed", job=name, error=type(error).__name__)
-        await asyncio.sleep(pause_s)
+            failed = 0
+        except Exception as error:
+            failed += 1
+            failures.labels(name).inc()
+            if failed == 1 or not isinstance(error, TRANSIENT_ERRORS):
+                logger.warning("background_job_failed", job=name, error=type(error).__name__)
+        await asyncio.sleep(min(pause_s * 2 ** min(failed, 10), max(pause_s, max_pause_s)))

@@ -6,6 +6,7 @@
 | `Overloaded` | `MAX_QUEUE_DEPTH` commands are queued | 503 |
 | `Unavailable` | the command was not decided in time, or its outcome is unknown | 503 |
 | `TransientFailure` | a batch failed without effect, and may succeed unchanged | a retry |
+| `LockTimeout` | as above, because of a lock | a retry that waits for no lock |
 | `CommitOutcomeUnknown` | the outcome of COMMIT is unknown at the deadline | `Unavailable` |
 | any other, of a batch | a command of the batch is at fault | the batch is bisected; 500 |
 | `WrongPartitions` | PARTITIONS differs from the database | `serve` ends with status 1 |
@@ -28,6 +29,10 @@ class Unavailable(Exception):
 
 class TransientFailure(Exception):
     """The batch has no effect; a retry may succeed."""
+
+
+class LockTimeout(TransientFailure):
+    """Another transaction held a lock that the batch needs for too long."""
 
 
 class CommitOutcomeUnknown(Exception):

@@ -7,25 +7,30 @@ single command is never delayed.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 import structlog
 
 from command_service.exceptions import (
     CommitOutcomeUnknown,
+    LockTimeout,
     Overloaded,
     TransientFailure,
     Unavailable,
 )
 from command_service.metrics import Metrics
-from command_service.write_store.batch import Defect, Outcome, Postponed
+from command_service.write_store.batch import Blocked, Defect, Outcome, Postponed
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Result
 
-RunBatch = Callable[[Sequence[PendingCommand]], Awaitable[list[Outcome]]]
+RunBatch = Callable[[Sequence[PendingCommand], bool], Awaitable[list[Outcome]]]
+"""(commands, whether to skip locked rows instead of waiting for them) -> their outcomes"""
+
 _MIN_PAUSE_S: Final = 0.02
 _MAX_PAUSE_S: Final = 0.5
 _DEADLINE_CHECK_S: Final = 0.1
+_SKIP_LOCKED_S: Final = 1.0
 logger = structlog.get_logger(__name__)
 
 
@@ -47,7 +52,8 @@ class Executor:
         self._max_batch_size = max_batch_size
         self._max_queue_depth = max_queue_depth
         self._queue: deque[PendingCommand] = deque()
-        self._running: set[PendingCommand] = set()
+        self._running: list[Sequence[PendingCommand]] = []
+        self._skip_locked_until = 0.0
         self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,7 +85,7 @@ class Executor:
     async def _run_batches(self) -> None:
         while True:
             batch = await self._next_batch()
-            self._running.update(batch)
+            self._running.append(batch)
             try:
                 await self._execute_batch(batch)
             except BaseException as error:
@@ -88,13 +94,13 @@ class Executor:
                     raise
                 logger.exception("executor_failed")
             finally:
-                self._running.difference_update(batch)
+                self._running.remove(batch)
 
     async def _check_deadlines(self) -> None:
         """One task for all commands: a timer for each would cost more than the command."""
         while True:
             await asyncio.sleep(_DEADLINE_CHECK_S)
-            _drop_expired([*self._queue, *self._running])
+            _drop_expired([*self._queue, *chain.from_iterable(self._running)])
 
     async def _next_batch(self) -> list[PendingCommand]:
         while not self._queue:
@@ -104,14 +110,23 @@ class Executor:
         return [self._queue.popleft() for _ in range(size)]
 
     async def _execute_batch(self, batch: Sequence[PendingCommand]) -> None:
-        """Retry transient failures; else bisect the batch until the failing command is isolated."""
+        """Retry transient failures; else bisect the batch until the failing command is isolated.
+
+        After a lock timeout, batches skip locked rows for as long as commands need them: only those
+        commands wait.
+        """
         pause_s = _MIN_PAUSE_S
         while batch := _drop_expired(batch):
+            skip_locked = self._time() < self._skip_locked_until
             try:
-                outcomes = await self._run_batch(batch)
+                outcomes = await self._run_batch(batch, skip_locked)
             except TransientFailure as error:
                 self._metrics.batches_retried.inc()
                 logger.warning("batch_retried", error=str(error), commands=len(batch))
+                if isinstance(error, LockTimeout):
+                    self._skip_locked_until = self._time() + _SKIP_LOCKED_S
+                    if not skip_locked:
+                        continue
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _MAX_PAUSE_S)
             except CommitOutcomeUnknown:
@@ -125,10 +140,15 @@ class Executor:
             else:
                 self._metrics.batch_size.observe(len(batch))
                 self._set_results(batch, outcomes)
+                if any(isinstance(outcome, Blocked) for outcome in outcomes):
+                    self._skip_locked_until = self._time() + _SKIP_LOCKED_S
                 if all(isinstance(outcome, Postponed) for outcome in outcomes):
                     await asyncio.sleep(_MIN_PAUSE_S)
                 return None
         return None
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def _set_results(self, batch: Sequence[PendingCommand], outcomes: Sequence[Outcome]) -> None:
         for pending, outcome in zip(batch, outcomes, strict=True):

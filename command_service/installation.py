@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from command_service.database_clock import DatabaseClock
 from command_service.exceptions import WrongPartitions
 from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
@@ -19,8 +20,9 @@ logger = structlog.get_logger(__name__)
 class Installation:
     """Read once, with retries, because the database may start later than the service."""
 
-    def __init__(self, pool: Pool, partitions: int) -> None:
+    def __init__(self, pool: Pool, clock: DatabaseClock, partitions: int) -> None:
         self._pool = pool
+        self._clock = clock
         self._partitions = partitions
         self._request_key: bytes | None = None
 
@@ -28,6 +30,7 @@ class Installation:
         """Retry until the database is available. Raises WrongPartitions."""
         while self._request_key is None:
             try:
+                await self._clock.measure(self._pool)
                 row = await self._pool.fetchrow(_READ)
             except TRANSIENT_ERRORS as error:
                 logger.warning("database_not_ready", error=type(error).__name__)

@@ -4,18 +4,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from command_service.background_jobs import (
-    anonymize_orders,
+    continue_erasure,
     delete_expired_rows,
     measure_oldest_unpublished,
     run_periodically,
 )
 from command_service.commands.command import AnyCommand
 from command_service.commands.registry import COMMANDS
+from command_service.database_clock import DatabaseClock
 from command_service.executor import Executor
 from command_service.http.contracts import contract_operations
 from command_service.http.endpoint import CommandEndpoint, IdFactory
@@ -28,7 +28,6 @@ from command_service.process_runner import ProcessRunner
 from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.transactions import Transactions
-from shared.contracts.times import truncate_to_milliseconds
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
@@ -41,7 +40,7 @@ from shared.http.rate_limit import RateLimit
 from shared.http.server import listen, serve
 
 _GRACE_S: Final = 12.0
-_BACKGROUND_CONNECTIONS: Final = 3
+_BACKGROUND_CONNECTIONS: Final = 4
 
 
 async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
@@ -59,7 +58,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
             settings.database_url, settings.max_concurrent_batches + _BACKGROUND_CONNECTIONS
         )
         parts.callback(pool.terminate)
-        notifier = Notifier(pool)
+        notifier, clock = Notifier(pool, metrics.job_failures), DatabaseClock()
         transactions = Transactions(pool, settings.partitions, random_id, notifier.add)
         executor = Executor(
             transactions.run,
@@ -68,13 +67,13 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
             max_batch_size=settings.max_batch_size,
             max_queue_depth=settings.max_queue_depth,
         )
-        installation = Installation(pool, settings.partitions)
+        installation = Installation(pool, clock, settings.partitions)
         executor.start()
         parts.push_async_callback(executor.stop)
         health = Health()
         health.add_readiness_check("database", installation.not_ready)
         health.add_readiness_check("keys", keys.not_ready)
-        endpoint = _endpoints(executor, installation, metrics)
+        endpoint = _endpoints(executor, installation, clock, metrics)
         app = Dispatcher(
             [*_operations(endpoint), *health_operations(health, registry)],
             authenticator=Authenticator(
@@ -89,8 +88,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
                 installation.load(),
                 keys.run(),
                 notifier.run(),
-                *_processes(ProcessRunner(pool, executor, metrics, _now)),
-                *_background_jobs(pool, metrics, settings),
+                *_background_jobs(pool, executor, clock, metrics, settings),
             )
             background = [tasks.create_task(job) for job in jobs]
             freeze_startup_objects()
@@ -100,11 +98,11 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
 
 
 def _endpoints(
-    executor: Executor, installation: Installation, metrics: Metrics
+    executor: Executor, installation: Installation, clock: DatabaseClock, metrics: Metrics
 ) -> Callable[[AnyCommand], Handler]:
     ids = IdFactory(new_id=random_id, colocated_with=colocated_id)
     return lambda command: CommandEndpoint(
-        command, executor, ids, installation.request_key, metrics
+        command, executor, ids, installation.request_key, clock.now, metrics
     )
 
 
@@ -118,25 +116,23 @@ def _rate_limit(per_second: int) -> RateLimit | None:
     return RateLimit(per_second, 2 * per_second, time.monotonic) if per_second else None
 
 
-def _now() -> datetime:
-    return truncate_to_milliseconds(datetime.now(UTC))
-
-
-def _processes(runner: ProcessRunner) -> "list[asyncio._CoroutineLike[None]]":
-    return [
-        run_periodically("processes", runner.step, pause_s=0.3),
-        run_periodically("measure_overdue", runner.measure, pause_s=5),
-    ]
-
-
 def _background_jobs(
-    pool: Pool, metrics: Metrics, settings: ServeSettings
+    pool: Pool,
+    executor: Executor,
+    clock: DatabaseClock,
+    metrics: Metrics,
+    settings: ServeSettings,
 ) -> "list[asyncio._CoroutineLike[None]]":
-    anonymize = partial(anonymize_orders, pool, metrics, settings.partitions, random_id)
-    measure = partial(measure_oldest_unpublished, pool, metrics)
+    erase = partial(continue_erasure, pool, metrics, clock, settings.partitions, random_id)
+    unpublished = partial(measure_oldest_unpublished, pool, metrics)
     delete = partial(delete_expired_rows, pool, settings.idempotency_retention_hours)
+    processes = ProcessRunner(pool, executor, metrics, clock.now)
+    run = partial(run_periodically, failures=metrics.job_failures)
     return [
-        run_periodically("anonymize_orders", anonymize, pause_s=2),
-        run_periodically("measure_oldest_unpublished", measure, pause_s=5),
-        run_periodically("delete_expired_rows", delete, pause_s=60),
+        run("measure_clock", partial(clock.measure, pool), pause_s=5),
+        run("continue_erasure", erase, pause_s=1),
+        run("processes", processes.step, pause_s=0.3, max_pause_s=1),
+        run("measure_overdue", processes.measure, pause_s=5),
+        run("measure_oldest_unpublished", unpublished, pause_s=5),
+        run("delete_expired_rows", delete, pause_s=60),
     ]

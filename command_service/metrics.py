@@ -24,9 +24,15 @@ class Metrics:
         self.queue_depth = Gauge(
             "tandem_command_queue_depth", "Commands waiting for a transaction", registry=registry
         )
-        self.anonymization_transactions = Counter(
-            "tandem_anonymization_transactions",
-            "Transactions that anonymized orders",
+        self.erasure_transactions = Counter(
+            "tandem_erasure_transactions",
+            "Transactions that erased personal data or anonymized orders",
+            registry=registry,
+        )
+        self.job_failures = Counter(
+            "tandem_background_job_failures",
+            "Failures of background jobs; each is retried",
+            ["job"],
             registry=registry,
         )
         self.process_commands = Counter(

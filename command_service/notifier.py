@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 import structlog
+from prometheus_client import Counter
 
 from command_service.write_store.pool import Pool
-from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
 from shared.event_log import COMMIT_CHANNEL
 
 _NOTIFY: Final = "SELECT pg_notify($1, $2)"
@@ -23,8 +23,9 @@ logger = structlog.get_logger(__name__)
 class Notifier:
     """If the process dies before it notifies, the relays find the events by polling."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, failures: Counter) -> None:
         self._pool = pool
+        self._failures = failures.labels("notify")
         self._shards: set[str] = set()
         self._changed = asyncio.Event()
 
@@ -42,7 +43,8 @@ class Notifier:
             shards, self._shards = self._shards, set()
             try:
                 await self._pool.execute(_NOTIFY, COMMIT_CHANNEL, format_payload(shards))
-            except TRANSIENT_ERRORS as error:
+            except Exception as error:  # polling replaces it, so no failure matters more
+                self._failures.inc()
                 logger.warning("notify_failed", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
 

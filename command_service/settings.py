@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.contracts.shards import DEFAULT_PARTITIONS, MAX_PARTITIONS
 from shared.settings import ProcessSettings
 
 
@@ -13,7 +13,7 @@ class ServeSettings(ProcessSettings):
     jwks_url: str
     jwt_issuer: str
     jwt_audience: str
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     max_concurrent_batches: int = Field(2, ge=1, le=16)
     max_batch_size: int = Field(64, ge=1, le=1000)
     max_queue_depth: int = Field(2000, ge=1)
@@ -27,7 +27,7 @@ class MigrateSettings(ProcessSettings):
     """`migrate`, with the role that owns the schema."""
 
     database_url: str
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     port: int = 0
 
 

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from projector.fold import DamagedDocument
 from projector.projection import Projection
+from projector.refolding import Refolding
 from projector.store import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint, decode_checkpoint
-from shared.event_log import EventLog, LogDivergence
+from shared.event_log import AggregateLog, LogDivergence
 
 MAX_ROWS: Final = 1000
 MAX_READ_BYTES: Final = 4 * 1024 * 1024
@@ -21,12 +23,15 @@ class CatchUp:
     A crash may follow any step: the next catch-up continues from the checkpoint.
     """
 
-    def __init__(self, projection: Projection, log: EventLog) -> None:
+    def __init__(self, projection: Projection, log: AggregateLog) -> None:
         self._projection = projection
         self._progress = projection.progress
         self._shard = projection.shard
         self._log = log
         self._max_rows = MAX_ROWS
+        self._refolding = Refolding(projection, log)
+        self._refolded: set[str] = set()
+        """Aggregates that were refolded: if their next event fails again, the event is poison."""
 
     async def step(self, stored: bytes) -> bytes | None:
         """Applies the rows of one read, at most MAX_ROWS, after the checkpoint `stored`.
@@ -46,6 +51,7 @@ class CatchUp:
             return await self._apply(stored, rows)
         if checkpoint.target:  # more than the event log contains
             return await self._write(stored, replace(checkpoint, target=0))
+        self._refolded.clear()
         return None
 
     async def _start(self, stored: bytes) -> bytes:
@@ -84,7 +90,14 @@ class CatchUp:
             if state.stored != stored:
                 return state.stored
             offsets = [self._progress.offset] * len(batch)
-            new = await self._projection.apply(state, batch, offsets, trusted=True)
+            try:
+                new = await self._projection.apply(
+                    state, batch, offsets, trusted=True, poison=self._refolded
+                )
+            except DamagedDocument as error:
+                await self._refolding.refold(error.id, rewrite=True)
+                self._refolded.add(error.id)
+                new = None
             if new is None:
                 return await self._projection.checkpoint()
             rows = rows[self._progress.position - rows[0].position + 1 :]

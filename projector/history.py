@@ -1,11 +1,11 @@
 """The history of an aggregate: one item per event, stored beside the topic's primary view."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from projector.store import FIRST_VERSION
+from projector.store import ANONYMIZED_VERSIONS, FIRST_VERSION
 from projector.views.view import View
 from shared.contracts.documents import HistoryItem
 from shared.contracts.events import Event, personal_fields
@@ -16,28 +16,33 @@ from shared.contracts.views import history_key
 class History:
     """The history items that a batch of one shard writes and deletes."""
 
-    def __init__(self, view: View, shard: str, first_items: Mapping[str, bytes | None]) -> None:
+    def __init__(
+        self, view: View, shard: str, personal_items: Mapping[str, Sequence[bytes | None]]
+    ) -> None:
         self._view = view
         self._shard = shard
-        self._first_items = first_items
+        self._personal_items = personal_items
         self.values: dict[str, bytes | None] = {}
         """Key -> item, None to delete it."""
 
     def add(self, event: Event, item: bytes) -> None:
         self.values[history_key(self._shard, event.id, event.version)] = item
         if self._view.anonymizes is type(event):
-            self._anonymize(event.id)
+            self.anonymize(event.id)
 
-    def delete(self, event: Event) -> None:
-        """Deletes all items of an aggregate whose last event is this one."""
-        for version in range(FIRST_VERSION, event.version):
-            self.values[history_key(self._shard, event.id, version)] = None
+    def delete(self, id: str, last_version: int) -> None:
+        """Deletes the items of an aggregate up to this version."""
+        for version in range(FIRST_VERSION, last_version + 1):
+            self.values[history_key(self._shard, id, version)] = None
 
-    def _anonymize(self, id: str) -> None:
-        key = history_key(self._shard, id, FIRST_VERSION)
-        item = self.values.get(key) or self._first_items[id]
-        if item is not None:
-            self.values[key] = _without_personal_data(self._view, item)
+    def anonymize(self, id: str) -> None:
+        """Sets the personal fields of the items to null."""
+        stored = self._personal_items[id]
+        for version, stored_item in zip(ANONYMIZED_VERSIONS, stored, strict=True):
+            key = history_key(self._shard, id, version)
+            item = self.values.get(key) or stored_item
+            if item is not None:
+                self.values[key] = _without_personal_data(self._view, item)
 
 
 def slice_item(record: Record, version: int) -> bytes | None:

@@ -94,6 +94,11 @@ class LagMonitor:
         """The shards that are halted, or None."""
         return ", ".join(name for name, shard in self._shards.items() if shard.diverged) or None
 
+    def full_shards(self) -> str | None:
+        """The shards that are halted because of too many parked aggregates, or None."""
+        full = ", ".join(name for name, shard in self._shards.items() if shard.parked_full)
+        return f"too many parked aggregates: {full}" if full else None
+
     async def _read(self, name: str) -> tuple[bytes | None, int]:
         """The checkpoint, and the shard's position before it was read."""
         before = self._shards[name].position

@@ -1,8 +1,8 @@
 """What the projector reads from and writes to the store of the views, and the store's interface."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import orjson
 
@@ -11,15 +11,24 @@ from shared.contracts.records import Record
 from shared.contracts.views import (
     Checkpoint,
     Head,
-    body_of,
+    ParkedEntry,
     dashboard_key,
     decode_checkpoint,
+    decode_parked,
     document_key,
     history_key,
     parked_key,
+    unpack_document,
 )
 
 FIRST_VERSION: Final = 1
+DAMAGED: Final[Document] = {}
+"""Instead of a stored document that cannot be decoded."""
+ANONYMIZED_VERSIONS: Final = range(FIRST_VERSION, FIRST_VERSION + 8)
+"""The versions whose history items can contain personal data when an aggregate is anonymized.
+
+An order has no more events before that: placed, paid, and two that end it.
+"""
 
 # A write within these limits blocks Redis for 5 ms at most.
 MAX_WRITE_ITEMS: Final = 1000
@@ -36,17 +45,19 @@ class ViewState:
 
     part: bytes | None
     documents: dict[str, Document | None]
+    positions: dict[str, int]
+    """The position of the last event in each document that exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """A shard before a batch. `stored` is its checkpoint, byte for byte; `parked` is JSON."""
+    """A shard before a batch. `stored` is its checkpoint, byte for byte."""
 
     stored: bytes
     checkpoint: Checkpoint | None
-    parked: bytes | None
-    first_items: dict[str, bytes | None]
-    """The first history items of the aggregates that the batch anonymizes."""
+    parked: dict[str, ParkedEntry]
+    personal_items: dict[str, list[bytes | None]]
+    """The history items, by ANONYMIZED_VERSIONS, of the aggregates that the batch anonymizes."""
     views: tuple[ViewState, ...]
     """In the order of the topic's views."""
 
@@ -121,9 +132,13 @@ class Store(Protocol):
 
 def state_keys(views: Sequence[View], shard: str, records: Sequence[Record]) -> list[str]:
     """The keys of the state besides the checkpoint, in the order that `decode_state` expects."""
-    first_items = [history_key(shard, id, FIRST_VERSION) for id in _anonymized(views[0], records)]
+    personal_items = [
+        history_key(shard, id, version)
+        for id in _anonymized(views[0], records)
+        for version in ANONYMIZED_VERSIONS
+    ]
     of_view = [dashboard_key(shard), *(document_key(shard, id) for id in _subjects(records))]
-    keys = [parked_key(shard), *first_items]
+    keys = [parked_key(shard), *personal_items]
     for view in views:
         keys += of_view if view.is_primary else map(view.key, of_view)
     return keys
@@ -141,11 +156,10 @@ def decode_state(
     return ShardState(
         stored=stored or b"",
         checkpoint=decode_checkpoint(stored),
-        parked=next(value),
-        first_items={id: next(value) for id in anonymized},
+        parked=decode_parked(next(value)),
+        personal_items={id: [next(value) for _ in ANONYMIZED_VERSIONS] for id in anonymized},
         views=tuple(
-            ViewState(next(value), dict(zip(subjects, map(_body, value), strict=False)))
-            for _ in views
+            _view_state(next(value), dict(zip(subjects, value, strict=False))) for _ in views
         ),
     )
 
@@ -161,6 +175,25 @@ def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     return groups
 
 
+def _view_state(part: bytes | None, stored: Mapping[str, bytes | None]) -> ViewState:
+    state = ViewState(part, {}, {})
+    for id, value in stored.items():
+        document = None if value is None else _decode_document(value)
+        state.documents[id], state.positions[id] = document or (None, 0)
+    return state
+
+
+def _decode_document(stored: bytes) -> tuple[Document, int]:
+    """The document and its position; DAMAGED if it is not a projector's."""
+    try:
+        _, position, _, body = unpack_document(stored)
+        document = orjson.loads(body)
+        version: int = document["version"]
+    except (ValueError, KeyError, TypeError):
+        return DAMAGED, 0
+    return (document, position) if isinstance(version, int) else (DAMAGED, 0)
+
+
 def _subjects(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(record.subject for record in records))
 
@@ -170,7 +203,3 @@ def _anonymized(primary: View, records: Sequence[Record]) -> list[str]:
         return []
     type = primary.anonymizes.type
     return list(dict.fromkeys(record.subject for record in records if record.type == type))
-
-
-def _body(stored: bytes | None) -> Any:
-    return None if stored is None else orjson.loads(body_of(stored))

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.contracts.shards import DEFAULT_PARTITIONS, MAX_PARTITIONS
 from shared.redis.settings import RedisSettings
 
 
@@ -12,7 +12,7 @@ class QuerySettings(RedisSettings):
     jwks_url: str
     jwt_issuer: str
     jwt_audience: str
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     max_waiting_reads: int = Field(1000, ge=0)
     """The maximum number of reads that wait for their token's events; further ones get 503."""
     rate_limit: int = Field(0, ge=0)

@@ -36,25 +36,51 @@ def _check_currency(value: str) -> str:
     return value
 
 
+def _check_visible(value: str) -> str:
+    """Letters, digits, punctuation and symbols are visible; formatting characters are not."""
+    if value and not any(unicodedata.category(c)[0] in "LNPS" for c in value):
+        raise ValueError("must contain a visible character")
+    return value
+
+
 _Printable = BeforeValidator(_reject_control_characters)
+_Visible = AfterValidator(_check_visible)
+
+
+def _text(max_length: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length)
+
+
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _Printable
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    _Visible,
+    _Printable,
 ]
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=254),
+    _text(254),
     AfterValidator(_check_email),
     _Printable,
 ]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5000), _Printable]
 Address = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), _Printable
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    _Visible,
+    _Printable,
 ]
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), _Printable
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    _Visible,
+    _Printable,
 ]
 Label = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), _Printable
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    _Visible,
+    _Printable,
 ]
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 RestockQuantity = Annotated[int, Field(ge=1, le=10**9)]

@@ -24,7 +24,8 @@ class User(NamedTuple):
 
 def email_key(email: str) -> str:
     """Emails with equal keys are the same email."""
-    return unicodedata.normalize("NFC", email).casefold()
+    # Case folding can take a letter apart, so that it has to be composed once more.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
 def evolve_user(user: User | None, event: UserEvent) -> User:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from command_service.commands.command import AnyCommand, CommandMessage, Context
@@ -15,7 +15,6 @@ from command_service.metrics import Metrics
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Accepted, Rejected, Result
 from shared.contracts.ids import parse_id
-from shared.contracts.times import truncate_to_milliseconds
 from shared.http.invalid_fields import read_json
 from shared.http.messages import Request, Response, json_response
 from shared.http.problems import Problem, forbidden, unavailable
@@ -33,7 +32,8 @@ class IdFactory:
 
 
 class CommandEndpoint:
-    """Handles the requests of one command. `request_key` returns the key of request hashes."""
+    """Handles the requests of one command. `request_key` returns the key of request hashes,
+    `now` the time of events."""
 
     def __init__(
         self,
@@ -41,12 +41,14 @@ class CommandEndpoint:
         executor: Executor,
         ids: IdFactory,
         request_key: Callable[[], bytes],
+        now: Callable[[], datetime],
         metrics: Metrics,
     ) -> None:
         self._command = command
         self._executor = executor
         self._ids = ids
         self._request_key = request_key
+        self._now = now
         self._outcomes = {
             outcome: metrics.commands.labels(command.name, outcome)
             for outcome in ("accepted", "rejected", "unavailable")
@@ -96,7 +98,7 @@ class CommandEndpoint:
             id=self._target_id(request, message),
             caller=caller.sub,
             has_unrestricted_scope=has_unrestricted_scope,
-            at=truncate_to_milliseconds(datetime.now(UTC)),
+            at=self._now(),
             if_match=version,
         )
 

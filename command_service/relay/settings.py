@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import Field
 
-from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.contracts.shards import DEFAULT_PARTITIONS, MAX_PARTITIONS
 from shared.kafka.settings import KafkaSettings
 
 DAY_MS: Final = 24 * 3600 * 1000
@@ -17,7 +17,7 @@ class TopicSettings(KafkaSettings):
     RETENTION_MS: the retention of topics with personal data; `products` is kept indefinitely.
     """
 
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     retention_ms: int = Field(7 * DAY_MS, ge=1000)
     segment_ms: int = Field(DAY_MS, ge=1000)
     replication_factor: int = Field(-1, ge=-1, le=100)

@@ -1,5 +1,7 @@
 """`python -m command_service migrate`: brings the database's schema up to date."""
 
+import asyncio
+import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,6 +12,8 @@ from command_service.schema.scripts import Schema, Script, read_schema
 from shared.contracts.shards import TOPICS, all_shards
 
 _LOCK: Final = 7_221_019_466  # Any number, but the same one in every version of Tandem.
+_MAX_LOCK_ATTEMPTS: Final = 200  # about five minutes
+_LOCK_PAUSE_S: Final = 0.5
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()
@@ -33,8 +37,8 @@ async def migrate(database_url: str, partitions: int, schema: Schema | None = No
     schema = schema or read_schema()
     connection: asyncpg.Connection = await asyncpg.connect(database_url, timeout=10)
     try:
-        await connection.execute("SET lock_timeout = '10s'")
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await _acquire_lock(connection)
+        await connection.execute("SET lock_timeout = '1s'")
         await _check_roles(connection)
         await connection.execute(_TABLE)
         applied = await _apply_migrations(connection, schema.migrations)
@@ -45,15 +49,21 @@ async def migrate(database_url: str, partitions: int, schema: Schema | None = No
     return applied
 
 
+async def _acquire_lock(connection: asyncpg.Connection) -> None:
+    """Polled: CREATE INDEX CONCURRENTLY would wait for a session that waits for this lock."""
+    while True:
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            return
+        await asyncio.sleep(_LOCK_PAUSE_S)
+
+
 async def _apply_migrations(
     connection: asyncpg.Connection, migrations: Iterable[Script]
 ) -> list[str]:
     done = {row["name"] for row in await connection.fetch(_MIGRATIONS)}
     missing = [script for script in migrations if script.name not in done]
     for script in missing:
-        async with connection.transaction():
-            await connection.execute(script.sql)
-            await connection.execute(_RECORD_MIGRATION, script.name)
+        await _execute(connection, script, _RECORD_MIGRATION, script.name)
     return [script.name for script in missing]
 
 
@@ -64,10 +74,34 @@ async def _apply_functions(
     current = {row["name"]: row["digest"] for row in await connection.fetch(_FUNCTIONS)}
     changed = [script for script in functions if current.get(script.name) != script.digest]
     for script in changed:
-        async with connection.transaction():
-            await connection.execute(script.sql)
-            await connection.execute(_RECORD_FUNCTION, script.name, script.digest)
+        await _execute(connection, script, _RECORD_FUNCTION, script.name, script.digest)
     return [f"function {script.name}" for script in changed]
+
+
+async def _execute(
+    connection: asyncpg.Connection, script: Script, record: str, *values: str
+) -> None:
+    """Retried while another transaction holds a lock that it needs. Raises CannotMigrate.
+
+    The writers queue behind a waiting ALTER TABLE, so it waits briefly and lets them pass.
+    """
+    for attempt in range(_MAX_LOCK_ATTEMPTS):
+        try:
+            if script.in_transaction:
+                async with connection.transaction():
+                    await connection.execute(script.sql)
+                    await connection.execute(record, *values)
+            else:
+                for statement in script.statements:
+                    await connection.execute(statement)
+                await connection.execute(record, *values)
+            return
+        except asyncpg.LockNotAvailableError:
+            sys.stderr.write(f"{script.name}: waiting for a lock, attempt {attempt + 1}\n")
+            await asyncio.sleep(_LOCK_PAUSE_S)
+    raise CannotMigrate(
+        f"{script.name}: another transaction held a lock for {_MAX_LOCK_ATTEMPTS} attempts"
+    )
 
 
 async def _check_roles(connection: asyncpg.Connection) -> None:

@@ -3,14 +3,33 @@
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_NO_TRANSACTION: Final = "-- no transaction"
 
 
 class Script(NamedTuple):
-    """A `.sql` file; `name` is its name without the suffix."""
+    """A `.sql` file; `name` is its name without the suffix.
+
+    A script waits for locks for one second at most, and is then retried completely. So it takes
+    the lock of no more than one existing table, and commands wait no longer than that. One that
+    begins with `-- no transaction` is executed by statement, and can be executed repeatedly.
+    """
 
     name: str
     sql: str
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The parts that are executed: one, unless the script cannot run in a transaction."""
+        if not self.sql.startswith(_NO_TRANSACTION):
+            return (self.sql,)
+        lines = (line for line in self.sql.splitlines() if not line.startswith("--"))
+        return tuple(part.strip() for part in "\n".join(lines).split(";") if part.strip())
+
+    @property
+    def in_transaction(self) -> bool:
+        return not self.sql.startswith(_NO_TRANSACTION)
 
     @property
     def digest(self) -> str:

@@ -1,7 +1,7 @@
 """Decides a batch of commands in one transaction."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,9 +9,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from command_service.commands.command import RequiredState
 from command_service.domain.rejection import Rejection
 from command_service.domain.shop import Shop
-from command_service.write_store.erasure import erase_personal_data
+from command_service.write_store.erasure import record_erasures, redact
 from command_service.write_store.log_append import NewEvent, ResultToStore, append, head_tokens
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.reservations import Reservations, reserve
@@ -24,7 +25,7 @@ from command_service.write_store.results import (
     StoredResult,
     load_stored_results,
 )
-from command_service.write_store.state import load, save
+from command_service.write_store.state import load, save, try_lock_shards
 from shared.contracts.events import Event, UserErased
 from shared.contracts.shards import shard_of
 from shared.contracts.tokens import format_token
@@ -34,6 +35,10 @@ logger = structlog.get_logger(__name__)
 
 class Postponed:
     """The command must wait for the next batch: another transaction holds an email it needs."""
+
+
+class Blocked(Postponed):
+    """Another transaction holds a row or a shard that the command needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +79,27 @@ async def decide_batch(
     *,
     partitions: int,
     new_event_id: Callable[[], str],
+    skip_locked: bool = False,
 ) -> Batch:
     """Decide the commands and write the events. The caller owns the transaction, and must COMMIT.
 
-    A crash before COMMIT leaves no effect; after it, events and stored results are complete.
+    A crash before COMMIT leaves no effect; after it, events and stored results are complete. With
+    `skip_locked`, the batch waits for no lock: commands that need a locked row are Blocked.
     """
     required = [p.command.required_state(p.message, p.context) for p in commands]
     keys = [pending.caller_key for pending in commands]
     reservations = await reserve(connection, keys, required)
     stored = await load_stored_results(connection, keys)
-    shop = await load(connection, required)
+    shop, blocked = await load(connection, required, skip_locked=skip_locked)
+    if skip_locked:
+        blocked |= await _commands_in_locked_shards(connection, commands, required, partitions)
     decisions = Decisions()
     for index, pending in enumerate(commands):
         outcome = _outcome_by_key(index, pending, reservations, stored, decisions)
         if outcome is None and not reservations.emails.issuperset(required[index].emails):
             outcome = Postponed()
+        if outcome is None and index in blocked:
+            outcome = Blocked()
         if outcome is None and index not in decisions.duplicates:
             outcome = _decide(index, pending, shop, decisions, new_event_id)
         if outcome is not None:
@@ -167,29 +178,85 @@ async def _write(
         await save(connection, shop, changed)
     erased = [new for new in decisions.events if new.event.type == UserErased.type]
     if erased:
-        await erase_personal_data(connection, [(e.event.id, e.actor) for e in erased])
-    await _set_head_tokens(connection, commands, decisions, partitions)
+        await record_erasures(connection, [(e.event.id, e.actor) for e in erased])
+    events = [_redact_if_erased(new, shop) for new in decisions.events]
+    sources = _token_sources(commands, decisions)
+    await _set_head_tokens(connection, commands, decisions, sources, partitions)
     results = [
-        ResultToStore(index, commands[index], outcome)
+        ResultToStore(sources.get(index, index), commands[index], outcome)
         for index in decisions.by_key.values()
         if isinstance(outcome := decisions.outcomes.get(index), Accepted | Rejected)
     ]
-    if not (decisions.events or results):
+    if not (events or results):
         return frozenset()
-    positions = await append(connection, batch_id, decisions.events, results, partitions)
+    positions = await append(connection, batch_id, events, results, partitions)
     for index, of_command in positions.items():
         _set_token(decisions, index, format_token(of_command))
+    for index, source in sources.items():
+        _set_token(decisions, index, format_token(positions[source]))
     return {shard for of_command in positions.values() for shard in of_command}
+
+
+def _redact_if_erased(new: NewEvent, shop: Shop) -> NewEvent:
+    """The event as it may be stored: without personal data if its user is erased by now."""
+    user, order = shop.users.get(new.event.id), shop.orders.get(new.event.id)
+    erased = (user is not None and user.erased) or (order is not None and order.anonymized)
+    return new._replace(event=redact(new.event)) if erased else new
+
+
+def _token_sources(commands: Sequence[PendingCommand], decisions: Decisions) -> dict[int, int]:
+    """For each accepted command without events: the last one before it that changed its aggregate.
+
+    The version in its result is the one that the earlier command of the batch led to, so its token
+    must cover that command's events. Commands whose aggregate the batch did not change are left
+    out.
+    """
+    changed_by: dict[str, int] = {}
+    sources: dict[int, int] = {}
+    events = iter(decisions.events)
+    event = next(events, None)
+    for index in sorted(decisions.outcomes):
+        with_events = False
+        while event is not None and event.command <= index:
+            changed_by[event.event.id] = event.command
+            with_events |= event.command == index
+            event = next(events, None)
+        source = changed_by.get(commands[index].context.id)
+        accepted = isinstance(outcome := decisions.outcomes[index], Accepted) and not outcome.token
+        if source is not None and accepted and not with_events:
+            sources[index] = source
+    return sources
+
+
+async def _commands_in_locked_shards(
+    connection: asyncpg.Connection,
+    commands: Sequence[PendingCommand],
+    required: Sequence[RequiredState],
+    partitions: int,
+) -> set[int]:
+    """The commands whose events may belong to a shard that another transaction has locked."""
+    needed = [
+        {
+            shard_of(command.command.topic, command.context.id, partitions),
+            *(shard_of("users", id, partitions) for id in state.users),
+            *(shard_of("products", id, partitions) for id in state.products),
+            *(shard_of("orders", id, partitions) for id in state.orders),
+        }
+        for command, state in zip(commands, required, strict=True)
+    ]
+    locked = await try_lock_shards(connection, set().union(*needed))
+    return {index for index, shards in enumerate(needed) if not shards <= locked}
 
 
 async def _set_head_tokens(
     connection: asyncpg.Connection,
     commands: Sequence[PendingCommand],
     decisions: Decisions,
+    sources: Mapping[int, int],
     partitions: int,
 ) -> None:
-    """The token of an accepted command without events covers its aggregate's shard so far."""
-    with_events = {new.command for new in decisions.events}
+    """The token of any other accepted command without events covers its shard so far."""
+    with_events = {new.command for new in decisions.events} | sources.keys()
     shards = {
         index: shard_of(commands[index].command.topic, commands[index].context.id, partitions)
         for index, outcome in decisions.outcomes.items()

@@ -63,7 +63,11 @@ class NewEvent(NamedTuple):
 
 
 class ResultToStore(NamedTuple):
-    """The result of the command at index `command` of its batch, which has an idempotency key."""
+    """The result of a command with an idempotency key.
+
+    Its token covers the events of the command at index `command` of the batch: the command itself,
+    or an earlier one whose events it depends on.
+    """
 
     command: int
     pending: PendingCommand

@@ -8,6 +8,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Acquired: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 _SESSION: Final = {
     "application_name": "tandem-command-service",
+    # Stated, because a server may have another default.
+    "default_transaction_isolation": "read committed",
     # Limits how long a stalled writer can block its shards.
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "5000",

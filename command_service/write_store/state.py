@@ -1,6 +1,6 @@
 """Loads the aggregates that a batch requires, and saves those that it changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -33,6 +33,8 @@ _ORDERS = f"""
 SELECT {ORDER_COLUMNS} FROM orders
 WHERE id = ANY ($1::uuid[]) ORDER BY orders.id FOR UPDATE
 """
+_SKIP_LOCKED = " SKIP LOCKED"
+_TRY_LOCK_SHARDS = "SELECT name FROM try_lock_shards($1::text[]) AS s (name)"
 _SAVE = """
 WITH saved_users AS (
     INSERT INTO users (id, name, email, email_key, version, erased)
@@ -74,13 +76,16 @@ SELECT * FROM unnest($29::uuid[], $30::uuid[], $31::int[])
 """
 
 
-async def load(connection: asyncpg.Connection, required: Iterable[RequiredState]) -> Shop:
+async def load(
+    connection: asyncpg.Connection, required: Sequence[RequiredState], *, skip_locked: bool
+) -> tuple[Shop, set[int]]:
     """Return the required part of the shop, locked until the transaction ends.
 
     The lines of orders, which never change, are read first, without a lock. Rows are then locked
-    in one order over all tables, so that two batches cannot deadlock.
+    in one order over all tables, so that two batches cannot deadlock. With `skip_locked`, rows that
+    other transactions have locked are left out; the indexes of the requirements that need one of
+    them are returned as well.
     """
-    required = list(required)
     lines = await _lines(connection, _distinct(r.orders_with_products for r in required))
     of_lines = [tuple(line.product_id for line in of_order) for of_order in lines.values()]
     users = _distinct(r.users for r in required)
@@ -88,15 +93,48 @@ async def load(connection: asyncpg.Connection, required: Iterable[RequiredState]
     orders = _distinct(r.orders for r in required)
     emails = _distinct(r.emails for r in required)
     shop = Shop()
-    for row in await connection.fetch(_USERS, users) if users else ():
+    lock = _SKIP_LOCKED if skip_locked else ""
+    for row in await connection.fetch(_USERS + lock, users) if users else ():
         shop.users[row["id"]] = User(**dict(row))
-    for row in await connection.fetch(_PRODUCTS, products) if products else ():
+    for row in await connection.fetch(_PRODUCTS + lock, products) if products else ():
         shop.products[row["id"]] = _product(row)
-    for row in await connection.fetch(_ORDERS, orders) if orders else ():
+    for row in await connection.fetch(_ORDERS + lock, orders) if orders else ():
         shop.orders[row["id"]] = Order(**dict(row), lines=lines.get(row["id"], ()))
     for row in await connection.fetch(_EMAILS, emails) if emails else ():
         shop.emails[row["email_key"]] = row["id"]
-    return shop
+    if not skip_locked:
+        return shop, set()
+    skipped = await _existing(connection, "users", set(users) - shop.users.keys())
+    skipped |= await _existing(connection, "products", set(products) - shop.products.keys())
+    skipped |= await _existing(connection, "orders", set(orders) - shop.orders.keys())
+    return shop, _requiring(required, lines, skipped)
+
+
+async def _existing(connection: asyncpg.Connection, table: str, ids: set[str]) -> set[str]:
+    """Which of the rows exist: those that were not returned although they do are locked."""
+    if not ids:
+        return set()
+    rows = await connection.fetch(f"SELECT id::text FROM {table} WHERE id = ANY ($1::uuid[])", ids)
+    return {row["id"] for row in rows}
+
+
+def _requiring(
+    required: Sequence[RequiredState], lines: Mapping[str, tuple[Line, ...]], ids: set[str]
+) -> set[int]:
+    found = set()
+    for index, state in enumerate(required):
+        of_lines = (
+            line.product_id for id in state.orders_with_products for line in lines.get(id, ())
+        )
+        if not ids.isdisjoint((*state.users, *state.products, *state.orders, *of_lines)):
+            found.add(index)
+    return found
+
+
+async def try_lock_shards(connection: asyncpg.Connection, names: set[str]) -> set[str]:
+    """Lock those of the shards that are free, and return them."""
+    rows = await connection.fetch(_TRY_LOCK_SHARDS, sorted(names))
+    return {row["name"] for row in rows}
 
 
 async def _lines(connection: asyncpg.Connection, orders: list[str]) -> dict[str, tuple[Line, ...]]:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import structlog
 
-from command_service.exceptions import CommitOutcomeUnknown, TransientFailure
+from command_service.exceptions import CommitOutcomeUnknown, LockTimeout, TransientFailure
 from command_service.write_store.batch import Outcome, decide_batch
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.pool import Acquired, Pool
@@ -40,20 +40,25 @@ class Transactions:
         self._new_event_id = new_event_id
         self._on_commit = on_commit
 
-    async def run(self, commands: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(
+        self, commands: Sequence[PendingCommand], skip_locked: bool = False
+    ) -> list[Outcome]:
         """The outcomes of a committed batch.
 
-        Raises TransientFailure or CommitOutcomeUnknown. After any other exception, which a command
-        of the batch caused, the batch has no effect.
+        Raises TransientFailure (LockTimeout if a lock was not available in time) or
+        CommitOutcomeUnknown. With `skip_locked`, it waits for no lock. After any other
+        exception, which a command of the batch caused, the batch has no effect.
         """
         batch_id = uuid4()
         try:
             acquired = await self._pool.acquire()
             try:
                 connection = cast(asyncpg.Connection, acquired)
-                return await self._run(connection, batch_id, commands)
+                return await self._run(connection, batch_id, commands, skip_locked)
             finally:
                 await self._release(acquired)
+        except asyncpg.LockNotAvailableError as error:
+            raise LockTimeout("a lock was not available in time") from error
         except TRANSIENT_ERRORS as error:
             raise TransientFailure(type(error).__name__) from error
         except _CommitInterrupted as interrupted:
@@ -63,9 +68,13 @@ class Transactions:
             raise TransientFailure("the connection was lost during COMMIT") from interrupted
 
     async def _run(
-        self, connection: asyncpg.Connection, batch_id: UUID, commands: Sequence[PendingCommand]
+        self,
+        connection: asyncpg.Connection,
+        batch_id: UUID,
+        commands: Sequence[PendingCommand],
+        skip_locked: bool,
     ) -> list[Outcome]:
-        transaction = connection.transaction()
+        transaction = connection.transaction(isolation="read_committed")
         await transaction.start()
         try:
             batch = await decide_batch(
@@ -74,6 +83,7 @@ class Transactions:
                 commands,
                 partitions=self._partitions,
                 new_event_id=self._new_event_id,
+                skip_locked=skip_locked,
             )
         except BaseException:
             await _roll_back(connection)

@@ -28,7 +28,6 @@ from query_service.queries.query import (
     QueryDependencies,
 )
 from shared.contracts.documents import OrderDocument
-from shared.contracts.shards import Topic
 from shared.http.messages import Request, Response
 from shared.http.operations import Handler, Operation
 from shared.http.parameters import CURSOR, LIMIT, PARKED_HEADER, Parameter
@@ -46,7 +45,7 @@ def list_operation(
     *,
     name: str,
     path: str,
-    topic: Topic,
+    tag: str,
     page: Any,
     handler: Handler,
     scopes: tuple[str, ...] = (),
@@ -66,7 +65,7 @@ def list_operation(
         description=description,
         scopes=scopes,
         response_model=page,
-        tags=(topic,),
+        tags=(tag,),
         problems=(*READ_PROBLEMS, "invalid-field", *problems),
         parameters=(*parameters, LIMIT, CURSOR, *READ_PARAMETERS),
         response_headers={**READ_HEADERS, **parked_header},

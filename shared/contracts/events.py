@@ -119,8 +119,8 @@ class OrderRefunded(Event):
 
 class OrderShipped(Event):
     type, topic = "order.shipped", "orders"
-    carrier: str
-    tracking_number: str
+    carrier: Personal
+    tracking_number: Personal
 
 
 class OrderDelivered(Event):
@@ -129,7 +129,7 @@ class OrderDelivered(Event):
 
 class OrderCancelled(Event):
     type, topic = "order.cancelled", "orders"
-    reason: str
+    reason: Personal
 
 
 class OrderAnonymized(Event):

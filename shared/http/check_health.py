@@ -1,7 +1,7 @@
-"""`python -m shared.http.check_health [livez|readyz]`: asks the process beside it how it does.
+"""`python -m shared.http.check_health [livez|readyz]`: requests a probe of the local process.
 
-Exit status 0 if it answers 200, otherwise 1 with the reason: what containers' health checks want.
-It has nothing but the standard library to load, since it starts every few seconds.
+The exit status is 0 if the response is 200, otherwise 1 with the reason, as containers' health
+checks require. It imports only the standard library, because it is started every few seconds.
 """
 
 import http.client
@@ -11,31 +11,31 @@ from collections.abc import Mapping
 from typing import Final
 
 PROBES: Final = ("livez", "readyz")
-_SECONDS: Final = 3.0
+_TIMEOUT_S: Final = 3.0
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def reason_against(probe: str, host: str, port: int) -> str | None:
-    """Why the process that listens there is not well, or None."""
-    connection = http.client.HTTPConnection(_ANY_ADDRESS.get(host, host), port, timeout=_SECONDS)
+def failure(probe: str, host: str, port: int) -> str | None:
+    """Why the process at this address fails the probe, or None."""
+    connection = http.client.HTTPConnection(_ANY_ADDRESS.get(host, host), port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", f"/{probe}")
-        answer = connection.getresponse()
-        body = answer.read().decode(errors="replace")
+        response = connection.getresponse()
+        body = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {error}"
+        return f"no response: {error}"
     finally:
         connection.close()
-    return None if answer.status == 200 else f"{answer.status} {body}"
+    return None if response.status == 200 else f"{response.status} {body}"
 
 
 def main(arguments: list[str], environ: Mapping[str, str]) -> int:
-    """Where to ask is what the process itself is told: HOST and PORT."""
+    """The address is in the settings of the process: HOST and PORT."""
     [probe] = arguments or ["livez"]
     if probe not in PROBES or not environ.get("PORT"):
         print("usage: PORT=8080 python -m shared.http.check_health [livez|readyz]", file=sys.stderr)
         return 2
-    reason = reason_against(probe, environ.get("HOST") or "127.0.0.1", int(environ["PORT"]))
+    reason = failure(probe, environ.get("HOST") or "127.0.0.1", int(environ["PORT"]))
     if reason is not None:
         print(f"{probe}: {reason}", file=sys.stderr)
     return 0 if reason is None else 1

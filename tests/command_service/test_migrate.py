@@ -17,7 +17,7 @@ from tests.command_service.shop import fetch
 from tests.support.database import Database
 
 PREVIOUS_RELEASE = 6  # migrations; `append` and the other functions were part of them
-ALL_FUNCTIONS = ["append", "erase", "head", "oldest_unpublished"]
+ALL_FUNCTIONS = [script.name for script in read_schema().functions]
 GREETING = "CREATE OR REPLACE FUNCTION greet() RETURNS text LANGUAGE sql AS $$ SELECT '{}' $$"
 APPEND = "SELECT position FROM append($1, $2, $3, $2, $4, $5, $4, $6)"
 

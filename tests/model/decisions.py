@@ -146,9 +146,17 @@ def _change_status(model: Model, request: Request, allowed: str, status: str) ->
     return id
 
 
+def _of_order(model: Model, id: str, personal: str) -> str | None:
+    """A personal value of an order is not stored if its customer is erased."""
+    erased = model.users[model.orders[id]["customer_id"]]["erased"]
+    return None if erased else personal.strip()
+
+
 def ship(model: Model, request: Request, _: str) -> str:
     id = _change_status(model, request, "placed", "shipped")
-    label = {name: request.body[name].strip() for name in ("carrier", "tracking_number")}
+    label = {
+        name: _of_order(model, id, request.body[name]) for name in ("carrier", "tracking_number")
+    }
     model.orders[id].update(label)
     model.append_event(id, "order.shipped", request.sub, **label)
     return id
@@ -162,7 +170,7 @@ def deliver(model: Model, request: Request, _: str) -> str:
 
 def cancel(model: Model, request: Request, _: str) -> str:
     id = _change_status(model, request, "placed", "cancelled")
-    reason = request.body["reason"].strip()
+    reason = _of_order(model, id, request.body["reason"])
     model.orders[id]["cancel_reason"] = reason
     if model.orders[id]["payment"]["status"] == "paid":
         model.orders[id]["payment"]["status"] = "refund_due"

@@ -8,6 +8,8 @@ from typing import Any
 from tests.model.scopes import UNRESTRICTED
 
 Json = dict[str, Any]
+PERSONAL_FIELDS = {"customer_name", "shipping_address", "reason", "carrier", "tracking_number"}
+"""Of the events of an order."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ class Model:
         """Anonymize the orders of an erased user; return their ids."""
         changed = [id for id, o in self.orders.items() if o["customer_id"] == user]
         for id in changed:
-            self.orders[id].update(customer_name=None, shipping_address=None)
-            placed = self.events[id][0][2]
-            placed.update(customer_name=None, shipping_address=None)
+            self.orders[id].update(dict.fromkeys(PERSONAL_FIELDS & self.orders[id].keys()))
+            self.orders[id]["cancel_reason"] = None
+            for _, _, data in self.events[id]:
+                data.update(dict.fromkeys(PERSONAL_FIELDS & data.keys()))
             self.append_event(id, "order.anonymized", actor)
         return changed

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from command_service.relay.cursor import NONE, Cursor
-from command_service.relay.errors import NotOwner
+from command_service.relay.errors import NotOwner, PartitionChanged
 from command_service.relay.lease import FencingToken
 from command_service.relay.reconcile import KafkaRecordRef, Reconciled, reconcile
 from shared.event_log import LogDivergence
@@ -264,3 +264,51 @@ async def test_after_a_lost_tail_the_remaining_records_are_read_from_the_start(
     shard.kafka.extend(5)
     result = await shard.reconcile()
     assert (result.cursor.position, result.cursor.offset) == (2, 1)
+
+
+async def test_a_topic_recreated_between_the_cursor_and_the_scan_resets_the_cursor(
+    shard: Shard,
+) -> None:
+    """[1,2,3], cursor at 2; recreated, late batches [2,3] and [3]: a scan alone would accept 3."""
+    shard.log.commit(3)
+    shard.kafka.extend(1, 2)
+    await shard.reconcile()
+    shard.kafka.append(3)
+    original = shard.kafka.read
+
+    async def read(first: int, end: int) -> tuple[list[KafkaRecordRef], int]:
+        records, next_offset = await original(first, end)
+        shard.kafka.read = original  # type: ignore[method-assign]
+        shard.kafka.recreate()
+        shard.kafka.extend(2, 3, 3)
+        return list(records), next_offset
+
+    shard.kafka.read = read  # type: ignore[method-assign]
+    with pytest.raises(PartitionChanged):
+        await shard.reconcile()
+    assert shard.cursors.cursor.position == 2, "nothing was written"
+    assert (await shard.reconcile()).cursor == NONE
+
+
+async def test_a_topic_recreated_after_its_bounds_were_read_resets_a_cursor_removed_by_retention(
+    shard: Shard,
+) -> None:
+    """[1,2,3] from offset 2, cursor at 1; recreated, late batches [3], [3] and [2]."""
+    shard.log.commit(3)
+    shard.kafka.append(1)
+    await shard.reconcile()
+    shard.kafka.extend(2, 3)
+    shard.kafka.delete_before(2)
+    original = shard.kafka.bounds
+
+    async def bounds() -> tuple[int, int]:
+        result = await original()
+        shard.kafka.bounds = original  # type: ignore[method-assign]
+        shard.kafka.recreate()
+        shard.kafka.extend(3, 3, 2)
+        return result
+
+    shard.kafka.bounds = bounds  # type: ignore[method-assign]
+    with pytest.raises(PartitionChanged):
+        await shard.reconcile()
+    assert (await shard.reconcile()).cursor == NONE

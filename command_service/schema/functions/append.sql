@@ -1,7 +1,8 @@
 -- Appends events, passed as arrays of equal length, and returns the position of each.
 -- The rows of the shards are locked in name order; the positions are read in a second statement,
 -- whose snapshot is taken after the locks. COMMIT must follow at once, because every other writer
--- waits for it. Unknown shards are rejected here: a foreign key would check them per event.
+-- waits for it. The times within a shard never decrease, except after a clock that was wrong by
+-- more than a minute: otherwise one wrong time would determine all later ones. Unknown shards are rejected here: a foreign key would check them per event.
 CREATE OR REPLACE FUNCTION append(
     shards text[], event_ids uuid[], types text[], subjects uuid[],
     actors text[], times timestamptz[], traceparents text[], datas text[]
@@ -28,14 +29,21 @@ BEGIN
         )
     ), heads AS MATERIALIZED (
         -- One lookup per shard, not one per event.
-        SELECT s.shard, coalesce((
-            SELECT l.position FROM public.log AS l WHERE l.shard = s.shard
-            ORDER BY l.position DESC LIMIT 1
-        ), 0) AS head
+        SELECT s.shard, coalesce(l.position, 0) AS head, l.time AS last_time
         FROM (SELECT DISTINCT e.shard FROM events AS e) AS s
+        LEFT JOIN LATERAL (
+            SELECT l.position, l.time FROM public.log AS l WHERE l.shard = s.shard
+            ORDER BY l.position DESC LIMIT 1
+        ) AS l ON true
+    ), timed AS (
+        SELECT e.*, max(e.time) OVER (PARTITION BY e.shard ORDER BY e.ordinal) AS at
+        FROM events AS e
     ), placed AS (
-        SELECT e.*, h.head + row_number() OVER (PARTITION BY e.shard ORDER BY e.ordinal) AS position
-        FROM events AS e JOIN heads AS h ON h.shard = e.shard
+        SELECT e.ordinal, e.shard, e.event_id, e.type, e.subject, e.actor, e.traceparent, e.data,
+               CASE WHEN h.last_time > e.at AND h.last_time < e.at + interval '1 minute'
+                    THEN h.last_time ELSE e.at END AS time,
+               h.head + row_number() OVER (PARTITION BY e.shard ORDER BY e.ordinal) AS position
+        FROM timed AS e JOIN heads AS h ON h.shard = e.shard
     ), written AS (
         INSERT INTO public.log AS l
             (shard, position, event_id, type, subject, actor, time, traceparent, data)

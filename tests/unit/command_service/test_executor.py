@@ -12,17 +12,18 @@ from command_service.commands.command import Context
 from command_service.commands.retire_product import COMMAND, RetireProduct
 from command_service.exceptions import (
     CommitOutcomeUnknown,
+    LockTimeout,
     Overloaded,
     TransientFailure,
     Unavailable,
 )
 from command_service.executor import Executor
 from command_service.metrics import Metrics
-from command_service.write_store.batch import Outcome, Postponed
+from command_service.write_store.batch import Blocked, Outcome, Postponed
 from command_service.write_store.pending_command import PendingCommand
 from command_service.write_store.results import Accepted
 
-RunBatch = Callable[[Sequence[PendingCommand]], Awaitable[list[Outcome]]]
+RunBatch = Callable[[Sequence[PendingCommand], bool], Awaitable[list[Outcome]]]
 
 
 @asynccontextmanager
@@ -59,7 +60,7 @@ async def test_commands_that_arrive_while_a_batch_runs_form_the_next_one() -> No
     sizes: list[int] = []
     first_started, go = asyncio.Event(), asyncio.Event()
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         sizes.append(len(batch))
         first_started.set()
         await go.wait()
@@ -78,7 +79,7 @@ async def test_commands_that_arrive_while_a_batch_runs_form_the_next_one() -> No
 
 
 async def test_only_the_command_that_makes_its_batch_fail_fails() -> None:
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         if any(p.context.id == "bad" for p in batch):
             raise ValueError
         return accept(batch)
@@ -95,7 +96,7 @@ async def test_only_the_command_that_makes_its_batch_fail_fails() -> None:
 async def test_a_transient_failure_is_retried() -> None:
     attempts = 0
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         nonlocal attempts
         attempts += 1
         if attempts < 3:
@@ -110,7 +111,7 @@ async def test_a_transient_failure_is_retried() -> None:
 async def test_a_postponed_command_is_part_of_a_later_batch() -> None:
     batches: list[list[str]] = []
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         batches.append([p.context.id for p in batch])
         if len(batches) == 1:
             return [Postponed() for _ in batch]
@@ -122,7 +123,7 @@ async def test_a_postponed_command_is_part_of_a_later_batch() -> None:
 
 
 async def test_a_command_that_is_not_decided_in_time_is_unavailable() -> None:
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         await asyncio.Event().wait()
         return accept(batch)
 
@@ -134,7 +135,7 @@ async def test_a_command_that_is_not_decided_in_time_is_unavailable() -> None:
 async def test_an_unknown_commit_outcome_is_unavailable_and_not_retried() -> None:
     attempts = 0
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         nonlocal attempts
         attempts += 1
         raise CommitOutcomeUnknown
@@ -148,7 +149,7 @@ async def test_an_unknown_commit_outcome_is_unavailable_and_not_retried() -> Non
 async def test_a_full_queue_rejects_commands_at_once() -> None:
     go = asyncio.Event()
 
-    async def run(batch: Sequence[PendingCommand]) -> list[Outcome]:
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
         await go.wait()
         return accept(batch)
 
@@ -161,3 +162,53 @@ async def test_a_full_queue_rejects_commands_at_once() -> None:
             await running.execute(pending("more"))
         go.set()
         await asyncio.gather(*results)
+
+
+async def test_after_a_lock_timeout_only_the_commands_that_need_the_lock_wait() -> None:
+    runs: list[tuple[list[str], bool]] = []
+    released = asyncio.Event()
+
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
+        ids = [p.context.id for p in batch]
+        runs.append((ids, skip_locked))
+        if "locked" in ids and not released.is_set():
+            if not skip_locked:
+                raise LockTimeout
+            return [
+                Blocked() if id == "locked" else accepted
+                for id, accepted in zip(ids, accept(batch), strict=True)
+            ]
+        return accept(batch)
+
+    async with executor(run) as running:
+        blocked = asyncio.ensure_future(running.execute(pending("locked")))
+        others = [asyncio.ensure_future(running.execute(pending(str(n)))) for n in range(3)]
+        assert all(isinstance(result, Accepted) for result in await asyncio.gather(*others))
+        assert [skip for ids, skip in runs if "locked" in ids][:2] == [False, True]
+        assert isinstance(await running.execute(pending("later")), Accepted)
+        assert not blocked.done()
+        released.set()
+        assert isinstance(await blocked, Accepted)
+    assert [skip for _, skip in runs].count(False) == 1
+
+
+async def test_a_postponed_command_keeps_its_deadline_in_another_concurrent_batch() -> None:
+    """It is postponed by one batch, and taken by a second one while the first still ends."""
+    second_runs, first_ends = asyncio.Event(), asyncio.Event()
+    attempts = 0
+
+    async def run(batch: Sequence[PendingCommand], skip_locked: bool) -> list[Outcome]:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            return [Postponed() for _ in batch]
+        second_runs.set()
+        await first_ends.wait()
+        return accept(batch)
+
+    async with executor(run, max_concurrent_batches=2) as running:
+        command = asyncio.ensure_future(running.execute(pending("a", timeout_s=0.3)))
+        await second_runs.wait()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(command, 5)
+        first_ends.set()

@@ -11,6 +11,8 @@ def test_personal_fields_are_marked() -> None:
         "user.renamed": ["name"],
         "user.email_changed": ["email"],
         "order.placed": ["customer_name", "shipping_address"],
+        "order.shipped": ["carrier", "tracking_number"],
+        "order.cancelled": ["reason"],
     }
 
 

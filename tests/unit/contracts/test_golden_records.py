@@ -11,7 +11,7 @@ from projector.fold import fold
 from projector.store import decode_state, state_keys
 from projector.views.registry import VIEWS_BY_TOPIC
 from projector.views.view import View
-from shared.contracts.events import EVENTS, personal_fields
+from shared.contracts.events import EVENTS
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import TOPICS
 from shared.contracts.views import document_key, history_key, unpack_document
@@ -31,7 +31,7 @@ def meanings(views: Sequence[View], records: list[Record]) -> list[dict[str, Any
     for record in records:
         values = [content.values.get(key) for key in state_keys(views, record.shard, [record])]
         state = decode_state(views, [record], stored, values)
-        writes = fold(views, state, [record], -1, trusted=False)
+        writes = fold(views, state, [record], -1)
         content.apply(writes)
         stored = writes.checkpoint.encode()
         found.append(meaning(content, record))
@@ -63,10 +63,12 @@ def test_every_event_type_has_a_golden_record() -> None:
 
 
 def test_an_erased_users_fields_are_null_in_republished_events() -> None:
+    """The records are of a release in which these fields alone were personal."""
+    personal = {"name", "email", "customer_name", "shipping_address"}
     for name in ("users_erased", "orders_erased"):
         for record in story(name):
-            type, data = record.event().type, orjson.loads(record.value)
-            assert all(data[field] is None for field in personal_fields(EVENTS[type]))
+            data = orjson.loads(record.value)
+            assert all(data[field] is None for field in personal & data.keys())
 
 
 @pytest.mark.parametrize("name", STORIES)

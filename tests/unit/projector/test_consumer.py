@@ -18,9 +18,9 @@ from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import split_shard
 from shared.contracts.views import Head, decode_checkpoint
+from tests.projector.memory_log import MemoryLog
 from tests.projector.memory_store import MemoryStore
 from tests.projector.random_log import RandomLog
-from tests.unit.projector.test_shard import MemoryLog
 
 HUNG, HEALTHY = "orders.1", "orders.2"
 
