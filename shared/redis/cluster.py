@@ -116,6 +116,10 @@ class Cluster:
             self._stale = True
             self._suspects.add(address)
 
+    def mark_stale(self) -> None:
+        """The next call uses the current slot map."""
+        self._stale = True
+
     async def aclose(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()
