@@ -10,11 +10,9 @@ from projector.refolding import Refolding
 from projector.store import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint, decode_checkpoint
-from shared.event_log import AggregateLog, LogDivergence
+from shared.event_log import MAX_READ_BYTES, AggregateLog, LogDivergence
 
 MAX_ROWS: Final = 1000
-MAX_READ_BYTES: Final = 4 * 1024 * 1024
-"""The data of the rows that one catch-up has in memory, besides one more row."""
 
 
 class CatchUp:

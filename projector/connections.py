@@ -6,11 +6,10 @@ from typing import Final
 
 import asyncpg
 
-from projector.catch_up import MAX_READ_BYTES
 from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
 from projector.store import Store
-from shared.event_log import PostgresEventLog
+from shared.event_log import MAX_READ_BYTES, PostgresEventLog
 from shared.redis.settings import RedisSettings
 
 # Limits how long a paused PostgreSQL delays a shard that is catching up.

@@ -53,6 +53,9 @@ ORDER BY l.position LIMIT $5
 """
 _POSITION: Final = attrgetter("position")
 
+MAX_READ_BYTES: Final = 4 * 1024 * 1024
+"""The data, besides one more row, that a reader with bounded memory requests at a time."""
+
 COMMIT_CHANNEL: Final = "tandem_log"
 """The NOTIFY channel of commits; a payload names the shards that events were appended to."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 from prometheus_client import CollectorRegistry
 
-from projector.catch_up import MAX_READ_BYTES, CatchUp
+from projector.catch_up import CatchUp
 from projector.metrics import Metrics
 from projector.projection import Projection
 from projector.store import MAX_WRITE_BYTES, MAX_WRITE_ITEMS, WriteBatch
@@ -13,6 +13,7 @@ from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
 from shared.contracts.views import decode_checkpoint
+from shared.event_log import MAX_READ_BYTES
 from tests.projector.memory_store import MemoryStore
 from tests.support.expected_views import differences, expected_content
 
