@@ -10,7 +10,7 @@ from projector.refolding import Refolding
 from projector.store import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint
-from shared.event_log import AggregateLog, LogDivergence
+from shared.event_log import MAX_READ_BYTES, AggregateLog, LogDivergence
 
 MAX_ROWS: Final = 1000
 
@@ -23,7 +23,7 @@ class CatchUp:
 
     def __init__(self, projection: Projection, log: AggregateLog, max_rows: int = MAX_ROWS) -> None:
         self._projection = projection
-        self._max_rows = max_rows
+        self._max_rows = self._limit = max_rows
         self._progress = projection.progress
         self._shard = projection.shard
         self._log = log
@@ -32,7 +32,7 @@ class CatchUp:
         """Aggregates that were refolded: if their next event fails again, the event is poison."""
 
     async def step(self, stored: bytes) -> bytes | None:
-        """One write after the checkpoint `stored`.
+        """Applies the rows of one read, at most MAX_ROWS, after the checkpoint `stored`.
 
         Returns the next checkpoint, or None at the head. Raises LogDivergence, and what the store
         and the event log raise.
@@ -68,8 +68,8 @@ class CatchUp:
     async def _read_after(self, checkpoint: Checkpoint) -> Sequence[Record]:
         """The rows after the checkpoint. Raises LogDivergence if its own row is another event."""
         if checkpoint.position == 0:
-            return await self._log.read(self._shard, 1, self._max_rows)
-        rows = await self._log.read(self._shard, checkpoint.position, self._max_rows + 1)
+            return await self._read(1)
+        rows = await self._read(checkpoint.position)
         if (
             not rows
             or rows[0].position != checkpoint.position
@@ -79,15 +79,29 @@ class CatchUp:
         return rows[1:]
 
     async def _apply(self, stored: bytes, rows: Sequence[Record]) -> bytes:
-        state = await self._projection.load(rows)
-        if state.stored != stored:
-            return state.stored
-        try:
-            new = await self._projection.apply(
-                state, rows, self._progress.offset, trusted=True, poison=self._refolded
-            )
-        except DamagedDocument as error:
-            await self._refolding.refold(error.id, rewrite=True)
-            self._refolded.add(error.id)
-            new = None
-        return await self._projection.checkpoint() if new is None else new
+        while rows:
+            batch = rows[: self._projection.batch_size]
+            state = await self._projection.load(batch)
+            if state.stored != stored:
+                return state.stored
+            offsets = [self._progress.offset] * len(batch)
+            try:
+                new = await self._projection.apply(
+                    state, batch, offsets, trusted=True, poison=self._refolded
+                )
+            except DamagedDocument as error:
+                await self._refolding.refold(error.id, rewrite=True)
+                self._refolded.add(error.id)
+                new = None
+            if new is None:
+                return await self._projection.checkpoint()
+            rows = rows[self._progress.position - rows[0].position + 1 :]
+            stored = new
+        return stored
+
+    async def _read(self, first: int) -> Sequence[Record]:
+        """Rows from position `first` on: as many as probably have MAX_READ_BYTES."""
+        rows = await self._log.read(self._shard, first, self._max_rows + 1)
+        size = sum(len(row.data) for row in rows) + 1
+        self._max_rows = min(max(MAX_READ_BYTES * len(rows) // size, 1), self._limit)
+        return rows

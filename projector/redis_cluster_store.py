@@ -53,10 +53,9 @@ class RedisClusterStore:
     async def sweep(self, sweeps: Mapping[str, bytes]) -> dict[str, int]:
         """SCAN sees the keys of one node: while a slot migrates, its sweep raises."""
         found: dict[str, int] = {}
-        for part in await self._cluster.run_each(
-            sweeps, lambda node, group: self._sweep(node, {s: sweeps[s] for s in group})
-        ):
-            found |= part
+        for group in (await self._cluster.group_by_owner(sweeps)).values():
+            due = {shard: sweeps[shard] for shard in group}
+            found |= await self._cluster.run(group[0], partial(self._sweep, due))
         return found
 
     async def read(
@@ -80,29 +79,18 @@ class RedisClusterStore:
         return await self._cluster.run(shard, lambda node: self._store(node).count(shard, key))
 
     async def memory(self) -> list[Memory]:
-        nodes = await self._cluster.run_each(
-            all_shards(DEFAULT_PARTITIONS), lambda node, _: self._store(node).memory()
-        )
-        return [memory for node in nodes for memory in node]
-
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        found: dict[str, bytes | None] = {}
-        for part in await self._cluster.run_each(
-            shards, lambda node, group: self._store(node).checkpoints(group)
-        ):
-            found |= part
+        groups = await self._cluster.group_by_owner(all_shards(DEFAULT_PARTITIONS))
+        found: list[Memory] = []
+        for address in groups:
+            found += await self._store(Node(self._cluster.client(address))).memory()
         return found
 
-    async def write_heads(self, heads: Mapping[str, Head], owners: Mapping[str, bytes]) -> None:
-        await self._cluster.run_each(
-            heads.keys() | owners.keys(),
-            lambda node, group: self._store(node).write_heads(
-                {shard: heads[shard] for shard in group if shard in heads},
-                {shard: owners[shard] for shard in group if shard in owners},
-            ),
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
+        await self._cluster.run(
+            shard, lambda node: self._store(node).write_head(shard, head, owner)
         )
 
-    async def _sweep(self, node: Node, sweeps: Mapping[str, bytes]) -> dict[str, int]:
+    async def _sweep(self, sweeps: Mapping[str, bytes], node: Node) -> dict[str, int]:
         if node.importing:
             raise TryAgainError("a slot is migrating")
         store = self._store(node)
@@ -126,12 +114,6 @@ class _RedirectedStore(RedisStore):
     def __init__(self, client: Redis) -> None:
         super().__init__(client)
         self._run = partial(_run_redirected, client.connection_pool)
-
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        return {shard: (await self.load(shard, []))[0] for shard in shards}
-
-    async def write_heads(self, heads: Mapping[str, Head], owners: Mapping[str, bytes]) -> None:
-        """Does nothing: heads are written again within a second, and nothing depends on one."""
 
 
 async def _run_redirected(pool: ConnectionPool, *command: Any) -> Any:

@@ -30,7 +30,6 @@ class RedisStore:
     """See `Store`. Raises what redis-py raises: RedisError, OSError, TimeoutError."""
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
         self._run: Run = CommandBatcher(client.connection_pool).run
         self._write = _Script("write.lua")
         self._replace = _Script("replace.lua")
@@ -133,19 +132,11 @@ class RedisStore:
         text = (await self._run("INFO", "server")).decode()
         return next((line for line in text.splitlines() if line.startswith("run_id")), "")
 
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for shard in shards:
-                pipeline.get(checkpoint_key(shard))
-            return dict(zip(shards, await pipeline.execute(), strict=True))
-
-    async def write_heads(self, heads: Mapping[str, Head], owners: Mapping[str, bytes]) -> None:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for shard, head in heads.items():
-                pipeline.set(head_key(shard), head.encode())
-            for shard, owner in owners.items():
-                pipeline.set(owner_key(shard), owner)
-            await pipeline.execute()
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
+        values = [owner_key(shard), owner]
+        if head is not None:
+            values += [head_key(shard), head.encode()]
+        await self._run("MSET", *values)
 
 
 class CommandBatcher:

@@ -86,13 +86,10 @@ class MemoryStore:
         else:
             self.content(shard).values[key] = value
 
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
         await self._respond()
-        return {shard: self.stored.get(shard) for shard in shards}
-
-    async def write_heads(self, heads: Mapping[str, Head], owners: Mapping[str, bytes]) -> None:
-        await self._respond()
-        self.heads |= heads
+        if head is not None:
+            self.heads[shard] = head
 
     async def _respond(self) -> None:
         await asyncio.sleep(0)

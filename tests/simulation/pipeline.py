@@ -559,7 +559,8 @@ class Pipeline:
             return f"the checkpoint is {checkpoint}, the event log ends with {count} {event_id}"
         if checkpoint.target > count:
             return f"the views are rejected until {checkpoint.target}"
-        found = differences(views_of(self.log.history, count), self.store.content(self.shard))
+        content = of_generation(self.shard, checkpoint.generation, self.store.content(self.shard))
+        found = differences(views_of(self.log.history, count), content)
         return found[0] if found else None
 
     def draw_batch_size(self) -> int:
