@@ -40,8 +40,8 @@ async def load(system: ProjectorSystem) -> AsyncIterator[None]:
 
     async def add() -> None:
         while not stop.is_set():
-            await system.add_events(5)
-            await asyncio.sleep(0.05)
+            await system.add_events(1)
+            await asyncio.sleep(0.2)
 
     task = asyncio.create_task(add())
     try:
@@ -56,7 +56,7 @@ async def spare_of(redis: Redis, shard: str) -> Spare | None:
     return decode_spare(stored)
 
 
-async def started(system: ProjectorSystem, events: int = 200) -> None:
+async def started(system: ProjectorSystem, events: int = 60) -> None:
     projector = system.start_projector()
     await projector.wait_until_ready()
     await system.add_events(events)
@@ -146,9 +146,9 @@ async def test_a_kept_generation_expires(system: ProjectorSystem) -> None:
 async def test_a_builder_that_ends_at_any_time_is_continued(
     system: ProjectorSystem, signal_number: signal.Signals
 ) -> None:
-    await started(system, 400)
+    await started(system, 150)
     async with load(system):
-        for delay_s in (0.6, 0.9, 1.2, 1.5, 1.9, 2.4):
+        for delay_s in (0.9, 1.4, 1.9, 2.6):
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "projector", "rebuild", "--at-once", "3"),
                 env={**os.environ, **system.command_environment()},

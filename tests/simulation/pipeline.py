@@ -36,7 +36,7 @@ from tests.projector.random_log import RandomLog
 from tests.relay.fakes import FakeCursors, FakePartition
 from tests.simulation.faults import Faults, Network, Remote
 from tests.simulation.loop import Process, SimulatedLoop
-from tests.support.expected_views import Content, differences, expected_content
+from tests.support.expected_views import Content, differences, expected_content, of_generation
 
 SHARDS: Final = ("users.4", "products.4", "orders.4")
 MAX_EVENTS: Final = 30
