@@ -140,8 +140,8 @@ _WEIGHTS: Final[dict[Choose, int]] = {
     _to_product("RestockProduct", "POST", "/restock", _quantity): 8,
     _to_product("RetireProduct", "DELETE", "", _no_body): 1,
     _place_order: 30,
-    _pay_order: 14,
-    _refund_order: 4,
+    _pay_order: 20,
+    _refund_order: 8,
     _to_order(
         "ShipOrder",
         "/ship",

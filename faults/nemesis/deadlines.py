@@ -13,14 +13,14 @@ from faults.nemesis.schedule import random_intervals
 from faults.system import SystemUnderTest
 
 _SECOND: Final = "command-service-2"
-_ORDERS: Final = 40
+_BOTH: Final = ("command-service", _SECOND)
+_ORDERS: Final = 100
 _PAY_WITHIN_S: Final = 2
 
 
 async def kill_at_deadlines(system: SystemUnderTest, random: Random, seconds: float) -> None:
     """Places orders that are due at the same second, and kills one or both services then."""
     await system.join(_SECOND)
-    names = ("command-service", _SECOND)
     async with httpx.AsyncClient(
         headers=system.identity.headers(f"{UNRECORDED}deadlines"), timeout=20
     ) as client:
@@ -28,11 +28,10 @@ async def kill_at_deadlines(system: SystemUnderTest, random: Random, seconds: fl
         async for _ in random_intervals(random, seconds, 0.1, 0.5):
             placed = await asyncio.gather(*(_place(system, client, order) for _ in range(_ORDERS)))
             system.note(f"{sum(placed)} orders are due in {_PAY_WITHIN_S} s")
-            await asyncio.sleep(random.uniform(_PAY_WITHIN_S - 0.5, _PAY_WITHIN_S + 0.8))
-            for name in random.sample(names, random.choice([1, 1, 2])):
+            await asyncio.sleep(random.uniform(_PAY_WITHIN_S - 0.5, _PAY_WITHIN_S + 0.5))
+            for name in random.choice([_BOTH[:1], _BOTH[1:], _BOTH]):
                 system.kill(name)
-    for name in names:
-        await system.processes[name].ready()
+            await asyncio.gather(*(system.processes[name].ready() for name in _BOTH))
     await system.leave(_SECOND, signal.SIGTERM)
 
 
