@@ -172,7 +172,7 @@ class Upkeep:
 
 
 async def drop_spare(store: Store, shard: str, spare: Spare) -> bool:
-    """Deletes the name of the spare, so that its keys are swept. Returns False if it has changed."""
+    """Deletes the name of the spare, so that its keys are swept. False: it has changed."""
     changes = {
         spare_key(shard): None,
         sweep_key(shard): new_sweep(spare.checkpoint.generation),
