@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from projector.commands import dead_letters, generations
+from projector.commands import audit, dead_letters, generations
 from projector.commands.context import CommandContext, UsageError, open_context
 from projector.commands.output import UNAVAILABLE, Output
 from projector.settings import CommandSettings, ProjectorSettings
@@ -83,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="fold events until SIGTERM").set_defaults(command=None)
     _add_generations(commands)
     _add_dead_letters(commands)
+    auditing = _add(commands, "audit", "compare the live views with the event log", _audit)
+    auditing.add_argument("shards", nargs="*", metavar="SHARD", help="default: all shards")
+    auditing.add_argument(
+        "--rate", type=_positive, default=500, metavar="N", help="rows per second (default: 500)"
+    )
+    auditing.add_argument("--repair", action="store_true", help="rewrite what is damaged")
+    auditing.add_argument("--continuous", action="store_true", help="repeat until interrupted")
     return parser
 
 
@@ -169,6 +176,16 @@ async def _rollback(context: CommandContext, parsed: argparse.Namespace) -> int:
 
 async def _drop(context: CommandContext, parsed: argparse.Namespace) -> int:
     return await generations.drop(context, parsed.shards)
+
+
+async def _audit(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await audit.audit(
+        context,
+        parsed.shards,
+        rate=parsed.rate,
+        repair=parsed.repair,
+        continuous=parsed.continuous,
+    )
 
 
 async def _list_parked(context: CommandContext, parsed: argparse.Namespace) -> int:

@@ -41,7 +41,7 @@ _PAUSE_RATIO: Final = 3  # a catch-up of a spare takes at most a quarter of the 
 
 
 class Upkeep:
-    """Of the shards that this process looks after. Two processes may do the same concurrently."""
+    """Of the shards that this process owns. Two processes may do the same concurrently."""
 
     def __init__(
         self,
@@ -122,10 +122,10 @@ class Upkeep:
         if spare is None or spare_stored is None or live is None:
             self._spares.pop(shard, None)
         else:
-            await self._look_after(shard, spare, spare_stored, live.position)
+            await self._maintain(shard, spare, spare_stored, live.position)
         return sweep if sweep is not None and sweep == last_sweep else None
 
-    async def _look_after(self, shard: str, spare: Spare, stored: bytes, position: int) -> None:
+    async def _maintain(self, shard: str, spare: Spare, stored: bytes, position: int) -> None:
         last, since = self._spares.get(shard, (b"", 0.0))
         if last != stored:
             since = time.monotonic()
@@ -172,7 +172,7 @@ class Upkeep:
 
 
 async def drop_spare(store: Store, shard: str, spare: Spare) -> bool:
-    """Forgets the spare, so that its keys are swept. Returns False if it has changed."""
+    """Deletes the name of the spare, so that its keys are swept. False: it has changed."""
     changes = {
         spare_key(shard): None,
         sweep_key(shard): new_sweep(spare.checkpoint.generation),
