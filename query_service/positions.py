@@ -48,7 +48,7 @@ class Positions:
 def lag_of(position: int, head: Head | None, now_ms: int) -> int:
     """How many events the views do not contain: at least 1 if that is unknown.
 
-    A projector observes the head of each of its shards every second. If none has done so lately,
+    A projector observes the head of each of its shards every second. If none has done so recently,
     the event log may contain newer events.
     """
     if head is None:
