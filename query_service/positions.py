@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from shared.contracts.views import (
     FIRST_GENERATION,
     Checkpoint,
+    Head,
     decode_checkpoint,
     generation_key,
 )
@@ -13,6 +14,7 @@ from shared.http.problems import unavailable
 
 MIN_SHAPES: Final[dict[str, int]] = {"users": 1, "products": 1, "orders": 1}
 """The lowest shapes of views that contain everything that the queries return."""
+MAX_HEAD_AGE_MS: Final = 10_000
 
 
 class GenerationChanged(Exception):
@@ -20,7 +22,7 @@ class GenerationChanged(Exception):
 
 
 class ReadPositions(dict[str, int]):
-    """ReadPositions by shard, and the generations in which they were observed."""
+    """Positions by shard, and the generations in which they were observed."""
 
     def __init__(self, positions: dict[str, int], generations: dict[str, str]) -> None:
         super().__init__(positions)
@@ -109,3 +111,15 @@ class Positions:
 
 def _observed(stored: bytes, checkpoint: Checkpoint) -> _Observed:
     return _Observed(stored, checkpoint.position, checkpoint.generation, checkpoint.shape)
+
+
+def lag_of(position: int, head: Head | None, now_ms: int) -> int:
+    """How many events the views do not contain: at least 1 if that is unknown.
+
+    A projector observes the head of each of its shards every second. If none has done so recently,
+    the event log may contain newer events.
+    """
+    if head is None:
+        return 1
+    lag = max(head.position - position, 0)
+    return lag if now_ms - head.seen_at_ms <= MAX_HEAD_AGE_MS else max(lag, 1)
