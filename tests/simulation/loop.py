@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Callback = Callable[..., object]
 _PROCESS: "ContextVar[Process | None]" = ContextVar("process", default=None)
 
@@ -107,9 +108,13 @@ class Process:
         loop.processes.append(self)
         self.alive, self.paused = True, False
         self._held: list[asyncio.Handle] = []
-        context = copy_context()
-        context.run(_PROCESS.set, self)
-        self.task = loop.create_task(main, context=context)
+        self._context = copy_context()
+        self._context.run(_PROCESS.set, self)
+        self.killed: asyncio.Future[None] = loop.create_future()
+        self.start(main)
+
+    def start(self, task: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        return self._loop.create_task(task, context=self._context)
 
     def admit(self, handle: asyncio.Handle) -> bool:
         """Whether the callback may run now. Those of a paused process are held until it resumes."""
@@ -120,6 +125,7 @@ class Process:
 
     def kill(self) -> None:
         self.alive = False
+        self.killed.set_result(None)
 
     def pause(self) -> None:
         self.paused = True

@@ -216,7 +216,7 @@ class Relay:
             topic_is_usable=lambda _topic: True,
             request_topic_poll=lambda: None,
             metrics=_RELAY_METRICS,
-            reconcile_interval_seconds=4,
+            reconcile_interval_seconds=2,
             clock=world.loop.time,
         )
 
@@ -225,7 +225,9 @@ class Relay:
         world, batch = self._world, records[: self._world.draw_batch_size()]
         world.sent.append(batch)
         effect = lambda: world.partition.put(batch)  # noqa: E731
-        base = world.network.send("produce", effect, KafkaError("simulated"), 2 * world.p_fault)
+        base: asyncio.Future[int] = world.network.send(
+            "produce", effect, KafkaError("simulated"), 2 * world.p_fault
+        )
         return BatchInFlight(len(batch), base)
 
 
@@ -480,9 +482,9 @@ class Pipeline:
     def recreate_topic(self) -> None:
         """Late batches of former owners, and foreign records, may be the first in the new topic."""
         self.partition.recreate()
-        while self._random.random() < 0.5:
-            if self.sent and self._random.random() < 0.6:
-                self.partition.put(self._random.choice(self.sent))
+        while self._random.random() < 0.7:
+            if self.sent and self._random.random() < 0.7:
+                self.partition.put(self._random.choice(self.sent[-3:]))
             else:
                 self.partition.append(0)
 
