@@ -65,11 +65,12 @@ simulate: .venv ## run the services on simulated servers with seeded faults: [SC
 bench: .venv ## run the benchmarks: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
 	@$(VENV_PYTHON) -m benchmarks --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
-check: .venv ## check lint rules, format, types, import rules, published contracts, manifests
+check: .venv ## check lint rules, format, types, import rules, vocabulary, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy benchmarks faults tests tools
 	.venv/bin/lint-imports
+	$(VENV_PYTHON) -m tools.vocabulary
 	$(VENV_PYTHON) -m deploy.contracts check
 	$(VENV_PYTHON) -m deploy.manifests check
 
