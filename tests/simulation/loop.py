@@ -28,6 +28,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._draw = Random(seed).random
         self.steps = 0
         self.processes: list[Process] = []
+        self.set_exception_handler(lambda _loop, _context: None)  # logs errors of lost tasks
 
     def time(self) -> float:
         return self._now
@@ -90,7 +91,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def end(self) -> None:
         """Cancel all tasks, also those of killed processes, and close the loop."""
-        self.set_exception_handler(lambda _loop, _context: None)
         for process in self.processes:
             process.revive_for_cleanup()
         while tasks := asyncio.all_tasks(self):
