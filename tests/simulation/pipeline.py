@@ -62,7 +62,7 @@ def events_of(history: History) -> list[Record]:
     if history.restored_at is None:
         return log.take(MAX_EVENTS)
     before = log.take(history.restored_at)
-    log.reseed(history.number + HISTORIES)
+    log.reseed(HISTORIES * (history.restored_at + 1) + history.number)
     return before + log.take(MAX_EVENTS - history.restored_at)
 
 
@@ -309,13 +309,9 @@ class KafkaClient:
         return Delivery(self._topic, self._number, ref.offset, value, headers)
 
 
-_IN_KAFKA: dict[str, tuple[list[Header], bytes]] = {}
-
-
+@cache
 def _in_kafka(event: Record) -> tuple[list[Header], bytes]:
-    if event.event_id not in _IN_KAFKA:
-        _IN_KAFKA[event.event_id] = to_headers(event), event.data
-    return _IN_KAFKA[event.event_id]
+    return to_headers(event), event.data
 
 
 class Projector:

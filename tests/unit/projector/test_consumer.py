@@ -21,6 +21,7 @@ from shared.contracts.views import Head, decode_checkpoint
 from tests.projector.memory_log import MemoryLog
 from tests.projector.memory_store import MemoryStore
 from tests.projector.random_log import RandomLog
+from tests.support.waiting import until
 
 HUNG, HEALTHY = "orders.1", "orders.2"
 
@@ -213,7 +214,9 @@ async def test_a_poll_that_postgresql_delays_evaluates_the_checkpoints() -> None
     setup.store.stored[HEALTHY] = b"0 -1 - 0"
     async with asyncio.timeout(3):
         await monitor.poll()
-        await asyncio.sleep(0.1)
-    checkpoint = decode_checkpoint(setup.store.stored[HEALTHY])
-    assert checkpoint is not None
-    assert checkpoint.position == 100
+
+    async def caught_up() -> bool:
+        checkpoint = decode_checkpoint(setup.store.stored[HEALTHY])
+        return checkpoint is not None and checkpoint.position == 100
+
+    await until(caught_up, "the shard catches up", seconds=20)
