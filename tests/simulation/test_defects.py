@@ -1,6 +1,6 @@
 """The simulation finds each of these defects: a fix is taken out, and a schedule must fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -9,6 +9,8 @@ from command_service.relay import reconcile
 from command_service.write_store import batch
 from command_service.write_store.log_append import NewEvent
 from command_service.write_store.transactions import Transactions
+from projector.shard import Arrival, Shard
+from shared.contracts.views import Checkpoint
 from tests.simulation.schedule import first_violation
 
 MAX_SCHEDULES = 5000
@@ -36,11 +38,31 @@ def _unchanged(event: NewEvent, _shop: object) -> NewEvent:
     return event
 
 
+def _following_by_position(
+    _shard: Shard, checkpoint: Checkpoint, arrivals: Sequence[Arrival]
+) -> tuple[Sequence[Arrival], str | None]:
+    run: list[Arrival] = []
+    for arrival in arrivals:
+        next_position = checkpoint.position + len(run) + 1
+        if arrival.record.position > next_position:
+            return run, "gap"
+        if arrival.record.position == next_position:
+            run.append(arrival)
+    return run, None
+
+
 def test_a_reconciliation_that_is_not_atomic(
     monkeypatch: pytest.MonkeyPatch, violation_in: Callable[[str], str]
 ) -> None:
     monkeypatch.setattr(reconcile, "_verify_unchanged", _nothing)
     assert "the topic has" in violation_in("topics")
+
+
+def test_a_log_divergence_that_the_event_id_in_the_topic_shows(
+    monkeypatch: pytest.MonkeyPatch, violation_in: Callable[[str], str]
+) -> None:
+    monkeypatch.setattr(Shard, "_following", _following_by_position)
+    assert violation_in("restores")
 
 
 def test_a_batch_that_waits_for_a_locked_row_at_each_attempt(

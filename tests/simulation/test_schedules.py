@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.schedule import first_violation, reduce_faults, run
 
 CHUNK = 250
-CHUNKS = {"topics": 22, "views": 6, "commands": 11, "locks": 1}
+CHUNKS = {"topics": 20, "views": 6, "restores": 3, "commands": 10, "locks": 1}
 CASES = [(world, CHUNK * n) for world, count in CHUNKS.items() for n in range(count)]
 
 
