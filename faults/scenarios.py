@@ -239,6 +239,13 @@ def _replicated() -> Iterable[Scenario]:
         topology=REPLICATED,
     )
     yield Scenario(
+        "redis-node-hangs",
+        "SIGSTOP of a primary of the Redis Cluster",
+        replicas.hang_redis_nodes,
+        Limits(_COMMANDS, recovery_s=30),
+        topology=REPLICATED,
+    )
+    yield Scenario(
         "replicas-join-and-leave",
         "replicas of all four services join and leave",
         replicas.join_and_leave,

@@ -90,10 +90,8 @@ def _settled_too_late(order: _Order, due_at: datetime) -> Iterator[str]:
     times = [order.time(type) for type in ("order.paid", "order.cancelled") if type in order.last]
     delay = min(times, default=evidence.audited_at) - max(due_at, evidence.fault_ended_at)
     if delay.total_seconds() > evidence.limits.max_deadline_delay_s:
-        yield (
-            f"due at {due_at}, and {'not settled' if not times else 'settled'} "
-            f"{delay.total_seconds():.1f} s later, or after the end of the fault"
-        )
+        state = "paid or cancelled" if times else "neither paid nor cancelled"
+        yield f"{state} {delay.total_seconds():.1f} s after {due_at} or the end of the fault"
 
 
 def _acknowledged(evidence: Evidence, orders: dict[str, _Order]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from tests.simulation.faults import Faults, Network
 from tests.simulation.loop import Process, SimulatedLoop
 from tests.simulation.processes import Projector, Relay
 from tests.simulation.servers import Servers, views_of
-from tests.support.expected_views import Content, differences
+from tests.support.expected_views import Content, differences, of_generation
 
 SHARDS: Final = ("users.4", "products.4", "orders.4")
 STEPS: Final = 12
@@ -232,7 +232,8 @@ class Pipeline(Servers):
             return f"the checkpoint is {checkpoint}, the event log ends with {count} {event_id}"
         if checkpoint.target > count:
             return f"the views are rejected until {checkpoint.target}"
-        found = differences(views_of(self.log.history, count), self.store.content(self.shard))
+        content = of_generation(self.shard, checkpoint.generation, self.store.content(self.shard))
+        found = differences(views_of(self.log.history, count), content)
         return found[0] if found else None
 
     def _start_relay(self, number: int) -> tuple[Relay, Process]:

@@ -24,7 +24,7 @@ from projector.lag_monitor import LagMonitor
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.ownership import Ownership
 from projector.shard import Shard
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from shared.contracts.records import Header, Record, to_headers
 from shared.contracts.shards import split_shard
 from tests.simulation.servers import LEASE_SECONDS, RemotePartition, Servers
@@ -192,7 +192,7 @@ class Projector:
         log: Any = servers.remote("log")
         ownership = Ownership([servers.shard], 6, servers.loop.time)
         self._consumer = Consumer(ownership, store, _PROJECTOR_METRICS)
-        views = VIEWS_BY_TOPIC[split_shard(servers.shard)[0]]
+        views = SHAPES[split_shard(servers.shard)[0]]
         self.shard = Shard(
             servers.shard, views, store, log, _PROJECTOR_METRICS, self._consumer.rewind,
             asyncio.Semaphore(3),
