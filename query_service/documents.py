@@ -1,11 +1,12 @@
 """Reads one document, with its shard's checkpoint and parked events, in one round trip."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
 from query_service.consistency import Consistency, ConsistencyRequirement, StaleRead
 from query_service.positions import Positions
-from query_service.reader import Reader
+from query_service.reader import Reader, Values
 from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import (
     checkpoint_key,
@@ -69,6 +70,17 @@ class Documents:
         if stored is None:
             return await self._find_at(shard, id, key, 0)
         return StoredDocument(shard, position, stored, False)
+
+    async def read_all(self, shard: str, ids: Sequence[str]) -> Values:
+        """The stored documents of the shard's primary view, None for those that do not exist.
+
+        Raises 503 if the shard is unreadable.
+        """
+        floor = self._positions.floor(shard)
+        keys = [checkpoint_key(shard), *(document_key(shard, id) for id in ids)]
+        (checkpoint, *stored), _ = await self._reader.read(keys)
+        self._positions.check(shard, checkpoint, floor)
+        return stored
 
     async def _find_at(self, shard: str, id: str, key: str, required: int) -> StoredDocument:
         floor = self._positions.floor(shard)

@@ -61,7 +61,7 @@ class Watcher:
         self._notifications = notifications
         self._waiters: set[_Waiter] = set()
         self._last: dict[str, bytes | None] = {}
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: set[Callable[[str], None]] = set()
         self._waiter_added = asyncio.Event()
         self._redis_available = False
         self._stopping = False
@@ -79,7 +79,11 @@ class Watcher:
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
         """Call it with each shard that may have changed, and with all if Redis is unavailable."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
+        self.need_notifications()
+
+    def remove_listener(self, listener: Callable[[str], None]) -> None:
+        self._listeners.discard(listener)
 
     def need_notifications(self) -> None:
         """Subscribe to the published checkpoints, or stay subscribed, for some seconds."""
@@ -124,6 +128,8 @@ class Watcher:
         while True:
             next_poll = loop.time() + _POLL_INTERVAL_S
             notified = self._is_notified()
+            if self._waiters or self._listeners:
+                self.need_notifications()
             await self._poll_all()
             self._beat()
             await self._poll_for_waiters(next_poll, notified)
@@ -211,7 +217,7 @@ class Watcher:
                 waiter.wake()
 
     def _report_change(self, shard: str) -> None:
-        for listener in self._listeners:
+        for listener in list(self._listeners):
             listener(shard)
 
     def _position(self, shard: str, stored: bytes | None, floor: int) -> int | None:
