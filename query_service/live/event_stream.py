@@ -78,9 +78,9 @@ class Streams:
 
 
 class EventStream:
-    """A `StreamedResponse`. Ends when its subscriber has ended, and when the caller's token expires.
+    """A `StreamedResponse`. Ends with its subscriber, and when the caller's token expires.
 
-    The connection's own limits end it if the client does not read.
+    The limits of the connection end it if the client does not read.
     """
 
     status = 200
