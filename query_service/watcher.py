@@ -13,6 +13,7 @@ from shared.contracts.views import Head, checkpoint_key, decode_head, head_key
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
 from shared.redis.clients import REDIS_ERRORS
+from shared.redis.exchange import raise_if_cancelled
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -131,6 +132,7 @@ class Watcher:
             if self._waiters or self._listeners:
                 self.need_notifications()
             await self._poll_all()
+            raise_if_cancelled()
             self._beat()
             await self._poll_for_waiters(next_poll, notified)
 
@@ -153,6 +155,7 @@ class Watcher:
                 pause = min(pause * _PAUSE_GROWTH, _MAX_PAUSE_S)
                 notified = self._is_notified()
                 await self._poll_awaited()
+                raise_if_cancelled()
             elif await self._waiter_arrives(remaining):
                 pause = _MIN_PAUSE_S
             else:

@@ -13,7 +13,7 @@ import structlog
 from query_service.documents import Documents
 from query_service.live.subscriber import GONE, Subscriber, encode_event, encode_retry
 from query_service.watcher import Watcher
-from shared.contracts.shards import Topic, shard_of, split_shard
+from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import unpack_document
 from shared.http.problems import Problem
 from shared.logging_setup import describe_error
@@ -29,9 +29,10 @@ _PERSONAL_NULLS: Final = (b'"name":null', b'"email":null')
 class _FollowedShard:
     """The streams of one shard's documents. `changed`: all of them must be read; `added`: these."""
 
-    __slots__ = ("added", "changed", "followers", "task")
+    __slots__ = ("added", "changed", "followers", "task", "topic")
 
-    def __init__(self) -> None:
+    def __init__(self, topic: Topic) -> None:
+        self.topic: Topic = topic
         self.followers: dict[str, set[Subscriber]] = {}
         self.added: set[str] = set()
         self.changed = False
@@ -56,7 +57,7 @@ class DocumentFeed:
         shard = shard_of(topic, id, self._partitions)
         if not self._shards:
             self._watcher.add_listener(self._shard_changed)
-        followed = self._shards.setdefault(shard, _FollowedShard())
+        followed = self._shards.setdefault(shard, _FollowedShard(topic))
         followed.followers.setdefault(id, set()).add(subscriber)
         followed.added.add(id)
         self._start(shard, followed)
@@ -106,7 +107,7 @@ class DocumentFeed:
 
     async def _offer(self, shard: str, followed: _FollowedShard, ids: list[str]) -> None:
         documents = await self._documents.read_all(shard, ids)
-        topic, _ = split_shard(shard)
+        topic = followed.topic
         for id, stored in zip(ids, documents, strict=True):
             subscribers = followed.followers.get(id, set())
             if stored is None:
