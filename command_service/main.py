@@ -24,7 +24,7 @@ from command_service.ids import colocated_id, random_id
 from command_service.installation import Installation
 from command_service.metrics import Metrics
 from command_service.notifier import Notifier
-from command_service.process_runner import ProcessRunner
+from command_service.process_runner import PAUSE_S, ProcessRunner
 from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.transactions import Transactions
@@ -46,7 +46,8 @@ _BACKGROUND_CONNECTIONS: Final = 4
 async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; then finish the requests in flight.
 
-    Raises CannotListen, JwksUnreadable or WrongPartitions, whose text is one line for the operator.
+    Raises CannotListen, JwksUnreadable, WrongPartitions or TransactionPooling, whose text is one
+    line for the operator.
     """
     keys = KeySet(settings.jwks_url)
     await keys.start()
@@ -67,7 +68,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
             max_batch_size=settings.max_batch_size,
             max_queue_depth=settings.max_queue_depth,
         )
-        installation = Installation(pool, clock, settings.partitions)
+        installation = Installation(settings.database_url, pool, clock, settings.partitions)
         executor.start()
         parts.push_async_callback(executor.stop)
         health = Health()
@@ -131,7 +132,7 @@ def _background_jobs(
     return [
         run("measure_clock", partial(clock.measure, pool), pause_s=5),
         run("continue_erasure", erase, pause_s=1),
-        run("processes", processes.step, pause_s=0.3, max_pause_s=1),
+        run("processes", processes.step, pause_s=PAUSE_S, max_pause_s=1),
         run("measure_overdue", processes.measure, pause_s=5),
         run("measure_oldest_unpublished", unpublished, pause_s=5),
         run("delete_expired_rows", delete, pause_s=60),

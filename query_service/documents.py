@@ -36,8 +36,17 @@ class StoredDocument(NamedTuple):
         return {self.shard: self.position}
 
 
+def is_complete(topic: Topic, body: bytes) -> bool:
+    """Whether the document may be shown.
+
+    While the views catch up, an erased user has a document without personal data until its
+    erasure is folded. Within strings, JSON escapes quotes.
+    """
+    return topic != "users" or not (b'"name":null' in body or b'"email":null' in body)
+
+
 class Documents:
-    """Reads documents by id."""
+    """Reads documents by id, and reports incomplete ones as absent."""
 
     def __init__(
         self, reader: Reader, positions: Positions, consistency: Consistency, partitions: int
@@ -62,14 +71,14 @@ class Documents:
         key = document_key(shard, id) if view is None else view_key(view, document_key(shard, id))
         if requirement is not None and shard in requirement.positions:
             required = requirement.positions[shard]
-            attempt = partial(self._find_at, shard, id, key, required)
+            attempt = partial(self._find_at, topic, shard, id, key, required)
             return await self._consistency.read(requirement, attempt)
         floor = self._positions.floor(shard)
         checkpoint, stored = await self._reader.get((checkpoint_key(shard), key))
         position = self._positions.check(shard, checkpoint, floor)
         if stored is None:
-            return await self._find_at(shard, id, key, 0)
-        return StoredDocument(shard, position, stored, False)
+            return await self._find_at(topic, shard, id, key, 0)
+        return StoredDocument(shard, position, _complete(topic, stored), False)
 
     async def read_all(self, shard: str, ids: Sequence[str]) -> Values:
         """The stored documents of the shard's primary view, None for those that do not exist.
@@ -82,7 +91,9 @@ class Documents:
         self._positions.check(shard, checkpoint, floor)
         return stored
 
-    async def _find_at(self, shard: str, id: str, key: str, required: int) -> StoredDocument:
+    async def _find_at(
+        self, topic: Topic, shard: str, id: str, key: str, required: int
+    ) -> StoredDocument:
         floor = self._positions.floor(shard)
         keys = (checkpoint_key(shard), key, parked_key(shard))
         checkpoint, stored, parked = await self._reader.get(keys)
@@ -93,7 +104,11 @@ class Documents:
         if entry is not None and entry.events == 0:
             raise unavailable(DAMAGED)
         lacks_parked_event = entry is not None and entry.first_position <= required
-        return StoredDocument(shard, position, stored, lacks_parked_event)
+        return StoredDocument(shard, position, _complete(topic, stored), lacks_parked_event)
+
+
+def _complete(topic: Topic, stored: bytes | None) -> bytes | None:
+    return stored if stored is not None and is_complete(topic, stored) else None
 
 
 def count_parked(stored: bytes | None) -> int:

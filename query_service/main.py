@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from query_service.cluster_reader import ClusterReader, fetch_cluster_values
+from query_service.cluster_reader import ClusterReader, fetch_cluster_values, group_by_cluster_node
 from query_service.consistency import Consistency
 from query_service.documents import Documents
 from query_service.live.document_feed import DocumentFeed
@@ -18,10 +18,10 @@ from query_service.live.event_stream import Streams
 from query_service.live.live_views import LiveViews
 from query_service.metrics import Metrics, ProjectionMetrics, StreamMetrics
 from query_service.notifications import (
-    GroupByNode,
+    GroupByClient,
     Notifications,
-    group_by_cluster_node,
-    group_by_single_node,
+    group_by_cluster_client,
+    group_by_single_client,
 )
 from query_service.pages import Pages
 from query_service.positions import Positions
@@ -30,7 +30,7 @@ from query_service.queries.query import QueryDependencies
 from query_service.reader import Reader
 from query_service.redis_reader import RedisReader, fetch_values
 from query_service.settings import QuerySettings
-from query_service.watcher import FetchValues, Watcher
+from query_service.watcher import FetchValues, GroupByNode, Watcher, group_as_one_node
 from shared.contracts.shards import all_shards
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.authentication import Authenticator
@@ -99,6 +99,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
 class _RedisParts(NamedTuple):
     reader: Reader
     fetch: FetchValues
+    group_by_node: GroupByNode
     notifications: Notifications
 
 
@@ -117,13 +118,16 @@ async def _connect(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[_
     if isinstance(client, Cluster):
         reader = ClusterReader(client, metrics.batch_keys)
         fetch: FetchValues = partial(fetch_cluster_values, client)
-        group: GroupByNode = partial(group_by_cluster_node, client)
+        group_by_node: GroupByNode = partial(group_by_cluster_node, client)
+        group_clients: GroupByClient = partial(group_by_cluster_client, client)
     else:
         reader = RedisReader(client, metrics.batch_keys)
         fetch = partial(fetch_values, client)
-        group = partial(group_by_single_node, client)
+        group_by_node = group_as_one_node
+        group_clients = partial(group_by_single_client, client)
+    shards = all_shards(settings.partitions)
     try:
-        yield _RedisParts(reader, fetch, Notifications(group, all_shards(settings.partitions)))
+        yield _RedisParts(reader, fetch, group_by_node, Notifications(group_clients, shards))
     finally:
         await reader.close()
         await client.aclose()
@@ -156,6 +160,7 @@ def _watcher(
         positions,
         max_waiting_reads=settings.max_waiting_reads,
         beat=heartbeat.beat,
+        group_by_node=redis.group_by_node,
         notifications=redis.notifications,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from query_service.consistency import Consistency, ConsistencyRequirement
-from query_service.documents import DAMAGED
+from query_service.documents import DAMAGED, is_complete
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import body_of, checkpoint_key, decode_parked, document_key, parked_key
@@ -141,7 +141,7 @@ class Pages:
         bodies = {
             id: body_of(stored)
             for id, stored in zip(documents, values[2 * count :], strict=True)
-            if stored is not None
+            if stored is not None and is_complete(topic, stored)
         }
         maps = [decode_parked(stored) for stored in values[count : 2 * count] if stored is not None]
         if any(entry.events == 0 and id in documents for m in maps for id, entry in m.items()):

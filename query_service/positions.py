@@ -1,7 +1,11 @@
 """The positions of the views as this process observed them, and whether the views may be read."""
 
-from shared.contracts.views import decode_checkpoint
+from typing import Final
+
+from shared.contracts.views import Head, decode_checkpoint
 from shared.http.problems import unavailable
+
+MAX_HEAD_AGE_MS: Final = 10_000
 
 
 class Positions:
@@ -39,3 +43,15 @@ class Positions:
         if stored is not None and (highest is None or position >= highest[1]):
             self._highest[shard] = stored, position
         return position
+
+
+def lag_of(position: int, head: Head | None, now_ms: int) -> int:
+    """How many events the views do not contain: at least 1 if that is unknown.
+
+    A projector observes the head of each of its shards every second. If none has done so recently,
+    the event log may contain newer events.
+    """
+    if head is None:
+        return 1
+    lag = max(head.position - position, 0)
+    return lag if now_ms - head.seen_at_ms <= MAX_HEAD_AGE_MS else max(lag, 1)

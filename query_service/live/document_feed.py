@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from query_service.documents import Documents
+from query_service.documents import Documents, is_complete
 from query_service.live.subscriber import GONE, Subscriber, encode_event, encode_retry
 from query_service.watcher import Watcher
 from shared.contracts.shards import Topic, shard_of
@@ -23,7 +23,6 @@ log = structlog.stdlib.get_logger(__name__)
 _MAX_DOCUMENTS: Final = 256
 _PAUSE_PER_DOCUMENT_S: Final = 20e-6
 """A shard's next read waits for this time per document, so that reads use a part of the CPU."""
-_PERSONAL_NULLS: Final = (b'"name":null', b'"email":null')
 
 
 class _FollowedShard:
@@ -123,16 +122,13 @@ class DocumentFeed:
 
 
 def offer_document(subscriber: Subscriber, topic: Topic, stored: bytes) -> None:
-    """Offer the document if its version is newer than the last one.
+    """Offer the document if its version is newer than the last one, and it is complete.
 
-    A user without name or email is being erased, and its last state is never sent.
+    An incomplete one is the state between an event that was erased and the end of the erasure.
     """
     version, _, _, body = unpack_document(stored)
-    if int(version) <= int(subscriber.last_id):
-        return
-    if topic == "users" and any(null in body for null in _PERSONAL_NULLS):
-        return
-    subscriber.offer(version, encode_event(version, body))
+    if int(version) > int(subscriber.last_id) and is_complete(topic, stored):
+        subscriber.offer(version, encode_event(version, body))
 
 
 def _end(subscribers: Iterable[Subscriber], part: Callable[[], bytes]) -> None:

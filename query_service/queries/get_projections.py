@@ -12,6 +12,7 @@ from query_service.consistency import (
 )
 from query_service.documents import count_parked
 from query_service.http.responses import view_response
+from query_service.positions import lag_of
 from query_service.queries.query import (
     READ_HEADERS,
     READ_PARAMETERS,
@@ -31,7 +32,10 @@ from shared.http.operations import Operation
 
 
 class ShardProjection(TypedDict):
-    """`position` is 0 if the views are missing; `age_seconds` is null if it is unknown."""
+    """`position` is 0 if the views are missing; `age_seconds` is null if it is unknown.
+
+    `lag` is at least 1 if no projector has observed the head for 10 s: it may have moved.
+    """
 
     shard: str
     position: int
@@ -116,7 +120,7 @@ def _shard_projection(
         "shard": shard,
         "position": position,
         "head": head_position,
-        "lag": head_position - position,
+        "lag": lag_of(position, head, now_ms),
         "age_seconds": None if head is None else max(0, now_ms - head.caught_up_at_ms) / 1000,
         "parked": count_parked(parked),
     }
