@@ -91,7 +91,8 @@ async def _read(
     requirement: ConsistencyRequirement | None,
 ) -> _Parts:
     floors = dependencies.consistency.floors(list(shards))
-    keys = [key(s) for key in (checkpoint_key, dashboard_key, parked_key) for s in shards]
+    of_generation = [floors.key(s, key(s)) for key in (dashboard_key, parked_key) for s in shards]
+    keys = [*map(checkpoint_key, shards), *of_generation]
     values, _ = await dependencies.reader.read(keys)
     count = len(shards)
     return _Parts(

@@ -91,14 +91,17 @@ async def _read(
 ) -> list[ShardProjection]:
     shards = all_shards(dependencies.partitions)
     floors = dependencies.consistency.floors(shards)
-    keys = [key(s) for key in (checkpoint_key, head_key, parked_key) for s in shards]
+    parked_keys = [floors.key(shard, parked_key(shard)) for shard in shards]
+    keys = [*map(checkpoint_key, shards), *map(head_key, shards), *parked_keys]
     values, _ = await dependencies.reader.read(keys)
     count = len(shards)
     checkpoints, heads, parked = values[:count], values[count : 2 * count], values[2 * count :]
     if requirement is not None:
         stored = dict(zip(shards, checkpoints, strict=True))
-        required = {shard: floors[shard] for shard in shards if shard in requirement.positions}
+        required = floors.only(requirement.positions)
         dependencies.consistency.check(required, map(stored.__getitem__, required), requirement)
+    for shard, value in zip(shards, checkpoints, strict=True):
+        dependencies.consistency.require_generation(floors, shard, value)
     now_ms = int(dependencies.now().timestamp() * 1000)
     return [
         _shard_projection(*columns, now_ms)

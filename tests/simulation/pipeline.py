@@ -27,7 +27,7 @@ from projector.lag_monitor import LagMonitor
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.ownership import Ownership
 from projector.shard import Shard
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from shared.contracts.records import Header, Record, to_headers
 from shared.contracts.shards import split_shard
 from shared.contracts.views import decode_checkpoint
@@ -36,7 +36,7 @@ from tests.projector.random_log import RandomLog
 from tests.relay.fakes import FakeCursors, FakePartition
 from tests.simulation.faults import Faults, Network, Remote
 from tests.simulation.loop import Process, SimulatedLoop
-from tests.support.expected_views import Content, differences, expected_content
+from tests.support.expected_views import Content, differences, expected_content, of_generation
 
 SHARDS: Final = ("users.4", "products.4", "orders.4")
 MAX_EVENTS: Final = 30
@@ -325,7 +325,7 @@ class Projector:
         log: Any = Remote("event log", world.log, world.network, world.p_fault)
         ownership = Ownership([world.shard], 6, world.loop.time)
         self._consumer = Consumer(ownership, store, _PROJECTOR_METRICS)
-        views = VIEWS_BY_TOPIC[split_shard(world.shard)[0]]
+        views = SHAPES[split_shard(world.shard)[0]]
         self.shard = Shard(
             world.shard, views, store, log, _PROJECTOR_METRICS, self._consumer.rewind,
             asyncio.Semaphore(3),
@@ -580,7 +580,8 @@ class Pipeline:
             return f"the checkpoint is {checkpoint}, the event log ends with {count} {event_id}"
         if checkpoint.target > count:
             return f"the views are rejected until {checkpoint.target}"
-        found = differences(views_of(self.log.history, count), self.store.content(self.shard))
+        content = of_generation(self.shard, checkpoint.generation, self.store.content(self.shard))
+        found = differences(views_of(self.log.history, count), content)
         return found[0] if found else None
 
     def draw_batch_size(self) -> int:
