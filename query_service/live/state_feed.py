@@ -76,7 +76,7 @@ class StateFeed:
             self._task = None
 
     async def _await_change(self) -> None:
-        """Returns after a while without a change, too: the days of the dashboard change by time."""
+        """Also returns after _MAX_INTERVAL_S: the days of the dashboard change by time."""
         try:
             async with asyncio.timeout(_MAX_INTERVAL_S):
                 await self._changed.wait()
