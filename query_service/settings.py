@@ -17,4 +17,6 @@ class QuerySettings(RedisSettings):
     """The maximum number of reads that wait for their token's events; further ones get 503."""
     rate_limit: int = Field(0, ge=0)
     """The maximum number of requests per second and caller; 0 means no limit."""
+    max_streams: int = Field(5000, ge=0)
+    max_streams_per_caller: int = Field(100, ge=0)
     port: int = Field(8081, ge=0, le=65535)

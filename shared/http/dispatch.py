@@ -3,6 +3,7 @@
 Order of checks: 404 and 405, 401, 403, 429, 413, 415, then the operation's handler.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from shared.http.authentication import Authenticates
 from shared.http.caller import Caller
 from shared.http.headers import Headers
 from shared.http.messages import (
+    ClientGone,
     Receive,
     Request,
     Response,
@@ -33,10 +35,6 @@ from shared.logging_setup import describe_error
 log = structlog.stdlib.get_logger(__name__)
 
 Scope = Mapping[str, Any]
-
-
-class ClientGone(Exception):
-    """The client left before its request was whole: there is nobody to answer."""
 
 
 class _Target:
@@ -229,7 +227,36 @@ async def _stream(answer: StreamedResponse, head: bool, receive: Receive, send: 
     if head:
         await send({"type": "http.response.body", "body": b""})
         return
+    writing = asyncio.create_task(answer.stream(_StreamWriter(send)))
+    leaving = asyncio.create_task(_leave(receive))
     try:
-        await answer.stream(receive, send)
+        await asyncio.wait([writing, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if writing.done():
+            writing.result()
+            await send({"type": "http.response.body", "body": b""})
+    except ClientGone:
+        return
     except Exception as error:
         log.error("a stream failed", error=describe_error(error))
+    finally:
+        for task in (writing, leaving):
+            task.cancel()
+        await asyncio.wait([writing, leaving])
+
+
+async def _leave(receive: Receive) -> None:
+    """Returns when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _StreamWriter:
+    """What a streamed response writes to."""
+
+    __slots__ = ("_send",)
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})

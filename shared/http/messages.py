@@ -56,8 +56,19 @@ class Response:
         self.headers = [] if headers is None else headers
 
 
+class ClientGone(Exception):
+    """The client left before its request or its response was complete."""
+
+
+class StreamWriter(Protocol):
+    """Where a streamed response writes its body."""
+
+    async def write(self, data: bytes) -> None:
+        """Sends a part, and waits while the client does not keep up. Raises ClientGone."""
+
+
 class StreamedResponse(Protocol):
-    """An answer whose end is not known beforehand, such as server-sent events."""
+    """A response whose end is not known beforehand, such as server-sent events."""
 
     @property
     def status(self) -> int: ...
@@ -65,10 +76,10 @@ class StreamedResponse(Protocol):
     @property
     def headers(self) -> ResponseHeaders: ...
 
-    async def stream(self, receive: Receive, send: Send) -> None:
-        """Sends `http.response.body` messages, the last one without `more_body`.
+    async def stream(self, writer: StreamWriter) -> None:
+        """Writes the body; the response ends when this returns.
 
-        Returns early when `receive` gives `http.disconnect`. Status and headers are already sent.
+        It is cancelled when the client leaves or the service stops.
         """
 
 

@@ -13,11 +13,10 @@ from shared.http.caller import Caller
 from shared.http.dispatch import Dispatcher
 from shared.http.messages import (
     JSON,
-    Receive,
     Request,
     Response,
     ResponseHeaders,
-    Send,
+    StreamWriter,
     json_response,
 )
 from shared.http.operations import Operation
@@ -51,11 +50,10 @@ class Stream:
         self.headers: ResponseHeaders = [(b"content-type", b"text/event-stream")]
         self.fails = fails
 
-    async def stream(self, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+    async def stream(self, writer: StreamWriter) -> None:
+        await writer.write(b"data: 1\n\n")
         if self.fails:
             raise RuntimeError("ada@example.com")
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def echo(request: Request) -> Response:
