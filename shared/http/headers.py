@@ -12,17 +12,20 @@ _NONE: Final[list[bytes]] = []
 class Headers:
     """Names are in lower case; values are bytes as sent, or text as Latin-1."""
 
-    __slots__ = ("_lines", "_names")
+    __slots__ = ("_names", "lines")
 
     def __init__(self, lines: RawHeaders = ()) -> None:
-        self._lines = lines
+        self.lines = lines
         self._names = dict(lines)  # most names that are asked for are not there: one look-up
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._names
 
     def values(self, name: bytes) -> list[bytes]:
         """All of its lines, in order."""
         if name not in self._names:
             return _NONE
-        return [value for key, value in self._lines if key == name]
+        return [value for key, value in self.lines if key == name]
 
     def single(self, name: bytes) -> str | None:
         """A single-valued header. Raises 400 if it was sent twice."""

@@ -1,15 +1,11 @@
-"""A request as its operation sees it, and the reply it gives back: bytes on both sides."""
+"""A request as its operation sees it, and the response it returns: bytes on both sides."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from shared.http.caller import Caller
 from shared.http.headers import Headers
 from shared.http.problems import MEDIA_TYPE, Problem
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ResponseHeaders = list[tuple[bytes, bytes]]
 
 JSON: Final = (b"content-type", b"application/json")
@@ -44,7 +40,7 @@ class Request:
 
 
 class Response:
-    """A whole answer. The dispatcher adds Content-Length, and drops the body for HEAD."""
+    """A whole response. The server adds Content-Length, and drops the body for HEAD."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -56,8 +52,19 @@ class Response:
         self.headers = [] if headers is None else headers
 
 
+class ClientGone(Exception):
+    """The client of a stream left, or was cut off because it does not read."""
+
+
+class StreamWriter(Protocol):
+    """Where a streamed response writes its body."""
+
+    async def write(self, data: bytes) -> None:
+        """Sends a part, and waits while the client does not keep up. Raises ClientGone."""
+
+
 class StreamedResponse(Protocol):
-    """An answer whose end is not known beforehand, such as server-sent events."""
+    """A response whose end is not known beforehand, such as server-sent events."""
 
     @property
     def status(self) -> int: ...
@@ -65,15 +72,18 @@ class StreamedResponse(Protocol):
     @property
     def headers(self) -> ResponseHeaders: ...
 
-    async def stream(self, receive: Receive, send: Send) -> None:
-        """Sends `http.response.body` messages, the last one without `more_body`.
+    async def stream(self, writer: StreamWriter) -> None:
+        """Writes the body; the response ends when this returns.
 
-        Returns early when `receive` gives `http.disconnect`. Status and headers are already sent.
+        It is cancelled when the client leaves or the service stops.
         """
 
 
+AnyResponse = Response | StreamedResponse
+
+
 def json_response(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Response:
-    """A reply with a JSON body that is already bytes."""
+    """A response with a JSON body that is already bytes."""
     return Response(status, body, [JSON, *headers])
 
 

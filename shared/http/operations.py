@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.http.messages import Request, Response, StreamedResponse
+from shared.http.messages import AnyResponse, Request
 
-Answer = Response | StreamedResponse
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[AnyResponse]]
 Document = Mapping[str, Any]
 
 

@@ -12,12 +12,17 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """A kind of problem: its name ends the `type` URI."""
+    """A kind of problem. Its name ends the `type` URI, unless the status alone describes it."""
 
     name: str
     status: int
     title: str
     default_headers: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        """What the `type` of its documents is."""
+        return "about:blank" if self.name in _GENERIC else TYPE_BASE + self.name
 
 
 class FieldError(TypedDict):
@@ -27,6 +32,7 @@ class FieldError(TypedDict):
     message: str
 
 
+_GENERIC: Final = frozenset(["uri-too-long", "header-fields-too-large", "not-implemented"])
 _RETRY: Final = {"Retry-After": "1"}
 
 
@@ -57,12 +63,15 @@ PROBLEM_TYPES: Final = _table(
     (412, "version-conflict", "The resource has another version", {}),
     (412, "projection-behind", "The view does not contain the token's events yet", _RETRY),
     (413, "too-large", "The request body is too large", {}),
+    (414, "uri-too-long", "URI Too Long", {}),
     (415, "unsupported-media-type", "The request body must be application/json", {}),
     (422, "invalid-field", "A field is not valid", {}),
     (422, "unknown-reference", "The request refers to something that does not exist", {}),
     (422, "idempotency-key-reused", "The idempotency key belongs to another request", {}),
     (429, "too-many-requests", "Too many requests", _RETRY),
+    (431, "header-fields-too-large", "Request Header Fields Too Large", {}),
     (500, "internal-error", "Something is broken in the service", {}),
+    (501, "not-implemented", "Not Implemented", {}),
     (503, "unavailable", "The service cannot answer right now", _RETRY),
 )
 """By name. `internal-error` is a defect: no operation promises it."""
@@ -100,7 +109,7 @@ class Problem(Exception):
     def body(self) -> bytes:
         """The problem as JSON; `errors` stands in it for invalid fields only."""
         document: dict[str, object] = {
-            "type": TYPE_BASE + self.type.name,
+            "type": self.type.uri,
             "title": self.type.title,
             "status": self.type.status,
             "detail": self.detail,

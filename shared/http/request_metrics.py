@@ -5,7 +5,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 BOUNDS: Final = (
@@ -39,6 +44,7 @@ class RequestMetrics(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.in_flight = 0
+        self.rejected: dict[str, int] = {}
         self._timings: dict[str, Timings] = {}
         registry.register(self)
 
@@ -61,6 +67,14 @@ class RequestMetrics(Collector):
         yield GaugeMetricFamily(
             "http_requests_in_flight", "Requests being answered.", value=self.in_flight
         )
+        rejected = CounterMetricFamily(
+            "http_rejected",
+            "Requests and connections that were rejected or cut off, by reason.",
+            labels=["reason"],
+        )
+        for reason, count in self.rejected.items():
+            rejected.add_metric([reason], count)
+        yield rejected
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:

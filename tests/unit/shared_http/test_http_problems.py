@@ -61,10 +61,13 @@ def test_every_name_of_the_contract_has_its_status() -> None:
         409: 7,
         412: 2,
         413: 1,
+        414: 1,
         415: 1,
         422: 3,
         429: 1,
+        431: 1,
         500: 1,
+        501: 1,
         503: 1,
     }
 

@@ -37,7 +37,7 @@ def test_our_records_and_the_libraries_are_json_lines(capsys: pytest.CaptureFixt
 def test_the_level_and_the_libraries_own_level_hold(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("relay", "INFO", "json")
     structlog.stdlib.get_logger("ours").debug("hidden")
-    logging.getLogger("uvicorn.error").info("hidden")
+    logging.getLogger("asyncpg.pool").info("hidden")
     assert capsys.readouterr().err == ""
 
 
