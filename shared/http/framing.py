@@ -27,7 +27,7 @@ _HOST: Final = re.compile(
 )
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)(/[^#]*)?(\?[^#]*)?")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
-_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t -~\x80-\xff]*)?")
+_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~\x80-\xff]*)?")
 _TRAILER: Final = re.compile(rb"%b+:[\t -~\x80-\xff]*" % _TOKEN)
 _CONTROLS: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PERMITTED: Final = bytes([9, 10, 13, *range(32, 127), *range(128, 256)])

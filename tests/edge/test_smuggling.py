@@ -68,7 +68,7 @@ def requests(draw: st.DrawFn) -> tuple[bytes, tuple[str, bytes]]:
         at = 0
         while at < len(body):
             size = draw(st.integers(1, len(body) - at))
-            extension = draw(st.sampled_from([b"", b";a=b", b' ;a="b c"']))
+            extension = draw(st.sampled_from([b"", b";a=b", b';a="b c"']))
             sent += b"%x%b\r\n%b\r\n" % (size, extension, body[at : at + size])
             at += size
         trailer = draw(st.sampled_from([b"", b"Authorization: x\r\n", b"Host: y\r\nHost: z\r\n"]))
