@@ -1,13 +1,13 @@
-# Tandem on one machine: `make demo` shows it, `make up` runs it. Needs Python 3.11+ and nothing else.
+# Tandem on one machine. Requires Python 3.11 or later only: `make demo` shows it, `make up` runs it.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 VENV_PYTHON := .venv/bin/python
-# How many of each process `make up` runs.
+# Numbers of processes that `make up` runs.
 RELAYS ?= 1
 PROJECTORS ?= 1
 COMMAND_SERVICES ?= 1
 QUERY_SERVICES ?= 1
-# How many brokers Kafka has, and primaries (each with a replica) a Redis Cluster; 0: one Redis.
+# Numbers of Kafka brokers, and of Redis Cluster primaries (each with a replica); 0: a single Redis.
 BROKERS ?= 1
 REDIS_CLUSTER ?= 0
 export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
@@ -16,65 +16,65 @@ WORKERS ?= 3
 IMAGE ?= tandem:local
 ENGINE ?= docker
 BASE_IMAGE ?=
-# Which faults, from which seed (chosen by chance unless given), for how long each.
+# Fault scenario, random seed (random by default), duration of each scenario in seconds.
 SCENARIO ?= kill
 SEED ?=
 SECONDS ?= 30
 
-# Which part of the measurements, and at which numbers of orders lists are read.
+# Benchmark section, and the numbers of orders for list reads.
 SECTION ?= all
 ORDERS ?= 10000,100000
 
 .PHONY: help .venv demo up down ps reset token test check contracts manifests image faults bench
 
-help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 14
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 16
 
-.venv: ## the virtual environment, completed when a lock file changed
+.venv: ## create or update the virtual environment
 	@sh deploy/local/bootstrap.sh
 
-demo: .venv ## sets up, starts everything, shows one order from POST to view, leaves nothing running
+demo: .venv ## run a temporary stack and show one order from POST to view
 	@$(VENV_PYTHON) -m deploy.local demo
 
-up: .venv ## starts everything in the background (RELAYS=2 PROJECTORS=2 COMMAND_SERVICES=2 QUERY_SERVICES=2 BROKERS=3 REDIS_CLUSTER=3)
+up: .venv ## start the stack in the background: [RELAYS=2] [PROJECTORS=2] [COMMAND_SERVICES=2] [QUERY_SERVICES=2] [BROKERS=3] [REDIS_CLUSTER=3]
 	@$(VENV_PYTHON) -m deploy.local up
 
-down: .venv ## stops it; the data stays
+down: .venv ## stop the stack and keep its data
 	@$(VENV_PYTHON) -m deploy.local down
 
-ps: .venv ## one line per process: name, pid, state, address
+ps: .venv ## list the processes: name, pid, state, address
 	@$(VENV_PYTHON) -m deploy.local ps
 
-reset: .venv ## stops it and deletes the data
+reset: .venv ## stop the stack and delete its data
 	@$(VENV_PYTHON) -m deploy.local reset
 
-token: .venv ## prints a token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=seconds] [AUDIENCE=..] [ISSUER=..]
+token: .venv ## print a bearer token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=seconds] [AUDIENCE=..] [ISSUER=..]
 	@$(VENV_PYTHON) -m deploy.local token
 
-test: .venv ## all tests, on real servers (ARGS="-k orders" narrows them; WORKERS=0 runs one after the other)
+test: .venv ## run all tests on real servers: [ARGS="-k orders"] [WORKERS=0]
 	@$(VENV_PYTHON) -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
-faults: .venv ## all of it under faults: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
-	@$(VENV_PYTHON) -m tests.faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+faults: .venv ## run fault scenarios: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
+	@$(VENV_PYTHON) -m faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-bench: .venv ## measures Tandem and its limits: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
-	@$(VENV_PYTHON) -m tests.bench --section $(SECTION) --orders $(ORDERS) $(ARGS)
+bench: .venv ## run the benchmarks: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
+	@$(VENV_PYTHON) -m benchmarks --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
-check: .venv ## lint, format, types, import rules, published contracts, manifests
+check: .venv ## check lint rules, format, types, import rules, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy tests
+	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy benchmarks faults tests tools
 	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m deploy.contracts check
 	$(VENV_PYTHON) -m deploy.manifests check
 
-contracts: .venv ## writes the published contracts (OpenAPI, AsyncAPI, JSON Schema); refuses to break them
+contracts: .venv ## generate the published contracts (OpenAPI, AsyncAPI, JSON Schema)
 	@$(VENV_PYTHON) -m deploy.contracts write
 
-manifests: .venv ## renders the overlays in deploy/kubernetes, and the table of settings, anew
+manifests: .venv ## render the Kubernetes overlays and the table of settings
 	@$(VENV_PYTHON) -m deploy.manifests write
 
-image: ## builds the image (IMAGE=tandem:local, ENGINE=docker, BASE_IMAGE=python:…)
+image: ## build the container image: [IMAGE=tandem:local] [ENGINE=docker] [BASE_IMAGE=python:…]
 	$(ENGINE) build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
 	  --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude '*') .

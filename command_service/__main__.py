@@ -11,16 +11,19 @@ from functools import partial
 from typing import TypeVar
 
 import asyncpg
+import structlog
 
-from command_service.installation import WrongPartitions
-from command_service.schema.await_schema import SchemaMissing, await_schema
-from command_service.schema.migrate import CannotMigrate, migrate
+from command_service.exceptions import CannotMigrate, SchemaMissing, WrongPartitions
+from command_service.schema.await_schema import await_schema
+from command_service.schema.migrate import migrate
 from command_service.settings import AwaitSettings, MigrateSettings, ServeSettings
 from shared.http.jwks import JwksUnreadable
 from shared.http.server import CannotListen, run, stop_on_signals
 from shared.http.worker import run_worker
 from shared.logging_setup import configure_logging
 from shared.settings import ProcessSettings, load_settings
+
+logger = structlog.get_logger(__name__)
 
 
 def main() -> None:
@@ -49,11 +52,15 @@ def relay() -> None:
 
 def migrate_database() -> None:
     settings = load_settings(MigrateSettings)
+    configure_logging("migrate", settings.log_level, settings.log_format)
     try:
         applied = asyncio.run(migrate(settings.database_url, settings.partitions))
     except (CannotMigrate, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         sys.exit(f"migrate: {error}")
-    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+    for name in applied:
+        logger.info("schema_script_applied", script=name)
+    if not applied:
+        logger.info("schema_up_to_date")
 
 
 def await_database() -> None:
@@ -65,14 +72,15 @@ def await_database() -> None:
 
 
 def topics() -> None:
-    from command_service.relay.create_topics import TopicsMissing, make_topics
-    from command_service.relay.settings import MakeTopicsSettings
+    from command_service.relay.errors import TopicsUnusable
+    from command_service.relay.settings import CreateTopicsSettings
+    from command_service.relay.topics import create_topics
 
-    settings = load_settings(MakeTopicsSettings)
+    settings = load_settings(CreateTopicsSettings)
     configure_logging("topics", settings.log_level, settings.log_format)
     try:
-        asyncio.run(make_topics(settings))
-    except TopicsMissing as error:
+        asyncio.run(create_topics(settings))
+    except TopicsUnusable as error:
         sys.exit(f"topics: {error}")
 
 
@@ -93,7 +101,7 @@ def _run(
     settings: S,
     process: Callable[[S, asyncio.Event], Awaitable[None]],
 ) -> None:
-    """Run until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
+    """Run until SIGTERM or SIGINT. An error at start is printed in one line."""
     configure_logging(name, settings.log_level, settings.log_format)
 
     async def until_stopped() -> None:

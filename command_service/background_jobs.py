@@ -1,27 +1,27 @@
-"""What the command service does on the side: it follows up erasures and drops what has expired."""
+"""Background jobs: continue erasures, delete expired rows, measure the oldest unpublished event."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final, cast
 
 import asyncpg
 import structlog
+from prometheus_client import Counter
 
+from command_service.database_clock import DatabaseClock
 from command_service.metrics import Metrics
-from command_service.write_store.erasure import anonymize_some_orders
+from command_service.write_store.erasure import erase_step
 from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
 
-_ORDERS_PER_TRANSACTION: Final = 300
-_ROWS_PER_SWEEP: Final = 5000
-# A batch's row answers an ambiguous COMMIT, which is asked about for seconds at the most.
+_ROWS_PER_DELETION: Final = 5000
+# The outcome of a COMMIT is queried within seconds.
 _OLD_BATCHES = """
 DELETE FROM batches WHERE id IN (
     SELECT id FROM batches WHERE started_at < now() - interval '1 hour' LIMIT $1
 )
 """
-_OLD_ANSWERS = """
+_OLD_RESULTS = """
 DELETE FROM answers WHERE (caller, key) IN (
     SELECT caller, key FROM answers WHERE given_at < now() - make_interval(hours => $2) LIMIT $1
 )
@@ -29,46 +29,60 @@ DELETE FROM answers WHERE (caller, key) IN (
 logger = structlog.get_logger(__name__)
 
 
-async def anonymize_orders(
-    pool: Pool, metrics: Metrics, partitions: int, new_event_id: Callable[[], str]
+async def continue_erasure(
+    pool: Pool,
+    metrics: Metrics,
+    clock: DatabaseClock,
+    partitions: int,
+    new_event_id: Callable[[], str],
 ) -> bool:
-    """One step of following up erasures; False where there is nothing to do."""
+    """Run one transaction of an erasure; False if there is nothing to do now."""
     async with pool.acquire() as acquired:
         connection = cast(asyncpg.Connection, acquired)
-        found = await anonymize_some_orders(
-            connection,
-            most=_ORDERS_PER_TRANSACTION,
-            at=datetime.now(UTC),
-            partitions=partitions,
-            new_event_id=new_event_id,
+        progressed = await erase_step(
+            connection, at=clock.now(), partitions=partitions, new_event_id=new_event_id
         )
-    if found:
-        metrics.anonymizing_steps.inc()
-    return found
+    if progressed:
+        metrics.erasure_transactions.inc()
+    return progressed
 
 
-async def sweep(pool: Pool, idempotency_retention_hours: int) -> bool:
-    """Drop some of what has expired; False where little is left."""
-    batches = await pool.execute(_OLD_BATCHES, _ROWS_PER_SWEEP)
-    answers = await pool.execute(_OLD_ANSWERS, _ROWS_PER_SWEEP, idempotency_retention_hours)
-    return f"DELETE {_ROWS_PER_SWEEP}" in (batches, answers)
+async def delete_expired_rows(pool: Pool, idempotency_retention_hours: int) -> bool:
+    """Delete a limited number of expired rows; False if few are left."""
+    batches = await pool.execute(_OLD_BATCHES, _ROWS_PER_DELETION)
+    results = await pool.execute(_OLD_RESULTS, _ROWS_PER_DELETION, idempotency_retention_hours)
+    return f"DELETE {_ROWS_PER_DELETION}" in (batches, results)
 
 
-async def look_for_unpublished(pool: Pool, metrics: Metrics) -> bool:
-    """Measures what the relays have not published; they may all be dead."""
-    age = await pool.fetchval("SELECT oldest_unpublished()")
-    metrics.oldest_unpublished.set(max(0.0, age))
+async def measure_oldest_unpublished(pool: Pool, metrics: Metrics) -> bool:
+    """Measured here as well as in the relays, all of which may have crashed."""
+    age_s = await pool.fetchval("SELECT oldest_unpublished()")
+    metrics.oldest_unpublished_age.set(max(0.0, age_s))
     return False
 
 
-async def repeat(name: str, step: Callable[[], Awaitable[bool]], pause_s: float) -> None:
-    """Call the step until it finds nothing, pause, and again; through failures, until cancelled."""
+async def run_periodically(
+    name: str,
+    job: Callable[[], Awaitable[bool]],
+    failures: Counter,
+    *,
+    pause_s: float,
+    max_pause_s: float = 10.0,
+) -> None:
+    """Run the job until it returns False, pause, and repeat, until cancelled.
+
+    No error of a job ends the process: it is logged and counted, and the pause grows up to
+    `max_pause_s` while the job keeps failing.
+    """
+    failed = 0
     while True:
         try:
-            while await step():
+            while await job():
                 pass
-        except TRANSIENT_ERRORS as error:
-            logger.warning("housekeeping_failed", job=name, error=type(error).__name__)
-        except asyncpg.PostgresError as error:
-            logger.error("housekeeping_failed", job=name, error=type(error).__name__)
-        await asyncio.sleep(pause_s)
+            failed = 0
+        except Exception as error:
+            failed += 1
+            failures.labels(name).inc()
+            if failed == 1 or not isinstance(error, TRANSIENT_ERRORS):
+                logger.warning("background_job_failed", job=name, error=type(error).__name__)
+        await asyncio.sleep(min(pause_s * 2 ** min(failed, 10), max(pause_s, max_pause_s)))

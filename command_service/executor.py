@@ -1,35 +1,37 @@
-"""Gathers the commands that wait into batches, and sees that each gets its answer.
+"""Forms batches of the queued commands, runs them, and sets the result of each command.
 
-While a batch runs the next one gathers: batches grow with load, and a lone command waits for
-nobody.
+While one batch runs, newly arrived commands form the next, so batch size adapts to load and a
+single command is never delayed.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 import structlog
 
+from command_service.exceptions import (
+    CommitOutcomeUnknown,
+    LockTimeout,
+    Overloaded,
+    TransientFailure,
+    Unavailable,
+)
 from command_service.metrics import Metrics
-from command_service.write_store.batch import Defect, Outcome, Postponed
+from command_service.write_store.batch import Blocked, Defect, Outcome, Postponed
 from command_service.write_store.pending_command import PendingCommand
-from command_service.write_store.results import Answer
-from command_service.write_store.transactions import TransientFailure, Unknown
+from command_service.write_store.results import Result
 
-RunBatch = Callable[[Sequence[PendingCommand]], Awaitable[list[Outcome]]]
-_SHORTEST_PAUSE_S: Final = 0.02
-_LONGEST_PAUSE_S: Final = 0.5
-_WATCH_S: Final = 0.1
+RunBatch = Callable[[Sequence[PendingCommand], bool], Awaitable[list[Outcome]]]
+"""(commands, whether to skip locked rows instead of waiting for them) -> their outcomes"""
+
+_MIN_PAUSE_S: Final = 0.02
+_MAX_PAUSE_S: Final = 0.5
+_DEADLINE_CHECK_S: Final = 0.1
+_SKIP_LOCKED_S: Final = 1.0
 logger = structlog.get_logger(__name__)
-
-
-class Overloaded(Exception):
-    """So many commands wait that another one would not be decided in time."""
-
-
-class Unavailable(Exception):
-    """The command was not decided in time, or it is not known whether it was."""
 
 
 class Executor:
@@ -46,114 +48,130 @@ class Executor:
     ) -> None:
         self._run_batch = run_batch
         self._metrics = metrics
+        self._max_concurrent_batches = max_concurrent_batches
         self._max_batch_size = max_batch_size
         self._max_queue_depth = max_queue_depth
-        self._waiting: deque[PendingCommand] = deque()
-        self._running: set[PendingCommand] = set()
+        self._queue: deque[PendingCommand] = deque()
+        self._running: list[Sequence[PendingCommand]] = []
+        self._skip_locked_until = 0.0
         self._arrived = asyncio.Event()
-        self._max_concurrent_batches = max_concurrent_batches
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._metrics.waiting.set_function(lambda: len(self._waiting))
+        self._metrics.queue_depth.set_function(lambda: len(self._queue))
         self._tasks = [
-            asyncio.create_task(self._lane()) for _ in range(self._max_concurrent_batches)
+            asyncio.create_task(self._run_batches()) for _ in range(self._max_concurrent_batches)
         ]
-        self._tasks.append(asyncio.create_task(self._watch_deadlines()))
+        self._tasks.append(asyncio.create_task(self._check_deadlines()))
 
     async def stop(self) -> None:
-        """Ends the max_concurrent_batches. What is still waiting is answered as unavailable."""
+        """Cancel the running batches. The commands without a result fail with Unavailable."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        _fail(self._waiting, Unavailable("the service is stopping"))
+        _fail(self._queue, Unavailable("the service is stopping"))
 
-    async def execute(self, pending: PendingCommand) -> Answer:
-        """The command's answer. Raises Overloaded, Unavailable, or what its decision raised.
+    async def execute(self, pending: PendingCommand) -> Result:
+        """Return the command's result. Raises Overloaded, Unavailable or the error of a Defect.
 
-        A caller that goes away leaves the command where it is: it may have been committed.
+        Cancelling the call does not cancel the command, which may already be committed.
         """
-        if len(self._waiting) >= self._max_queue_depth:
+        if len(self._queue) >= self._max_queue_depth:
             raise Overloaded
-        self._waiting.append(pending)
+        self._queue.append(pending)
         self._arrived.set()
-        return await pending.answer
+        return await pending.result
 
-    async def _lane(self) -> None:
+    async def _run_batches(self) -> None:
         while True:
-            batch = await self._gather()
-            self._running.update(batch)
+            batch = await self._next_batch()
+            self._running.append(batch)
             try:
-                await self._settle(batch)
+                await self._execute_batch(batch)
             except BaseException as error:
                 _fail(batch, Unavailable("the service is stopping"))
                 if not isinstance(error, Exception):
                     raise
-                logger.exception("lane_failed")
+                logger.exception("executor_failed")
             finally:
-                self._running.difference_update(batch)
+                self._running.remove(batch)
 
-    async def _watch_deadlines(self) -> None:
-        """One watch for all: a timer for each command would cost more than the command."""
+    async def _check_deadlines(self) -> None:
+        """One task for all commands: a timer for each would cost more than the command."""
         while True:
-            await asyncio.sleep(_WATCH_S)
-            _in_time([*self._waiting, *self._running])
+            await asyncio.sleep(_DEADLINE_CHECK_S)
+            _drop_expired([*self._queue, *chain.from_iterable(self._running)])
 
-    async def _gather(self) -> list[PendingCommand]:
-        while not self._waiting:
+    async def _next_batch(self) -> list[PendingCommand]:
+        while not self._queue:
             self._arrived.clear()
             await self._arrived.wait()
-        most = min(len(self._waiting), self._max_batch_size)
-        return [self._waiting.popleft() for _ in range(most)]
+        size = min(len(self._queue), self._max_batch_size)
+        return [self._queue.popleft() for _ in range(size)]
 
-    async def _settle(self, batch: Sequence[PendingCommand]) -> None:
-        """Tries again what passes by itself; else halves, until the bad command stands alone."""
-        pause = _SHORTEST_PAUSE_S
-        while batch := _in_time(batch):
+    async def _execute_batch(self, batch: Sequence[PendingCommand]) -> None:
+        """Retry transient failures; else bisect the batch until the failing command is isolated.
+
+        After a lock timeout, batches skip locked rows for as long as commands need them: only those
+        commands wait.
+        """
+        pause_s = _MIN_PAUSE_S
+        while batch := _drop_expired(batch):
+            skip_locked = self._time() < self._skip_locked_until
             try:
-                outcomes = await self._run_batch(batch)
+                outcomes = await self._run_batch(batch, skip_locked)
             except TransientFailure as error:
                 self._metrics.batches_retried.inc()
                 logger.warning("batch_retried", error=str(error), commands=len(batch))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
-            except Unknown:
-                return _fail(batch, Unavailable("it is not known whether this was committed"))
+                if isinstance(error, LockTimeout):
+                    self._skip_locked_until = self._time() + _SKIP_LOCKED_S
+                    if not skip_locked:
+                        continue
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _MAX_PAUSE_S)
+            except CommitOutcomeUnknown:
+                return _fail(batch, Unavailable("it is unknown whether the command was committed"))
             except Exception as error:
                 logger.error("batch_failed", error=type(error).__name__, commands=len(batch))
                 if len(batch) == 1:
                     return _fail(batch, error)
-                await self._settle(batch[: len(batch) // 2])
-                return await self._settle(batch[len(batch) // 2 :])
+                await self._execute_batch(batch[: len(batch) // 2])
+                return await self._execute_batch(batch[len(batch) // 2 :])
             else:
                 self._metrics.batch_size.observe(len(batch))
-                self._answer(batch, outcomes)
+                self._set_results(batch, outcomes)
+                if any(isinstance(outcome, Blocked) for outcome in outcomes):
+                    self._skip_locked_until = self._time() + _SKIP_LOCKED_S
                 if all(isinstance(outcome, Postponed) for outcome in outcomes):
-                    await asyncio.sleep(_SHORTEST_PAUSE_S)
+                    await asyncio.sleep(_MIN_PAUSE_S)
                 return None
         return None
 
-    def _answer(self, batch: Sequence[PendingCommand], outcomes: Sequence[Outcome]) -> None:
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _set_results(self, batch: Sequence[PendingCommand], outcomes: Sequence[Outcome]) -> None:
         for pending, outcome in zip(batch, outcomes, strict=True):
             match outcome:
                 case Postponed():
-                    self._waiting.append(pending)
+                    self._queue.append(pending)
                     self._arrived.set()
                 case Defect():
                     _fail([pending], outcome.error)
-                case _ if not pending.answer.done():
-                    pending.answer.set_result(outcome)
+                case _ if not pending.result.done():
+                    pending.result.set_result(outcome)
 
 
-def _in_time(batch: Sequence[PendingCommand]) -> Sequence[PendingCommand]:
+def _drop_expired(batch: Sequence[PendingCommand]) -> Sequence[PendingCommand]:
+    """Fail the commands whose deadline has passed, and return the others."""
     now = asyncio.get_running_loop().time()
-    late = [pending for pending in batch if pending.deadline <= now]
-    _fail(late, Unavailable("the command was not decided in time"))
+    expired = [pending for pending in batch if pending.deadline <= now]
+    _fail(expired, Unavailable("the command was not decided in time"))
     return [pending for pending in batch if pending.deadline > now]
 
 
-def _fail(commands: "Sequence[PendingCommand] | deque[PendingCommand]", error: Exception) -> None:
+def _fail(commands: Iterable[PendingCommand], error: Exception) -> None:
     for pending in commands:
-        if not pending.answer.done():
-            pending.answer.set_exception(error)
-            pending.answer.exception()
+        if not pending.result.done():
+            pending.result.set_exception(error)
+            pending.result.exception()

@@ -7,30 +7,30 @@ from typing import Final
 
 from shared.contracts.ids import new_id, placement
 
-_WORD: Final = 10  # bytes: the 62 bits of an id's randomness and the 12 of its placement
-_WORDS_AT_ONCE: Final = 256
+_BYTES_PER_ID: Final = 10  # the 62 random bits of an id and the 12 bits of its placement
+_IDS_PER_READ: Final = 256
 
 
 def random_id() -> str:
-    """An id whose placement is random."""
+    """A new id with a random placement."""
     random = next(_random)
     return new_id(_now_ms(), random >> 12, random)
 
 
 def colocated_id(other: str) -> str:
-    """An id with the placement of another one."""
+    """A new id with the placement of another one."""
     return new_id(_now_ms(), next(_random), placement(other))
 
 
-def _words() -> Iterator[int]:
-    """The system is asked for many at once: an order takes five ids."""
+def _read_random() -> Iterator[int]:
+    """Reads for many ids at once: a single order needs five."""
     while True:
-        words = os.urandom(_WORD * _WORDS_AT_ONCE)
-        for at in range(0, len(words), _WORD):
-            yield int.from_bytes(words[at : at + _WORD])
+        buffer = os.urandom(_BYTES_PER_ID * _IDS_PER_READ)
+        for start in range(0, len(buffer), _BYTES_PER_ID):
+            yield int.from_bytes(buffer[start : start + _BYTES_PER_ID])
 
 
-_random = _words()
+_random = _read_random()
 
 
 def _now_ms() -> int:

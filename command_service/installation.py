@@ -1,10 +1,12 @@
-"""What the command service must learn from its database before it can answer."""
+"""What the command service reads from its database before it can execute commands."""
 
 import asyncio
 from typing import Final
 
 import structlog
 
+from command_service.database_clock import DatabaseClock
+from command_service.exceptions import WrongPartitions
 from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
 from shared.contracts.shards import TOPICS
@@ -15,22 +17,20 @@ _PAUSE_S: Final = 0.5
 logger = structlog.get_logger(__name__)
 
 
-class WrongPartitions(Exception):
-    """The setting PARTITIONS differs from what the database was made with."""
-
-
 class Installation:
-    """Learnt once, by trying until the database answers: it may start later than the service."""
+    """Read once, with retries, because the database may start later than the service."""
 
-    def __init__(self, pool: Pool, partitions: int) -> None:
+    def __init__(self, pool: Pool, clock: DatabaseClock, partitions: int) -> None:
         self._pool = pool
+        self._clock = clock
         self._partitions = partitions
         self._request_key: bytes | None = None
 
-    async def learn(self) -> None:
-        """Returns when it is learnt. Raises WrongPartitions."""
+    async def load(self) -> None:
+        """Retry until the database is available. Raises WrongPartitions."""
         while self._request_key is None:
             try:
+                await self._clock.measure(self._pool)
                 row = await self._pool.fetchrow(_READ)
             except TRANSIENT_ERRORS as error:
                 logger.warning("database_not_ready", error=type(error).__name__)
@@ -44,10 +44,10 @@ class Installation:
             self._request_key = row["request_key"]
 
     def request_key(self) -> bytes:
-        """Raises 503 until it is learnt."""
+        """The key of request hashes. Raises 503 until it is loaded."""
         if self._request_key is None:
             raise unavailable("the service is starting")
         return self._request_key
 
     def not_ready(self) -> str | None:
-        return "the database has not answered yet" if self._request_key is None else None
+        return "the database was not reached yet" if self._request_key is None else None

@@ -1,7 +1,7 @@
-"""Tells the relays that something was committed, so that they need not wait for their next look.
+"""Sends NOTIFY after commits, so that relays need not wait for their next poll.
 
-One NOTIFY for all that was committed meanwhile, on a connection of its own: inside the commands'
-transactions it would take a lock over the whole database at COMMIT.
+Commits that happen while one NOTIFY is sent share the next one. It runs outside the commands'
+transactions, in which it would lock the database at COMMIT.
 """
 
 import asyncio
@@ -9,44 +9,47 @@ from collections.abc import Iterable
 from typing import Final
 
 import structlog
+from prometheus_client import Counter
 
 from command_service.write_store.pool import Pool
-from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
+from shared.event_log import COMMIT_CHANNEL
 
-CHANNEL: Final = "tandem_log"
+_NOTIFY: Final = "SELECT pg_notify($1, $2)"
 _PAUSE_S: Final = 0.5
-_LONGEST: Final = 7999  # bytes of a payload
+_MAX_PAYLOAD_BYTES: Final = 7999
 logger = structlog.get_logger(__name__)
 
 
 class Notifier:
-    """If the process dies before it tells, the relays find the events by polling."""
+    """If the process dies before it notifies, the relays find the events by polling."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, failures: Counter) -> None:
         self._pool = pool
+        self._failures = failures.labels("notify")
         self._shards: set[str] = set()
         self._changed = asyncio.Event()
 
-    def committed(self, shards: Iterable[str]) -> None:
+    def add(self, shards: Iterable[str]) -> None:
         """Events of these shards were committed."""
         self._shards.update(shards)
         if self._shards:
             self._changed.set()
 
     async def run(self) -> None:
-        """Tells until it is cancelled. What cannot be told is dropped: polling finds it."""
+        """Notify until cancelled. A failed notification is dropped: relays poll as well."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             shards, self._shards = self._shards, set()
             try:
-                await self._pool.execute("SELECT pg_notify($1, $2)", CHANNEL, payload(shards))
-            except TRANSIENT_ERRORS as error:
+                await self._pool.execute(_NOTIFY, COMMIT_CHANNEL, format_payload(shards))
+            except Exception as error:  # polling replaces it, so no failure matters more
+                self._failures.inc()
                 logger.warning("notify_failed", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)
 
 
-def payload(shards: set[str]) -> str:
-    """The shards' names; nothing, which stands for all of them, where they are too many."""
+def format_payload(shards: set[str]) -> str:
+    """The shards' names, or an empty payload, which means all shards, if they do not fit."""
     names = ",".join(sorted(shards))
-    return names if len(names) <= _LONGEST else ""
+    return names if len(names) <= _MAX_PAYLOAD_BYTES else ""

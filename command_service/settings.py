@@ -1,24 +1,20 @@
-"""What the command service is told by its environment."""
+"""The settings of the command service, read from the environment."""
 
 from pydantic import Field
 
-from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.contracts.shards import DEFAULT_PARTITIONS, MAX_PARTITIONS
+from shared.http.settings import HttpSettings
 from shared.settings import ProcessSettings
 
 
-class ServeSettings(ProcessSettings):
-    """`serve`. Each field is the environment variable of that name in upper case."""
+class ServeSettings(HttpSettings):
+    """`serve`. Each field is the environment variable of the same name in upper case."""
 
     database_url: str
-    jwks_url: str
-    jwt_issuer: str
-    jwt_audience: str
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     max_concurrent_batches: int = Field(2, ge=1, le=16)
     max_batch_size: int = Field(64, ge=1, le=1000)
     max_queue_depth: int = Field(2000, ge=1)
-    rate_limit: int = Field(0, ge=0)
-    """Requests a second for each caller; 0 is no limit."""
     idempotency_retention_hours: int = Field(48, ge=24)
     port: int = Field(8080, ge=0, le=65535)
 
@@ -27,12 +23,12 @@ class MigrateSettings(ProcessSettings):
     """`migrate`, with the role that owns the schema."""
 
     database_url: str
-    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     port: int = 0
 
 
 class AwaitSettings(ProcessSettings):
-    """`await-schema`, with any of the roles: all may see which migrations were applied."""
+    """`await-schema`, with any of the roles: each can read which scripts were applied."""
 
     database_url: str
     wait_timeout_seconds: float = Field(300, gt=0)

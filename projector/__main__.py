@@ -17,7 +17,7 @@ def main() -> None:
 
 
 def run() -> None:
-    """Until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
+    """Runs until SIGTERM or SIGINT. Reports in one line why it cannot start."""
     from projector.main import run as run_projector
 
     settings = load_settings(ProjectorSettings)

@@ -1,110 +1,71 @@
-"""Brings a shard's views up to the log, the truth, from wherever they are."""
+"""Brings a shard's views up to the head of the event log, whatever state they are in."""
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
-from projector.fold import fold, park
-from projector.loaded import ShardState, decode_checkpoint, keys_to_load, unpack
-from projector.metrics import Metrics
-from projector.store import Store
-from projector.views.view import View
-from projector.writes import WriteBatch
+from projector.projection import Projection
+from projector.store import WriteBatch
 from shared.contracts.records import Record
-from shared.contracts.shards import split_shard
-from shared.contracts.views import Checkpoint
-from shared.event_log import EventLog
+from shared.contracts.views import Checkpoint, decode_checkpoint
+from shared.event_log import EventLog, LogDivergence
 
-logger = logging.getLogger(__name__)
-
-ROWS: Final = 1000
-
-
-class LogDivergence(Exception):
-    """The log lacks the event that the views are at: it is not the log they were made of."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """The highest position that this process saw the shard's views at, and the offset there."""
-
-    position: int = 0
-    offset: int = -1
-
-    def see(self, checkpoint: Checkpoint) -> None:
-        self.position = checkpoint.position
-        self.offset = checkpoint.offset
-
-    def lost(self, checkpoint: Checkpoint | None) -> bool:
-        """Whether the views are missing, or further back than they once were."""
-        return checkpoint is None or checkpoint.position < self.position
+MAX_ROWS: Final = 1000
 
 
 class CatchUp:
-    """One shard's way back. Any step may be the last one before a crash: the next starts anew."""
+    """Reads a shard's missing events from the event log.
 
-    def __init__(
-        self, shard: str, view: View, store: Store, log: EventLog, metrics: Metrics, seen: Seen
-    ) -> None:
-        self._shard = shard
-        self._topic = split_shard(shard)[0]
-        self._view = view
-        self._store = store
+    A crash may follow any step: the next catch-up continues from the checkpoint.
+    """
+
+    def __init__(self, projection: Projection, log: EventLog) -> None:
+        self._projection = projection
+        self._progress = projection.progress
+        self._shard = projection.shard
         self._log = log
-        self._metrics = metrics
-        self._seen = seen
-
-    async def checkpoint(self) -> bytes:
-        """The checkpoint to start from, as it is stored."""
-        stored, _ = await self._store.load(self._shard, [])
-        return stored or b""
 
     async def step(self, stored: bytes) -> bytes | None:
-        """Goes on from this checkpoint. Returns the next one, or None at the log's end.
+        """One write after the checkpoint `stored`.
 
-        Raises LogDivergence, and what store and log raise.
+        Returns the next checkpoint, or None at the head. Raises LogDivergence, and what the store
+        and the event log raise.
         """
         checkpoint = decode_checkpoint(stored)
         if checkpoint is None:
-            return await self._begin(stored)
-        if self._seen.lost(checkpoint):
-            return await self._set_target(stored, checkpoint, self._seen.position)
-        self._seen.see(checkpoint)
-        rows = await self._following(checkpoint)
+            return await self._start(stored)
+        if self._progress.is_lost(checkpoint):
+            target = max(self._progress.position, checkpoint.target)
+            return await self._write(stored, replace(checkpoint, target=target))
+        self._progress.observe(checkpoint)
+        rows = await self._read_after(checkpoint)
         if rows:
             return await self._apply(stored, rows)
-        if checkpoint.target:
-            return await self._set_target(stored, checkpoint, 0)
+        if checkpoint.target:  # more than the event log contains
+            return await self._write(stored, replace(checkpoint, target=0))
         return None
 
-    async def _begin(self, stored: bytes) -> bytes:
-        """From nothing: what may be left of the views goes first, for a fold adds to what it finds.
+    async def _start(self, stored: bytes) -> bytes:
+        """Starts the views at position 0, after a purge, because a fold adds to what it finds.
 
-        Until the log's present head is reached, reads are told that the views are not there.
+        Until they reach the present head, their target, reads are rejected.
         """
         head = (await self._log.heads([self._shard]))[self._shard]
-        if await self._store.purge(self._shard, stored):
-            writes = WriteBatch(Checkpoint(0, -1, "", target=head))
-            if await self._store.write(self._shard, stored, writes):
-                self._seen.see(writes.checkpoint)
-                return writes.checkpoint.encode()
-        return await self.checkpoint()
+        if not await self._projection.purge(stored):
+            return await self._projection.checkpoint()
+        return await self._write(stored, Checkpoint(0, -1, "", target=head))
 
-    async def _set_target(self, stored: bytes, checkpoint: Checkpoint, target: int) -> bytes:
-        """Tells reads that the views were further once, or (0) that the log has no more."""
-        target = max(target, checkpoint.target) if target else 0
-        told = Checkpoint(checkpoint.position, checkpoint.offset, checkpoint.event_id, target)
-        if not await self._store.write(self._shard, stored, WriteBatch(told)):
-            return await self.checkpoint()
-        self._seen.see(told)
-        return told.encode()
+    async def _write(self, stored: bytes, checkpoint: Checkpoint) -> bytes:
+        """Writes the checkpoint alone. Returns what is stored afterwards."""
+        if await self._projection.write(stored, WriteBatch(checkpoint)):
+            return checkpoint.encode()
+        return await self._projection.checkpoint()
 
-    async def _following(self, checkpoint: Checkpoint) -> Sequence[Record]:
-        """The log's rows after the checkpoint, once its own row is the one it names."""
+    async def _read_after(self, checkpoint: Checkpoint) -> Sequence[Record]:
+        """The rows after the checkpoint. Raises LogDivergence if its own row is another event."""
         if checkpoint.position == 0:
-            return await self._log.read(self._shard, 1, ROWS)
-        rows = await self._log.read(self._shard, checkpoint.position, ROWS + 1)
+            return await self._log.read(self._shard, 1, MAX_ROWS)
+        rows = await self._log.read(self._shard, checkpoint.position, MAX_ROWS + 1)
         if (
             not rows
             or rows[0].position != checkpoint.position
@@ -114,41 +75,8 @@ class CatchUp:
         return rows[1:]
 
     async def _apply(self, stored: bytes, rows: Sequence[Record]) -> bytes:
-        keys = keys_to_load(self._view, self._shard, rows)
-        loaded = unpack(self._view, rows, *await self._store.load(self._shard, keys))
-        if loaded.stored != stored:
-            return loaded.stored
-        count, writes = self._fold(loaded, rows)
-        if not await self._store.write(self._shard, stored, writes):
-            self._metrics.misses.inc()
-            return await self.checkpoint()
-        self._seen.see(writes.checkpoint)
-        self._metrics.batches.labels(self._topic).inc()
-        self._metrics.applied.labels(self._topic).inc(count)
-        self._metrics.healed.inc(count)
-        return writes.checkpoint.encode()
-
-    def _fold(self, loaded: ShardState, rows: Sequence[Record]) -> tuple[int, WriteBatch]:
-        """As many rows as can be folded; where the first one cannot, it is parked."""
-        count = len(rows)
-        while True:
-            try:
-                return count, fold(
-                    self._view, loaded, rows[:count], self._seen.offset, trusted=True
-                )
-            except Exception as error:
-                if count == 1:
-                    return 1, self._park(loaded, rows[0], error)
-                count //= 2
-
-    def _park(self, loaded: ShardState, record: Record, error: Exception) -> WriteBatch:
-        self._metrics.parked.labels(self._topic).inc()
-        logger.error(
-            "parked %s at %d of %s, aggregate %s: %s",
-            record.type,
-            record.position,
-            self._shard,
-            record.subject,
-            type(error).__name__,
-        )
-        return park(self._view, loaded, record, self._seen.offset)
+        state = await self._projection.load(rows)
+        if state.stored != stored:
+            return state.stored
+        new = await self._projection.apply(state, rows, self._progress.offset, trusted=True)
+        return await self._projection.checkpoint() if new is None else new

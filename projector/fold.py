@@ -1,16 +1,15 @@
-"""Folds a batch of a shard's records into what it changes. Pure: the same input, the same writes.
+"""Folds a batch of a shard's records into its changes. Pure: equal input gives equal writes.
 
-All or nothing: whatever raises, nothing is written, and the caller decides what to do about it.
+All or nothing: if an exception is raised, nothing is written, and the caller decides how to go on.
 """
 
 from collections.abc import Sequence
 
 import orjson
 
-from projector.history import history_item, item_of_bytes, without_personal_data
-from projector.loaded import FIRST_VERSION, ShardState
+from projector.history import History, encode_item, slice_item
+from projector.store import ShardState, ViewState, WriteBatch
 from projector.views.view import CannotFold, Document, View
-from projector.writes import WriteBatch
 from shared.contracts.events import Event
 from shared.contracts.records import Record
 from shared.contracts.upcasting import upcast
@@ -18,7 +17,6 @@ from shared.contracts.views import (
     Checkpoint,
     dashboard_key,
     document_key,
-    history_key,
     pack_document,
     parked_key,
 )
@@ -29,52 +27,57 @@ class UnknownType(CannotFold):
 
 
 def fold(
-    view: View, loaded: ShardState, records: Sequence[Record], offset: int, *, trusted: bool
+    views: Sequence[View],
+    state: ShardState,
+    records: Sequence[Record],
+    offset: int,
+    *,
+    trusted: bool,
 ) -> WriteBatch:
-    """What `records`, which follow the loaded checkpoint without a hole, change.
+    """The changes that `records`, which follow the state's checkpoint without a gap, lead to.
 
-    `offset` is the new checkpoint's. Records that come from the log are `trusted`: there, an
-    unknown type is from a newer version and is passed over; elsewhere it may be anybody's and
-    raises. Raises whatever a broken or impossible event leads to.
+    `views` are the topic's, the primary one first; `offset` is that of the new checkpoint. In
+    `trusted` records, which come from the event log, an unknown type is of a newer version and is
+    skipped; from elsewhere it may be forged and raises UnknownType. An invalid event raises
+    CannotFold, ValidationError or what a view raises.
     """
-    batch = _Batch(view, records[-1].shard, loaded)
+    batch = _Batch(views, records[-1].shard, state)
     for record in records:
-        batch.take(record, trusted)
-    return batch.writes(advanced(loaded, records[-1], offset))
+        batch.apply(record, trusted)
+    return batch.writes(_advance(state, records[-1], offset))
 
 
-def park(view: View, loaded: ShardState, record: Record, offset: int) -> WriteBatch:
-    """Sets the record, which cannot be folded, aside; its aggregate's followers will be as well."""
-    batch = _Batch(view, record.shard, loaded)
+def park(views: Sequence[View], state: ShardState, record: Record, offset: int) -> WriteBatch:
+    """Parks a poison event. Later events of its aggregate will be parked as well."""
+    batch = _Batch(views, record.shard, state)
     batch.park(record)
-    return batch.writes(advanced(loaded, record, offset))
+    return batch.writes(_advance(state, record, offset))
 
 
-def advanced(loaded: ShardState, last: Record, offset: int) -> Checkpoint:
-    """The checkpoint after `last`. Once it is reached, the target is forgotten."""
-    target = loaded.checkpoint.target if loaded.checkpoint else 0
+def _advance(state: ShardState, last: Record, offset: int) -> Checkpoint:
+    """The checkpoint after `last`, without a target once it is reached."""
+    target = state.checkpoint.target if state.checkpoint else 0
     return Checkpoint(last.position, offset, last.event_id, target if last.position < target else 0)
 
 
 class _Batch:
-    """The state of the shard's views while a batch is folded."""
+    """A shard while a batch is folded: what its views share."""
 
-    def __init__(self, view: View, shard: str, loaded: ShardState) -> None:
-        self._view = view
+    def __init__(self, views: Sequence[View], shard: str, state: ShardState) -> None:
+        self._events = views[0].events
+        self._upcasts = views[0].upcasts
         self._shard = shard
-        self._loaded = loaded
-        self._documents: dict[str, Document | None] = dict(loaded.documents)
-        self._positions: dict[str, int] = {}
-        self._part = view.empty_part() if loaded.part is None else orjson.loads(loaded.part)
-        self._parked: dict[str, list[int]] = orjson.loads(loaded.parked or b"{}")
+        folds = [_ViewFold(view, shard, of) for view, of in zip(views, state.views, strict=True)]
+        self._primary, *self._others = folds
+        self._history = History(views[0], shard, state.personal_items)
+        self._parked: dict[str, list[int]] = orjson.loads(state.parked or b"{}")
         self._parks = False
-        self._values: dict[str, bytes | None] = {}
 
-    def take(self, record: Record, trusted: bool) -> None:
+    def apply(self, record: Record, trusted: bool) -> None:
         if record.subject in self._parked:
             self.park(record)
             return
-        model = self._view.events.get(record.type)
+        model = self._events.get(record.type)
         if model is not None:
             self._project(record, model)
         elif not trusted:
@@ -85,75 +88,85 @@ class _Batch:
         self._parks = True
 
     def _project(self, record: Record, model: type[Event]) -> None:
-        event, item = self._read(record, model)
-        before = self._documents[record.subject]
+        event, item = self._decode(record, model)
         if event.id != record.subject:
-            raise CannotFold("the record's subject is another one")
-        if event.version != (1 if before is None else before["version"] + 1):
-            raise CannotFold("the version is not the next one")
-        after = self._view.project(before, event, record.time)
-        self._view.count(self._part, before, after)
-        self._documents[record.subject] = after
-        self._positions[record.subject] = record.position
-        self._remember(event, item, gone=after is None)
+            raise CannotFold("the event's id is not the record's subject")
+        document = self._primary.project(event, record)
+        for view in self._others:
+            view.project(event, record)
+        if document is None:
+            self._history.delete(event)
+        else:
+            self._history.add(event, item)
 
-    def _read(self, record: Record, model: type[Event]) -> tuple[Event, bytes]:
-        """The event, and its history item: of most, the bytes as they came."""
+    def _decode(self, record: Record, model: type[Event]) -> tuple[Event, bytes]:
+        """The event and its history item, which is usually sliced from the record's bytes."""
         # Without the checks of options that `model_validate` takes: a tenth of the fold's time.
         validator = model.__pydantic_validator__
-        if record.type not in self._view.upcasts:
+        if record.type not in self._upcasts:
             event: Event = validator.validate_json(record.data)
-            item = item_of_bytes(record, event.version)
+            item = slice_item(record, event.version)
             if item is not None:
                 return event, item
-        data = upcast(record.type, orjson.loads(record.data), self._view.upcasts)
+        data = upcast(record.type, orjson.loads(record.data), self._upcasts)
         event = validator.validate_python(data)
-        return event, history_item(record, event.version, data)
-
-    def _remember(self, event: Event, item: bytes, *, gone: bool) -> None:
-        """The aggregate's history: one item more, or none at all where it is gone."""
-        if gone:
-            for version in range(FIRST_VERSION, event.version):
-                self._values[history_key(self._shard, event.id, version)] = None
-            return
-        key = history_key(self._shard, event.id, event.version)
-        self._values[key] = item
-        if self._view.anonymizes is type(event):
-            self._anonymize(event.id)
-
-    def _anonymize(self, id: str) -> None:
-        key = history_key(self._shard, id, FIRST_VERSION)
-        item = self._values.get(key) or self._loaded.first_items[id]
-        if item is not None:
-            self._values[key] = without_personal_data(self._view, item)
+        return event, encode_item(record, event.version, data)
 
     def writes(self, checkpoint: Checkpoint) -> WriteBatch:
-        writes = WriteBatch(checkpoint, self._values)
-        for id, position in self._positions.items():
-            self._write_document(writes, id, position)
-        if self._positions or self._loaded.part is None:
-            writes.values[dashboard_key(self._shard)] = orjson.dumps(self._part)
+        writes = WriteBatch(checkpoint, self._history.values)
+        for view in (self._primary, *self._others):
+            view.add_to(writes)
         if self._parks:
             writes.values[parked_key(self._shard)] = orjson.dumps(self._parked)
         return writes
 
-    def _write_document(self, writes: WriteBatch, id: str, position: int) -> None:
-        before, after = self._loaded.documents[id], self._documents[id]
+
+class _ViewFold:
+    """One view of the shard while a batch is folded."""
+
+    def __init__(self, view: View, shard: str, state: ViewState) -> None:
+        self._view = view
+        self._shard = shard
+        self._before = state
+        self._documents = dict(state.documents)
+        self._positions: dict[str, int] = {}
+        self._part = view.empty_part() if state.part is None else orjson.loads(state.part)
+
+    def project(self, event: Event, record: Record) -> Document | None:
+        """The document after the event."""
+        before = self._documents[event.id]
+        if event.version != (1 if before is None else before["version"] + 1):
+            raise CannotFold("the version is not the next one")
+        after: Document | None = self._view.project(before, event, record.time)
+        self._view.count(self._part, before, after)
+        self._documents[event.id] = after
+        self._positions[event.id] = record.position
+        return after
+
+    def add_to(self, writes: WriteBatch) -> None:
+        for id, position in self._positions.items():
+            self._add_document(writes, id, position)
+        if self._positions or self._before.part is None:
+            key = self._view.key(dashboard_key(self._shard))
+            writes.values[key] = orjson.dumps(self._part)
+
+    def _add_document(self, writes: WriteBatch, id: str, position: int) -> None:
+        before, after = self._before.documents[id], self._documents[id]
         stored = None
         if after is not None:
             body = orjson.dumps(after)
             stored = pack_document(after["version"], position, self._view.owner(after), body)
-        writes.values[document_key(self._shard, id)] = stored
-        self._write_lists(writes, id, before, after)
+        writes.values[self._view.key(document_key(self._shard, id))] = stored
+        self._add_lists(writes, id, before, after)
 
-    def _write_lists(
+    def _add_lists(
         self, writes: WriteBatch, id: str, before: Document | None, after: Document | None
     ) -> None:
-        if before and after and all(before[f] == after[f] for f in self._view.listed_by):
+        if before and after and all(before.get(f) == after.get(f) for f in self._view.listed_by):
             return
-        was = set() if before is None else set(self._view.lists(self._shard, before))
-        stands = set() if after is None else set(self._view.lists(self._shard, after))
-        for key in stands - was:
-            writes.added.setdefault(key, []).append(id)
-        for key in was - stands:
-            writes.removed.setdefault(key, []).append(id)
+        old = set() if before is None else set(self._view.lists(self._shard, before))
+        new = set() if after is None else set(self._view.lists(self._shard, after))
+        for key in new - old:
+            writes.added.setdefault(self._view.key(key), []).append(id)
+        for key in old - new:
+            writes.removed.setdefault(self._view.key(key), []).append(id)

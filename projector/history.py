@@ -1,25 +1,59 @@
-"""History items: what an event says, as the history of its aggregate keeps it."""
+"""The history of an aggregate: one item per event, stored beside the topic's primary view."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from projector.store import ANONYMIZED_VERSIONS, FIRST_VERSION
 from projector.views.view import View
 from shared.contracts.documents import HistoryItem
-from shared.contracts.events import personal_fields
+from shared.contracts.events import Event, personal_fields
 from shared.contracts.records import Record
+from shared.contracts.views import history_key
 
 
-def item_of_bytes(record: Record, version: int) -> bytes | None:
-    """The item of a record, its value cut as it is written: `{"id":...,"version":...` and the rest.
+class History:
+    """The history items that a batch of one shard writes and deletes."""
 
-    None where it is not written so, or where text that is no JSON might have been read as such.
+    def __init__(
+        self, view: View, shard: str, personal_items: Mapping[str, Sequence[bytes | None]]
+    ) -> None:
+        self._view = view
+        self._shard = shard
+        self._personal_items = personal_items
+        self.values: dict[str, bytes | None] = {}
+        """Key -> item, None to delete it."""
+
+    def add(self, event: Event, item: bytes) -> None:
+        self.values[history_key(self._shard, event.id, event.version)] = item
+        if self._view.anonymizes is type(event):
+            self._anonymize(event.id)
+
+    def delete(self, event: Event) -> None:
+        """Deletes all items of an aggregate whose last event is this one."""
+        for version in range(FIRST_VERSION, event.version):
+            self.values[history_key(self._shard, event.id, version)] = None
+
+    def _anonymize(self, id: str) -> None:
+        stored = self._personal_items[id]
+        for version, stored_item in zip(ANONYMIZED_VERSIONS, stored, strict=True):
+            key = history_key(self._shard, id, version)
+            item = self.values.get(key) or stored_item
+            if item is not None:
+                self.values[key] = _without_personal_data(self._view, item)
+
+
+def slice_item(record: Record, version: int) -> bytes | None:
+    """The item of a record, sliced from its value, which starts `{"id":...,"version":...`.
+
+    None if the value starts differently, or may contain a constant that is not JSON.
     """
     value = record.data
-    front = b'{"id":"%b","version":%d' % (record.subject.encode(), version)
-    if not value.startswith(front) or b"NaN" in value or b"Infinity" in value:
+    start = b'{"id":"%b","version":%d' % (record.subject.encode(), version)
+    if not value.startswith(start) or b"NaN" in value or b"Infinity" in value:
         return None
-    rest = value[len(front) :]
+    rest = value[len(start) :]
     if rest == b"}":
         data = b"{}"
     elif rest.startswith(b","):
@@ -31,10 +65,10 @@ def item_of_bytes(record: Record, version: int) -> bytes | None:
     return b'%b,"data":%b}' % (head, data)
 
 
-def history_item(record: Record, version: int, data: dict[str, Any]) -> bytes:
-    """The item of a record whose value is `data`, fields that are not known yet included.
+def encode_item(record: Record, version: int, data: dict[str, Any]) -> bytes:
+    """The item of a record with the value `data`, including fields unknown to this version.
 
-    Takes what stands beside the data, `id` and `version`, out of it.
+    Removes `id` and `version` from `data`.
     """
     del data["id"], data["version"]
     item: HistoryItem = {
@@ -47,8 +81,8 @@ def history_item(record: Record, version: int, data: dict[str, Any]) -> bytes:
     return orjson.dumps(item)
 
 
-def without_personal_data(view: View, stored: bytes) -> bytes:
-    """The item with null in place of what is personal in its event."""
+def _without_personal_data(view: View, stored: bytes) -> bytes:
+    """The item with the personal fields of its event set to null."""
     item: HistoryItem = orjson.loads(stored)
     item["data"] |= dict.fromkeys(personal_fields(view.events[item["type"]]))
     return orjson.dumps(item)

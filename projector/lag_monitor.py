@@ -1,22 +1,24 @@
-"""The look of every second at checkpoints and the log's heads: idle shards heal too."""
+"""Polls checkpoints and heads every second, so that shards without records catch up as well."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 
-from projector.occasionally import LogThrottle
+import structlog
+
 from projector.ownership import Ownership
 from projector.shard import Observation, Shard
 from projector.store import Store
+from shared.contracts.views import Head
 from shared.event_log import EventLog
 from shared.http.health import Heartbeat
+from shared.logging_setup import LogThrottle
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class LagMonitor:
-    """What is wrong with Redis or PostgreSQL is known from here; neither stops the process."""
+    """Reports failures of Redis and PostgreSQL; neither ends the process."""
 
     def __init__(
         self,
@@ -24,69 +26,72 @@ class LagMonitor:
         ownership: Ownership,
         store: Store,
         log: EventLog,
-        waiting: Callable[[str], bool],
+        records_pending: Callable[[str], bool],
         now_ms: Callable[[], int],
     ) -> None:
+        """`records_pending(shard)`: whether Kafka has records that were not delivered yet."""
         self._shards = shards
         self._ownership = ownership
         self._store = store
         self._log = log
-        self._waiting = waiting
+        self._records_pending = records_pending
         self._now_ms = now_ms
-        self._problems: dict[str, str] = {"redis": "not seen yet"}
+        self._redis_problem: str | None = "not polled yet"
         self._with_views: set[str] = set()
-        self._complain = LogThrottle(60.0, time.monotonic)
+        self._throttle = LogThrottle(60.0, time.monotonic)
 
-    async def run(self, seconds: float, heartbeat: Heartbeat) -> None:
-        """Looks every `seconds`, for ever."""
+    async def run(self, interval_s: float, heartbeat: Heartbeat) -> None:
+        """Polls until it is cancelled."""
         while True:
-            await self.look()
+            await self.poll()
             heartbeat.beat()
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(interval_s)
 
-    async def look(self) -> None:
-        """Checkpoints first, then the heads, which are never behind what was published before."""
-        own = sorted(self._ownership.watched())
-        before = {shard: self._shards[shard].position for shard in own}
+    async def poll(self) -> None:
+        """Reads the checkpoints before the heads: a head never precedes what is in Kafka."""
+        names = sorted(self._ownership.monitored())
+        before = {shard: self._shards[shard].position for shard in names}
         try:
-            stored = await self._store.checkpoints(own or sorted(self._shards)[:1])
-            own = [shard for shard in own if shard in stored]
-            self._with_views = {shard for shard in own if stored[shard] is not None}
-            heads = await self._heads(own)
-            looks = {s: Observation(stored[s], before[s], self._waiting(s)) for s in own}
+            stored = await self._store.checkpoints(names or sorted(self._shards)[:1])
+            names = [shard for shard in names if shard in stored]
+            self._with_views = {shard for shard in names if stored[shard] is not None}
+            heads = await self._read_heads(names)
             now = self._now_ms()
-            found = {s: self._shards[s].look(looks[s], heads.get(s), now) for s in own}
-            known = {shard: head for shard, head in found.items() if head is not None}
-            if known:
-                await self._store.write_heads(known)
+            observed: dict[str, Head] = {}
+            for name in names:
+                observation = Observation(stored[name], before[name], self._records_pending(name))
+                head = self._shards[name].poll(observation, heads.get(name), now)
+                if head is not None:
+                    observed[name] = head
+            if observed:
+                await self._store.write_heads(observed)
         except Exception as error:
-            self._failed("redis", error)
+            self._redis_problem = f"not reachable: {type(error).__name__}"
+            self._log_failure("redis_unreachable")
         else:
-            self._problems.pop("redis", None)
+            self._redis_problem = None
 
-    def redis(self) -> str | None:
+    def redis_problem(self) -> str | None:
         """Why Redis is not ready, or None."""
-        return self._problems.get("redis")
+        return self._redis_problem
 
-    def views(self) -> str | None:
-        """How many shards have no views that could be read, or None."""
-        missing = set(self._ownership.watched()) - self._with_views
+    def missing_views(self) -> str | None:
+        """How many shards have no views, or None."""
+        missing = self._ownership.monitored() - self._with_views
         return f"{len(missing)} shards have no views yet" if missing else None
 
-    def forks(self) -> str | None:
-        """Which shards are halted, or None."""
-        return ", ".join(name for name, shard in self._shards.items() if shard.forked) or None
+    def diverged_shards(self) -> str | None:
+        """The shards that are halted, or None."""
+        return ", ".join(name for name, shard in self._shards.items() if shard.diverged) or None
 
-    async def _heads(self, own: list[str]) -> dict[str, int]:
-        """Nothing where PostgreSQL is away: views go on by Kafka alone."""
+    async def _read_heads(self, names: list[str]) -> dict[str, int]:
+        """Empty if PostgreSQL is unavailable: the views then continue with Kafka alone."""
         try:
-            heads = await self._log.heads(own)
-        except Exception as error:
-            self._failed("postgres", error)
+            return await self._log.heads(names)
+        except Exception:
+            self._log_failure("postgres_unreachable")
             return {}
-        return heads
 
-    def _failed(self, what: str, error: Exception) -> None:
-        self._problems[what] = f"not reachable: {type(error).__name__}"
-        if self._complain.now(what):
-            logger.warning("%s is not reachable: %s", what, type(error).__name__, exc_info=True)
+    def _log_failure(self, event: str) -> None:
+        if self._throttle.allow(event):
+            logger.warning(event, exc_info=True)

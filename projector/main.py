@@ -1,4 +1,4 @@
-"""`python -m projector run`: builds the projector out of its parts, and runs it."""
+"""`python -m projector run`: composes the projector and runs it."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from projector.settings import ProjectorSettings
 from projector.shard import Shard
 from projector.store import Store
 from projector.subscription import consume
-from projector.views.registry import VIEWS
+from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.shards import all_shards, split_shard
 from shared.event_log import EventLog, PostgresEventLog
 from shared.gc_tuning import freeze_startup_objects
@@ -28,56 +28,65 @@ from shared.http.metrics import process_registry
 from shared.http.server import listen, serve
 from shared.kafka.clients import require_fast_records
 
-_LOOK_SECONDS: Final = 1.0
-_STUCK_SECONDS: Final = 60.0
-_GRACE_SECONDS: Final = 2.0
-_HEALED_AT_A_TIME: Final = 3
-_LOG_CONNECTIONS: Final = _HEALED_AT_A_TIME + 1  # one for the look of every second
-# A paused PostgreSQL holds up a shard that is reading the log, for so long and no longer.
-_LOG_ANSWER_SECONDS: Final = 4.0
+_POLL_INTERVAL_S: Final = 1.0
+_HEARTBEAT_TIMEOUT_S: Final = 60.0
+_GRACE_S: Final = 2.0
+_MAX_CONCURRENT_CATCH_UPS: Final = 3  # more would delay Kafka's records and health checks
+_EVENT_LOG_CONNECTIONS: Final = _MAX_CONCURRENT_CATCH_UPS + 1  # one for the lag monitor
+# Limits how long a paused PostgreSQL delays a shard that is catching up.
+_EVENT_LOG_TIMEOUT_S: Final = 4.0
 
 
 async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
-    """Projects until `stop` is set, then finishes the batch in flight and leaves.
+    """Projects until `stop` is set, then finishes the batch in progress and leaves the group.
 
-    Raises CannotListen. No server that is away keeps it from starting, or ends it.
+    Raises CannotListen. An unavailable server neither prevents the start nor ends the process.
     """
     require_fast_records()
     listener = listen(settings.host, settings.port)
     registry = process_registry()
-    async with _log(settings.database_url) as log, _store(settings) as store:
-        shards, consumer, watch = _parts(settings, store, log, Metrics(registry))
-        health, consuming, looking = Health(), Heartbeat(_STUCK_SECONDS), Heartbeat(_STUCK_SECONDS)
+    async with _event_log(settings.database_url) as log, _store(settings) as store:
+        shards, consumer, monitor = _compose(settings, store, log, Metrics(registry))
+        health = Health()
+        consuming, polling = Heartbeat(_HEARTBEAT_TIMEOUT_S), Heartbeat(_HEARTBEAT_TIMEOUT_S)
         health.add_liveness_check("consumer", consuming)
-        health.add_liveness_check("watch", looking)
-        health.add_readiness_check("kafka", consumer.not_ready)
-        health.add_readiness_check("redis", watch.redis)
-        health.add_readiness_check("views", watch.views)
-        health.add_readiness_check("forked", watch.forks)
+        health.add_liveness_check("lag_monitor", polling)
+        health.add_readiness_check("kafka", consumer.assignment_problem)
+        health.add_readiness_check("redis", monitor.redis_problem)
+        health.add_readiness_check("views", monitor.missing_views)
+        health.add_readiness_check("log_divergence", monitor.diverged_shards)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
         freeze_startup_objects()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_SECONDS))
-            watching = tasks.create_task(watch.run(_LOOK_SECONDS, looking))
+            tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
+            monitoring = tasks.create_task(monitor.run(_POLL_INTERVAL_S, polling))
             await consume(settings, consumer, stop, consuming)
-            watching.cancel()
+            monitoring.cancel()
         await asyncio.gather(*(shard.release() for shard in shards))
 
 
-def _parts(
+def _compose(
     settings: ProjectorSettings, store: Store, log: EventLog, metrics: Metrics
 ) -> tuple[list[Shard], Consumer, LagMonitor]:
     names = all_shards(settings.partitions)
     ownership = Ownership(names, 2 * settings.consumer_session_seconds, time.monotonic)
     consumer = Consumer(ownership, store, metrics)
-    rewind, turns = consumer.rewind, asyncio.Semaphore(_HEALED_AT_A_TIME)
+    slots = asyncio.Semaphore(_MAX_CONCURRENT_CATCH_UPS)
     shards = {
-        name: Shard(name, VIEWS[split_shard(name)[0]], store, log, metrics, rewind, turns)
+        name: Shard(
+            name,
+            VIEWS_BY_TOPIC[split_shard(name)[0]],
+            store,
+            log,
+            metrics,
+            rewind=consumer.rewind,
+            catch_up_slots=slots,
+        )
         for name in names
     }
-    consumer.serve(shards)
-    watch = LagMonitor(shards, ownership, store, log, consumer.waiting, _now_ms)
-    return list(shards.values()), consumer, watch
+    consumer.use_shards(shards)
+    monitor = LagMonitor(shards, ownership, store, log, consumer.records_pending, _now_ms)
+    return list(shards.values()), consumer, monitor
 
 
 def _now_ms() -> int:
@@ -85,14 +94,14 @@ def _now_ms() -> int:
 
 
 @asynccontextmanager
-async def _log(database_url: str) -> AsyncIterator[EventLog]:
-    """The log, connected to when it is first asked."""
+async def _event_log(database_url: str) -> AsyncIterator[EventLog]:
+    """Connects at the first read."""
     pool = asyncpg.create_pool(
         database_url,
         min_size=0,
-        max_size=_LOG_CONNECTIONS,
+        max_size=_EVENT_LOG_CONNECTIONS,
         timeout=5,
-        command_timeout=_LOG_ANSWER_SECONDS,
+        command_timeout=_EVENT_LOG_TIMEOUT_S,
         server_settings={"application_name": "tandem-projector"},
     )
     await pool

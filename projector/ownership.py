@@ -1,18 +1,23 @@
-"""Which shards this process looks after: those the group gave it, or all while there is none."""
+"""Which shards this process projects: those that the consumer group assigned to it."""
 
 from collections.abc import Callable, Iterable
 
 
 class Ownership:
-    """A generation ends at each rebalance; what was begun in one must not touch the next."""
+    """The current assignment. Its `generation` changes with each rebalance.
 
-    def __init__(self, every: Iterable[str], patience: float, clock: Callable[[], float]) -> None:
-        """`patience`: seconds without any assignment after which Kafka counts as not there."""
-        self._every = frozenset(every)
-        self._patience = patience
+    Work that was started in one generation must not affect the next.
+    """
+
+    def __init__(
+        self, shards: Iterable[str], assignment_timeout_s: float, clock: Callable[[], float]
+    ) -> None:
+        """After `assignment_timeout_s` without an assignment, Kafka counts as unavailable."""
+        self._shards = frozenset(shards)
+        self._assignment_timeout_s = assignment_timeout_s
         self._clock = clock
         self._assigned: frozenset[str] | None = None
-        self._since = clock()
+        self._unassigned_since = clock()
         self.generation = 0
 
     @property
@@ -20,30 +25,31 @@ class Ownership:
         return self._assigned or frozenset()
 
     @property
-    def known(self) -> bool:
-        """Whether the group has told this process which shards are its own, maybe none."""
+    def has_assignment(self) -> bool:
+        """Whether the group has assigned shards to this process, possibly none."""
         return self._assigned is not None
 
     def assign(self, shards: Iterable[str]) -> int:
         """Returns the new generation."""
-        self._assigned = frozenset(shards) & self._every
+        self._assigned = frozenset(shards) & self._shards
         self.generation += 1
         return self.generation
 
     def revoke(self) -> frozenset[str]:
-        """Returns what was assigned."""
+        """Returns the shards that were assigned."""
         revoked = self.assigned
         self._assigned = None
-        self._since = self._clock()
+        self._unassigned_since = self._clock()
         self.generation += 1
         return revoked
 
-    def watched(self) -> frozenset[str]:
-        """The shards to look at. Without Kafka every process keeps all of them up to the log.
+    def monitored(self) -> frozenset[str]:
+        """The shards to poll: the assigned ones, or all if Kafka is unavailable.
 
-        They then do the same work, and compare-and-set sees to it that it counts once.
+        Without Kafka, all processes catch up the same shards; compare-and-set applies each event
+        once.
         """
         if self._assigned is not None:
             return self._assigned
-        waited = self._clock() - self._since
-        return self._every if waited > self._patience else frozenset()
+        unassigned_s = self._clock() - self._unassigned_since
+        return self._shards if unassigned_s > self._assignment_timeout_s else frozenset()

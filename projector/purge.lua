@@ -1,5 +1,5 @@
--- Deletes keys of a shard while it still has the checkpoint that makes them worthless.
--- KEYS: checkpoint, keys to delete. ARGV: that checkpoint ('' for none).
+-- Deletes keys of a shard, if the checkpoint still has the expected value.
+-- KEYS: checkpoint, keys to delete. ARGV: expected checkpoint ('' for none).
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
     return 0
 end

@@ -2,15 +2,16 @@
 
 from pydantic import Field
 
-from shared.contracts.shards import DEFAULT_PARTITIONS
+from shared.contracts.shards import DEFAULT_PARTITIONS, MAX_PARTITIONS
 from shared.kafka.settings import KafkaSettings
 from shared.redis.settings import RedisSettings
 
 
 class ProjectorSettings(KafkaSettings, RedisSettings):
-    """`DATABASE_URL` is of a role that may read the log, `REDIS_URL` of one that writes views."""
+    """`DATABASE_URL` has a role that reads the event log, `REDIS_URL` one that writes views."""
 
     database_url: str = Field(min_length=1)
-    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=4096)
+    partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     consumer_group: str = Field(default="projector", min_length=1)
+    port: int = Field(default=8200, ge=0, le=65535)
     consumer_session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)

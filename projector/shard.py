@@ -1,159 +1,162 @@
-"""One shard: takes what Kafka gives, and turns to the log for everything that does not fit."""
+"""One shard: applies what Kafka delivers, and reads everything else from the event log."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from projector.catch_up import CatchUp, LogDivergence, Seen
-from projector.fold import fold
-from projector.loaded import ShardState, decode_checkpoint, keys_to_load, unpack
+import structlog
+
+from projector.catch_up import CatchUp
 from projector.metrics import Metrics
-from projector.occasionally import LogThrottle
-from projector.store import Store
+from projector.projection import Projection, UnfoldableRecords
+from projector.store import ShardState, Store
 from projector.views.view import View
 from shared.contracts.records import Record
-from shared.contracts.shards import split_shard
-from shared.contracts.views import Head
-from shared.event_log import EventLog
+from shared.contracts.views import Head, decode_checkpoint, decode_head
+from shared.event_log import EventLog, LogDivergence
+from shared.logging_setup import LogThrottle
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
-# Looks without progress after which the log is asked: at once where Kafka has nothing to give.
-LOOKS_WITHOUT_PROGRESS: Final = 1
-LOOKS_WITH_RECORDS_WAITING: Final = 10
+# Polls without progress after which a catch-up starts: at once if Kafka has no records to deliver.
+_MAX_STALLED_POLLS: Final = 1
+_MAX_STALLED_POLLS_WITH_RECORDS_PENDING: Final = 10
+_LOG_INTERVAL_S: Final = 60.0
 
 
 class Arrival(NamedTuple):
-    """A record and the Kafka offset that it stands at."""
+    """A record and its Kafka offset."""
 
     offset: int
     record: Record
 
 
 class Observation(NamedTuple):
-    """A shard's checkpoint as stored, and where this process saw the views before it was read.
+    """A poll's result: the stored checkpoint, and the shard's `position` before it was read.
 
-    `waiting`: Kafka has records that this process has not come to yet.
+    `records_pending`: Kafka has records that were not delivered to this process yet.
     """
 
     stored: bytes | None
     position_before: int
-    waiting: bool
+    records_pending: bool
 
 
 class Shard:
-    """A shard's views are moved by `take` and by healing, by any number of processes at once.
+    """Moves a shard's views by `receive` and by catch-up, in any number of processes at once.
 
-    Each write is a compare-and-set of the checkpoint, so who comes second starts from what is
-    there. While it reads the log, what Kafka gives is dropped: it stands there as well. While it
-    waits for its turn to, Kafka's records are taken: the log may be away for long.
+    During a catch-up, records from Kafka are dropped: the event log contains them as well. While
+    the catch-up waits for its turn they are applied, because the event log may be unavailable.
     """
 
     def __init__(
         self,
         name: str,
-        view: View,
+        views: Sequence[View],
         store: Store,
         log: EventLog,
         metrics: Metrics,
         rewind: Callable[[str, int], None],
-        turns: asyncio.Semaphore,
+        catch_up_slots: asyncio.Semaphore,
     ) -> None:
-        """`turns` bounds how many shards read the log at a time: Kafka and health need the loop."""
+        """`views` are the topic's; `catch_up_slots` limits the shards that catch up concurrently.
+
+        `rewind` makes Kafka deliver the shard again from an offset.
+        """
         self.name = name
-        self._topic = split_shard(name)[0]
-        self._view = view
-        self._store = store
+        self.diverged = False
+        """Halted: the event log does not contain the event of the checkpoint."""
         self._metrics = metrics
         self._rewind = rewind
-        self._turns = turns
-        self._seen = Seen()
-        self._healing = CatchUp(name, view, store, log, metrics, self._seen)
+        self._slots = catch_up_slots
+        self._projection = Projection(name, views, store, metrics)
+        self._progress = self._projection.progress
+        self._catch_up = CatchUp(self._projection, log)
         self._task: asyncio.Task[None] | None = None
         self._reading_log = False
-        self._released = False
         self._dropped = False
-        self._complain = LogThrottle(60.0, time.monotonic)
+        self._released = False
         self._caught_up_at_ms: int | None = None
-        self._looked = (0, 0)
-        self._looks_without_progress = 0
-        self.forked = False
+        self._last_poll = (-1, 0)
+        self._stalled_polls = 0
+        self._throttle = LogThrottle(_LOG_INTERVAL_S, time.monotonic)
 
-    def own(self, stored: bytes | None, head: bytes | None) -> int:
-        """This process looks after the shard from now on. Returns the offset to read from."""
+    def acquire(self, stored: bytes | None, head: bytes | None) -> int:
+        """Starts to project the shard. Returns the offset to consume from."""
         self._released = False
         checkpoint = decode_checkpoint(stored)
-        if checkpoint is not None and not self._seen.lost(checkpoint):
-            self._seen.see(checkpoint)
-        if head is not None and self._caught_up_at_ms is None:
-            self._caught_up_at_ms = Head.decode(head).caught_up_at_ms
+        if checkpoint is not None and not self._progress.is_lost(checkpoint):
+            self._progress.observe(checkpoint)
+        last_head = decode_head(head)
+        if last_head is not None and self._caught_up_at_ms is None:
+            self._caught_up_at_ms = last_head.caught_up_at_ms
         return 0 if checkpoint is None else checkpoint.offset + 1
 
     async def release(self) -> None:
-        """Another process may look after it. Returns when this one's healing has ended."""
+        """Leaves the shard to another process. Returns when the catch-up in progress has ended."""
         self._released = True
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def take(self, arrivals: Sequence[Arrival]) -> None:
-        """Applies those that follow; repeats are dropped, anything else is left to the log.
+    async def receive(self, arrivals: Sequence[Arrival]) -> None:
+        """Applies those that follow the checkpoint; duplicates are dropped, gaps caught up.
 
-        Raises what the store raises: then the same records are to be given again.
+        Raises what the store raises: the same records must then be delivered again.
         """
-        while arrivals:
-            if self._reading_log or self.forked:
+        records = [arrival.record for arrival in arrivals]
+        while records:
+            if self._reading_log or self.diverged:
                 self._dropped = True
-                return None
-            loaded = await self._load(arrivals)
-            if loaded.checkpoint is None or self._seen.lost(loaded.checkpoint):
-                return self.heal("checkpoint")
-            self._seen.see(loaded.checkpoint)
-            run, gap = self._following(loaded.checkpoint.position, arrivals)
-            if run and not await self._apply(loaded, run):
+                return
+            state = await self._projection.load(records)
+            if state.checkpoint is None or self._progress.is_lost(state.checkpoint):
+                self.start_catch_up("checkpoint")
+                return
+            self._progress.observe(state.checkpoint)
+            run, gap = self._following(state.checkpoint.position, arrivals)
+            if run and not await self._apply(state, run):
                 continue
             if gap:
-                self.heal("gap")
-            return None
-        return None
+                self.start_catch_up("gap")
+            return
 
-    def heal(self, reason: str) -> None:
-        """Starts to bring the views up to the log, unless that is under way."""
+    def start_catch_up(self, reason: str) -> None:
+        """Starts to read the event log up to its head, unless this is in progress."""
         self._dropped = True
         if self._task is None and not self._released:
-            self._metrics.heals.labels(reason).inc()
-            self._task = asyncio.create_task(self._heal())
+            self._metrics.catch_ups.labels(reason).inc()
+            self._task = asyncio.create_task(self._run_catch_up())
 
     @property
     def position(self) -> int:
-        """Where this process last saw the views."""
-        return self._seen.position
+        """The position at which this process last saw the views."""
+        return self._progress.position
 
-    def look(self, seen: Observation, head: int | None, now_ms: int) -> Head | None:
-        """The look of every second, at the checkpoint and (None: not reachable) the log's head."""
-        checkpoint = decode_checkpoint(seen.stored)
+    def poll(self, observed: Observation, head: int | None, now_ms: int) -> Head | None:
+        """Evaluates a poll of the checkpoint and the head (None: the event log is unavailable)."""
+        checkpoint = decode_checkpoint(observed.stored)
         position = checkpoint.position if checkpoint else 0
-        stalled = head is not None and self._stalled(position, head, seen.waiting)
+        stalled = head is not None and self._is_stalled(position, head, observed.records_pending)
         if self._task is None:
-            if checkpoint is None or position < seen.position_before:
-                self.heal("checkpoint")
-            elif self.forked:
-                self.heal("fork")
+            if checkpoint is None or position < observed.position_before:
+                self.start_catch_up("checkpoint")
+            elif self.diverged:
+                self.start_catch_up("divergence")
             elif stalled or (head is not None and head < position):
-                self.heal("behind")
+                self.start_catch_up("behind")
         return None if head is None else self._head(position, head, now_ms)
 
-    def _stalled(self, position: int, head: int, waiting: bool) -> bool:
-        """Whether the head was known to be ahead at the last look, and nothing came since."""
-        before, head_before = self._looked
-        self._looked = (position, head)
-        if position != before or head_before <= position:
-            self._looks_without_progress = 0
+    def _is_stalled(self, position: int, head: int, records_pending: bool) -> bool:
+        """Whether the views were behind the head at the last poll and made no progress since."""
+        last_position, last_head = self._last_poll
+        self._last_poll = (position, head)
+        if position != last_position or last_head <= position:
+            self._stalled_polls = 0
             return False
-        self._looks_without_progress += 1
-        most = LOOKS_WITH_RECORDS_WAITING if waiting else LOOKS_WITHOUT_PROGRESS
-        return self._looks_without_progress >= most
+        self._stalled_polls += 1
+        limit = _MAX_STALLED_POLLS_WITH_RECORDS_PENDING if records_pending else _MAX_STALLED_POLLS
+        return self._stalled_polls >= limit
 
     def _head(self, position: int, head: int, now_ms: int) -> Head:
         if self._caught_up_at_ms is None or position >= head:
@@ -162,15 +165,10 @@ class Shard:
         self._metrics.age.labels(self.name).set((now_ms - self._caught_up_at_ms) / 1000)
         return Head(head, now_ms, self._caught_up_at_ms)
 
-    async def _load(self, arrivals: Sequence[Arrival]) -> ShardState:
-        records = [arrival.record for arrival in arrivals]
-        keys = keys_to_load(self._view, self.name, records)
-        return unpack(self._view, records, *await self._store.load(self.name, keys))
-
     def _following(
         self, position: int, arrivals: Sequence[Arrival]
     ) -> tuple[Sequence[Arrival], bool]:
-        """The arrivals that follow `position` one by one, and whether there is a gap after them."""
+        """The arrivals that follow `position` in sequence, and whether a gap comes after them."""
         run: list[Arrival] = []
         for arrival in arrivals:
             if arrival.record.position == position + 1:
@@ -178,58 +176,54 @@ class Shard:
                 run.append(arrival)
             elif arrival.record.position > position:
                 return run, True
-        self._metrics.repeats.inc(len(arrivals) - len(run))
+        self._metrics.duplicates.inc(len(arrivals) - len(run))
         return run, False
 
-    async def _apply(self, loaded: ShardState, run: Sequence[Arrival]) -> bool:
-        """False where the checkpoint had moved. What cannot be folded is left to the log."""
+    async def _apply(self, state: ShardState, run: Sequence[Arrival]) -> bool:
+        """Returns False if another process moved the checkpoint."""
         records = [arrival.record for arrival in run]
         try:
-            writes = fold(self._view, loaded, records, run[-1].offset, trusted=False)
-        except Exception as error:
-            logger.warning("%s: %s from Kafka; asking the log", self.name, type(error).__name__)
-            self.heal("unfoldable")
+            stored = await self._projection.apply(state, records, run[-1].offset, trusted=False)
+        except UnfoldableRecords as error:
+            logger.warning(
+                "records_unfoldable", shard=self.name, error=type(error.__cause__).__name__
+            )
+            self.start_catch_up("unfoldable")
             return True
-        if not await self._store.write(self.name, loaded.stored, writes):
-            self._metrics.misses.inc()
-            return False
-        self._seen.see(writes.checkpoint)
-        self._metrics.batches.labels(self._topic).inc()
-        self._metrics.applied.labels(self._topic).inc(len(run))
-        return True
+        return stored is not None
 
-    async def _heal(self) -> None:
-        """Once more as long as Kafka gave something meanwhile: it may be newer than the last read.
+    async def _run_catch_up(self) -> None:
+        """Repeated while records are dropped: they may be newer than the last row that was read.
 
-        After a failure Kafka gives again what was dropped, and the next look tries again.
+        After a failure, Kafka delivers the dropped records again, and the next poll retries.
         """
         try:
             while self._dropped and not self._released:
                 self._dropped = False
-                async with self._turns:
-                    await self._catch_up()
-            self._set_forked(False)
-        except LogDivergence:
-            self._set_forked(True)
-            if self._complain.now("fork"):
-                logger.error("%s: the log contradicts the views; this shard is halted", self.name)
+                async with self._slots:
+                    await self._catch_up_once()
+            self._set_diverged(False)
+        except LogDivergence as error:
+            self._set_diverged(True)
+            if self._throttle.allow("divergence"):
+                logger.error("shard_halted", shard=self.name, error=str(error))
         except Exception:
             self._metrics.failures.labels("log").inc()
-            if self._complain.now("heal"):
-                logger.warning("%s: cannot heal", self.name, exc_info=True)
-            self._rewind(self.name, self._seen.offset + 1)
+            if self._throttle.allow("catch_up"):
+                logger.warning("catch_up_failed", shard=self.name, exc_info=True)
+            self._rewind(self.name, self._progress.offset + 1)
         finally:
             self._task = None
 
-    async def _catch_up(self) -> None:
+    async def _catch_up_once(self) -> None:
         self._reading_log = True
         try:
-            stored: bytes | None = await self._healing.checkpoint()
+            stored: bytes | None = await self._projection.checkpoint()
             while stored is not None and not self._released:
-                stored = await self._healing.step(stored)
+                stored = await self._catch_up.step(stored)
         finally:
             self._reading_log = False
 
-    def _set_forked(self, forked: bool) -> None:
-        self.forked = forked
-        self._metrics.forked.labels(self.name).set(forked)
+    def _set_diverged(self, diverged: bool) -> None:
+        self.diverged = diverged
+        self._metrics.divergence.labels(self.name).set(diverged)

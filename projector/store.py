@@ -1,46 +1,147 @@
-"""What the projector needs of the place where views are kept."""
+"""What the projector reads from and writes to the store of the views, and the store's interface."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
-from projector.writes import WriteBatch
-from shared.contracts.views import Head
+import orjson
+
+from projector.views.view import Document, View
+from shared.contracts.records import Record
+from shared.contracts.views import (
+    Checkpoint,
+    Head,
+    body_of,
+    dashboard_key,
+    decode_checkpoint,
+    document_key,
+    history_key,
+    parked_key,
+)
+
+FIRST_VERSION: Final = 1
+ANONYMIZED_VERSIONS: Final = range(FIRST_VERSION, FIRST_VERSION + 8)
+"""The versions whose history items can contain personal data when an aggregate is anonymized.
+
+An order has no more events before that: placed, paid, and two that end it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """One view of a shard before a batch: its dashboard part (JSON) and the batch's documents."""
+
+    part: bytes | None
+    documents: dict[str, Document | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardState:
+    """A shard before a batch. `stored` is its checkpoint, byte for byte; `parked` is JSON."""
+
+    stored: bytes
+    checkpoint: Checkpoint | None
+    parked: bytes | None
+    personal_items: dict[str, list[bytes | None]]
+    """The history items, by ANONYMIZED_VERSIONS, of the aggregates that the batch anonymizes."""
+    views: tuple[ViewState, ...]
+    """In the order of the topic's views."""
+
+
+@dataclass(slots=True)
+class WriteBatch:
+    """Changes to a shard: absolute values and memberships, so that applying them is idempotent."""
+
+    checkpoint: Checkpoint
+    values: dict[str, bytes | None] = field(default_factory=dict)
+    """Key -> value, None to delete it."""
+    added: dict[str, list[str]] = field(default_factory=dict)
+    """Sorted set -> ids to add, with score 0."""
+    removed: dict[str, list[str]] = field(default_factory=dict)
+    """Sorted set -> ids to remove."""
 
 
 class Store(Protocol):
-    """Views of many shards. Whatever is raised, nothing is known about what was done.
+    """The views of many shards. After an exception, it is unknown whether the call took effect.
 
-    An absent value is an answer; a store that is away, loading or full raises instead.
+    An absent value is a result; a store that is unavailable, loading or full raises instead.
     """
 
     async def load(
         self, shard: str, keys: Sequence[str]
     ) -> tuple[bytes | None, list[bytes | None]]:
-        """The shard's checkpoint and the values of `keys`, all of one moment."""
+        """The shard's checkpoint and the values of `keys`, all read at one moment."""
         ...
 
     async def write(self, shard: str, expected: bytes, writes: WriteBatch) -> bool:
-        """Writes all and the new checkpoint, if the checkpoint is still `expected` (b"": none).
+        """Writes the batch and its checkpoint if the checkpoint is still `expected` (b"": none).
 
-        False, with nothing written, where it is not. In one step: a crash leaves all or nothing.
+        Otherwise writes nothing and returns False. Atomic: a crash leaves all of it or nothing.
         """
         ...
 
     async def purge(self, shard: str, expected: bytes) -> bool:
-        """Deletes the shard's views, all but checkpoint and head, while it has that checkpoint.
+        """Deletes all keys of the shard but checkpoint and head, while it has this checkpoint.
 
-        False where the checkpoint changed meanwhile; then some may have been deleted, and whoever
-        changed it had purged before.
+        Returns False if the checkpoint changed. Some keys may have been deleted by then, but the
+        process that changed the checkpoint had purged before.
         """
         ...
 
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        """The checkpoints of these shards; shards whose part of the store is away are left out.
-
-        Raises where all of it is.
-        """
+        """The checkpoints of the shards that are available. Raises if none is."""
         ...
 
     async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        """What is known of the log's heads."""
+        """Publishes the observed heads of the event log."""
         ...
+
+
+def state_keys(views: Sequence[View], shard: str, records: Sequence[Record]) -> list[str]:
+    """The keys of the state besides the checkpoint, in the order that `decode_state` expects."""
+    personal_items = [
+        history_key(shard, id, version)
+        for id in _anonymized(views[0], records)
+        for version in ANONYMIZED_VERSIONS
+    ]
+    of_view = [dashboard_key(shard), *(document_key(shard, id) for id in _subjects(records))]
+    keys = [parked_key(shard), *personal_items]
+    for view in views:
+        keys += of_view if view.is_primary else map(view.key, of_view)
+    return keys
+
+
+def decode_state(
+    views: Sequence[View],
+    records: Sequence[Record],
+    stored: bytes | None,
+    values: Sequence[bytes | None],
+) -> ShardState:
+    """The state from the values of `state_keys`. Raises ValueError if one is not a projector's."""
+    subjects, anonymized = _subjects(records), _anonymized(views[0], records)
+    value = iter(values)
+    return ShardState(
+        stored=stored or b"",
+        checkpoint=decode_checkpoint(stored),
+        parked=next(value),
+        personal_items={id: [next(value) for _ in ANONYMIZED_VERSIONS] for id in anonymized},
+        views=tuple(
+            ViewState(next(value), dict(zip(subjects, map(_body, value), strict=False)))
+            for _ in views
+        ),
+    )
+
+
+def _subjects(records: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(record.subject for record in records))
+
+
+def _anonymized(primary: View, records: Sequence[Record]) -> list[str]:
+    if primary.anonymizes is None:
+        return []
+    type = primary.anonymizes.type
+    return list(dict.fromkeys(record.subject for record in records if record.type == type))
+
+
+def _body(stored: bytes | None) -> Any:
+    return None if stored is None else orjson.loads(body_of(stored))

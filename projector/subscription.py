@@ -1,10 +1,12 @@
-"""The FastStream subscriber, with every default that could lose or delay a record named."""
+"""The FastStream subscriber, with every default overridden that could lose or delay a record."""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -13,20 +15,20 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from projector.consumer import Consumer, Records
-from projector.polling import Polling
 from projector.settings import ProjectorSettings
-from shared.contracts.shards import TOPICS
+from shared.contracts.shards import TOPICS, shard_name
 from shared.http.health import Heartbeat
 from shared.kafka.clients import Kafka
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
-_MOST_RECORDS: Final = 1000
-_POLL_MS: Final = 1  # for FastStream; `polling.py` waits
-_LAST_BATCH_SECONDS: Final = 4.0
-_RETRY_SECONDS: Final = 1.0
-_COMMIT_SECONDS: Final = 5.0
-_STUCK_SECONDS: Final = 30.0
+_MAX_RECORDS: Final = 1000
+_FASTSTREAM_POLL_MS: Final = 1
+_POLL_MS: Final = 200
+_LAST_BATCH_TIMEOUT_S: Final = 4.0
+_RETRY_S: Final = 1.0
+_COMMIT_INTERVAL_S: Final = 5.0
+_POLL_TIMEOUT_S: Final = 30.0
 _SASL: Final = {
     "PLAIN": SASLPlaintext,
     "SCRAM-SHA-256": SASLScram256,
@@ -37,35 +39,32 @@ _SASL: Final = {
 async def consume(
     settings: ProjectorSettings, consumer: Consumer, stop: asyncio.Event, heartbeat: Heartbeat
 ) -> None:
-    """Until `stop`: consumes, with a new client whenever the present one gives nothing for long.
+    """Consumes until `stop`, with a new client if no poll has succeeded for _POLL_TIMEOUT_S.
 
-    Kafka may be away at the start and at any time later. At the end the batch in flight is
-    finished; one that is not would be given again to whoever comes next.
+    Kafka may be unavailable at the start and later. At the end, the batch in progress is finished;
+    otherwise the next owner of the shard would receive it again.
     """
     while not stop.is_set():
-        polled = Heartbeat(_STUCK_SECONDS)
-        broker = _broker(settings, consumer, polled, heartbeat)
+        polls = Heartbeat(_POLL_TIMEOUT_S)
+        broker = _broker(settings, consumer, polls, heartbeat)
         try:
             await broker.connect()
-            _watch_polls(broker, consumer, polled, heartbeat)
+            _observe_polls(broker, consumer, polls, heartbeat)
             await broker.start()
-            await _until_stuck(consumer, stop, polled)
+            while not stop.is_set() and polls.overdue() is None:
+                await _sleep(stop, _COMMIT_INTERVAL_S)
+                await consumer.commit()
         except (KafkaError, OSError) as error:
             heartbeat.beat()
-            logger.warning("Kafka is not reachable: %s", type(error).__name__)
-            await _wait(stop, _RETRY_SECONDS)
+            logger.warning("kafka_unreachable", error=type(error).__name__)
+            await _sleep(stop, _RETRY_S)
         finally:
             await consumer.commit()
             await broker.stop()
 
 
-async def _until_stuck(consumer: Consumer, stop: asyncio.Event, polled: Heartbeat) -> None:
-    while not stop.is_set() and polled.overdue() is None:
-        await _wait(stop, _COMMIT_SECONDS)
-        await consumer.commit()
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    """Sleeps until `stop`, at most for `seconds`."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
@@ -73,7 +72,7 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
 
 
 def _broker(
-    settings: ProjectorSettings, consumer: Consumer, polled: Heartbeat, heartbeat: Heartbeat
+    settings: ProjectorSettings, consumer: Consumer, polls: Heartbeat, heartbeat: Heartbeat
 ) -> KafkaBroker:
     kafka = settings.kafka()
     broker = KafkaBroker(
@@ -83,7 +82,7 @@ def _broker(
         consumer_only=True,
         allow_auto_create_topics=False,
         apply_types=False,
-        graceful_timeout=_LAST_BATCH_SECONDS,  # None would not wait at all
+        graceful_timeout=_LAST_BATCH_TIMEOUT_S,  # None would not wait
         metadata_max_age_ms=10_000,
         request_timeout_ms=10_000,
         logger=_errors_only(),
@@ -93,10 +92,10 @@ def _broker(
         *TOPICS,
         batch=True,
         group_id=settings.consumer_group,
-        ack_policy=AckPolicy.MANUAL,  # the default acknowledges first; the checkpoint is the truth
-        auto_offset_reset="earliest",  # out of range on either side: from the start
-        batch_timeout_ms=_POLL_MS,
-        max_records=_MOST_RECORDS,
+        ack_policy=AckPolicy.MANUAL,  # the default acknowledges before the batch is written
+        auto_offset_reset="earliest",  # for an offset out of range on either side
+        batch_timeout_ms=_FASTSTREAM_POLL_MS,  # `_Poller` waits instead
+        max_records=_MAX_RECORDS,
         fetch_max_wait_ms=500,
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=session_ms // 5,
@@ -110,13 +109,13 @@ def _broker(
 
     @subscriber
     async def project(records: Records) -> None:
-        await consumer.handle(records)
+        await consumer.deliver(records)
 
     return broker
 
 
 def _security(kafka: Kafka) -> BaseSecurity:
-    """The same as for our own clients, in FastStream's words."""
+    """The settings of Tandem's other Kafka clients, as FastStream expects them."""
     user, password = kafka.sasl_plain_username, kafka.sasl_plain_password
     if user is None or password is None:
         return BaseSecurity(kafka.ssl_context)
@@ -124,14 +123,14 @@ def _security(kafka: Kafka) -> BaseSecurity:
 
 
 def _errors_only() -> logging.Logger:
-    """FastStream's own logger writes past ours, and warns at each start of what is meant."""
+    """FastStream's default logger has its own handler, and warns about intended settings."""
     quiet = logging.getLogger("projector.faststream")
     quiet.setLevel(logging.ERROR)
     return quiet
 
 
 async def _parse(records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
-    """Leaves headers as they are: FastStream's own parser loses the batch over a broken one."""
+    """Does not decode headers: FastStream's parser loses a batch with an undecodable one."""
     return KafkaMessage(records, b"", correlation_id="-", consumer=FAKE_CONSUMER)
 
 
@@ -139,23 +138,66 @@ async def _decode(message: KafkaMessage) -> Any:
     return message.raw_message
 
 
-def _watch_polls(
-    broker: KafkaBroker, consumer: Consumer, polled: Heartbeat, heartbeat: Heartbeat
+def _observe_polls(
+    broker: KafkaBroker, consumer: Consumer, polls: Heartbeat, heartbeat: Heartbeat
 ) -> None:
-    """Makes each poll that Kafka's client answers a sign of life.
+    """Makes each successful poll of a client that FastStream builds a heartbeat.
 
-    FastStream logs a client that only raises, and goes on with it for ever.
+    FastStream logs the errors of a client whose every poll fails, and keeps that client.
     """
     build = broker.config.broker_config.builder
 
-    def answered() -> None:
-        polled.beat()
+    def beat() -> None:
+        polls.beat()
         heartbeat.beat()
 
-    def watched(**options: Any) -> AIOKafkaConsumer:
+    def build_observed(**options: Any) -> AIOKafkaConsumer:
         kafka = build(**options)
-        kafka.getmany = Polling(kafka, answered).getmany
-        consumer.use(kafka)
+        kafka.getmany = _Poller(kafka, beat).getmany
+        consumer.use_kafka(kafka)
         return kafka
 
-    broker.config.broker_config.builder = watched
+    broker.config.broker_config.builder = build_observed
+
+
+class _Poller:
+    """Replaces a consumer's `getmany`; calls `beat` after each poll that did not raise.
+
+    A poll ends as soon as there are records. It waits for them longer than FastStream's timeout,
+    because FastStream sleeps for that timeout after a poll without records.
+
+    A header whose name is not UTF-8 makes every poll of the client raise, for all partitions.
+    Such a record is not Tandem's. Records that are skipped with it are read from the event log.
+    """
+
+    def __init__(self, kafka: AIOKafkaConsumer, beat: Callable[[], None]) -> None:
+        self._kafka = kafka
+        self._getmany = kafka.getmany
+        self._beat = beat
+        self._unreadable: dict[TopicPartition, int] = {}
+
+    async def getmany(self, *partitions: TopicPartition, **limits: Any) -> Any:
+        """As the client's own method; raises KafkaError and what else that raises."""
+        try:
+            records = await self._getmany(*partitions, **limits | {"timeout_ms": _POLL_MS})
+        except UnicodeDecodeError:
+            records = await self._poll_one_by_one(limits | {"timeout_ms": 0})
+        self._beat()
+        return records
+
+    async def _poll_one_by_one(self, limits: dict[str, Any]) -> dict[TopicPartition, Any]:
+        found: dict[TopicPartition, Any] = {}
+        for partition in self._kafka.assignment() - self._kafka.paused():
+            try:
+                found |= await self._getmany(partition, **limits)
+            except UnicodeDecodeError:
+                await self._skip_unreadable(partition)
+        return found
+
+    async def _skip_unreadable(self, partition: TopicPartition) -> None:
+        """Skips at the second failure at one offset: at the first, it may be a later record."""
+        offset = await self._kafka.position(partition)
+        if self._unreadable.get(partition) == offset:
+            logger.warning("unreadable_record_skipped", shard=shard_name(*partition), offset=offset)
+            self._kafka.seek(partition, offset + 1)
+        self._unreadable[partition] = offset

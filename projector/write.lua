@@ -1,12 +1,12 @@
--- Writes a batch and the new checkpoint, if the checkpoint is still the one that was loaded.
--- KEYS: checkpoint, then those to set, to delete, to add to, to remove from.
--- ARGV: expected checkpoint ('' for none), new checkpoint, how many keys of each of the four kinds,
+-- Writes a batch and the new checkpoint, if the checkpoint still has the expected value.
+-- KEYS: checkpoint, then the keys to set, to delete, to add to, to remove from.
+-- ARGV: expected checkpoint ('' for none), new checkpoint, the number of keys of each kind,
 --       the values to set; then for each key to add to: a count and that many scores and ids;
 --       then for each key to remove from: a count and that many ids.
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
     return 0
 end
-local CHUNK = 2000 -- Lua's stack bounds what unpack can give; even, for pairs
+local CHUNK = 2000 -- Lua's stack limits what unpack returns; even, because of pairs
 local key, arg = 1, 6
 local call = redis.call
 

@@ -13,7 +13,7 @@ _NAME = "query-service"
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT. What keeps it from starting is said in one line."""
+    """Run until SIGTERM or SIGINT. Errors at the start are reported in one line."""
     settings = load_settings(QuerySettings)
     configure_logging(_NAME, settings.log_level, settings.log_format)
 

@@ -1,10 +1,10 @@
-"""The reader of a Redis Cluster: per node, one round trip for documents and one for lists.
+"""The reader of a Redis Cluster: per node, one batch of documents and one of lists in flight.
 
-A node that does not answer holds up nobody who reads from another one.
+An unavailable node delays only the reads that need it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -12,61 +12,61 @@ from typing import Any, Final
 from prometheus_client import Histogram
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
-from query_service.reader import Command, Reading, Values, unreachable
+from query_service.reader import Reading, Values, to_problem
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.cluster import Address, Cluster, Node
-from shared.redis.exchange import exchange
+from shared.redis.exchange import RedisCommand, exchange
 from shared.request_coalescer import RequestCoalescer
 
-_MOST_GETS: Final = 512
-_MOST_READS: Final = 200
-# What a node answers that does not have the shard, or not all of it, any more.
-_ELSEWHERE: Final = (MovedError, AskError, TryAgainError, ClusterDownError)
+_MAX_GETS: Final = 512
+_MAX_READS: Final = 200
+# A node replies with one of these if it does not have the complete shard.
+_REDIRECTS: Final = (MovedError, AskError, TryAgainError, ClusterDownError)
 
 
 @dataclass(slots=True)
-class _Question:
-    """Of one shard: keys first, then commands."""
+class _ShardRequest:
+    """Reads keys of one shard, then executes commands on it."""
 
     shard: str
     keys: list[str] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    commands: list[RedisCommand] = field(default_factory=list)
 
-    def asked(self) -> list[Command]:
-        """One MGET, so that the values are of one moment, and the commands after it."""
+    def all_commands(self) -> list[RedisCommand]:
+        """One MGET, so that the values are read atomically, then the commands."""
         return [("MGET", *self.keys), *self.commands] if self.keys else self.commands
 
     def reading(self, replies: list[Any]) -> Reading:
         return Reading(replies[0], replies[1:]) if self.keys else Reading([], replies)
 
 
-class _Lane:
-    """One node's questions in flight."""
+class _NodeReader:
+    """The batches of one node."""
 
-    def __init__(self, cluster: Cluster, address: Address, keys: Histogram) -> None:
+    def __init__(self, cluster: Cluster, address: Address, batch_keys: Histogram) -> None:
         self._cluster = cluster
         self._address = address
-        self._keys = keys
-        self.gets = RequestCoalescer(self._answer, most=_MOST_GETS, failed=unreachable)
-        self.reads = RequestCoalescer(self._answer, most=_MOST_READS, failed=unreachable)
+        self._batch_keys = batch_keys
+        self.gets = RequestCoalescer(self._send, max_batch_size=_MAX_GETS, map_error=to_problem)
+        self.reads = RequestCoalescer(self._send, max_batch_size=_MAX_READS, map_error=to_problem)
 
     async def close(self) -> None:
         await self.gets.close()
         await self.reads.close()
 
-    async def _answer(self, questions: list[_Question]) -> list[Reading]:
-        """Those of one shard share its MGET: a key that many ask for is read once."""
-        merged = _merged(questions)
-        self._keys.observe(sum(len(question.keys) for question in merged.values()))
-        readings = await _ask_node(self._cluster, self._address, list(merged.values()))
-        places = {s: {key: n for n, key in enumerate(q.keys)} for s, q in merged.items()}
-        left = {shard: iter(reading.replies) for shard, reading in readings.items()}
+    async def _send(self, requests: list[_ShardRequest]) -> list[Reading]:
+        """Requests of the same shard share an MGET, in which each key occurs once."""
+        merged = _merge_by_shard(requests)
+        self._batch_keys.observe(sum(len(request.keys) for request in merged.values()))
+        readings = await _read_node(self._cluster, self._address, list(merged.values()))
+        indexes = {s: {key: n for n, key in enumerate(r.keys)} for s, r in merged.items()}
+        remaining = {shard: iter(reading.replies) for shard, reading in readings.items()}
         return [
             Reading(
-                [readings[q.shard].values[places[q.shard][key]] for key in q.keys],
-                list(islice(left[q.shard], len(q.commands))),
+                [readings[r.shard].values[indexes[r.shard][key]] for key in r.keys],
+                list(islice(remaining[r.shard], len(r.commands))),
             )
-            for q in questions
+            for r in requests
         ]
 
 
@@ -76,145 +76,152 @@ class ClusterReader:
     def __init__(self, cluster: Cluster, batch_keys: Histogram) -> None:
         self._cluster = cluster
         self._batch_keys = batch_keys
-        self._max_concurrent_batches: dict[Address, _Lane] = {}
+        self._nodes: dict[Address, _NodeReader] = {}
 
     async def get(self, keys: Sequence[str]) -> Values:
-        question = _Question(_shard_of(keys[0]), list(keys))
-        lane = await self._lane(question.shard)
-        return (await lane.gets.ask(question)).values
+        request = _ShardRequest(_shard_of(keys[0]), list(keys))
+        node = await self._node(request.shard)
+        return (await node.gets.submit(request)).values
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
-        return self._read(_by_shard(keys, commands), keys, commands)
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
+        return self._read(_split_by_shard(keys, commands), keys, commands)
 
     async def close(self) -> None:
-        for lane in self._max_concurrent_batches.values():
-            await lane.close()
+        for node in self._nodes.values():
+            await node.close()
 
     async def _read(
         self,
-        questions: Mapping[str, _Question],
+        requests: Mapping[str, _ShardRequest],
         keys: Sequence[str],
-        commands: Sequence[Command],
+        commands: Sequence[RedisCommand],
     ) -> Reading:
-        max_concurrent_batches = [await self._lane(shard) for shard in questions]
-        asked = [
-            lane.reads.ask(q)
-            for lane, q in zip(max_concurrent_batches, questions.values(), strict=True)
-        ]
-        answers = await _all(asked)
-        return _in_order(dict(zip(questions, answers, strict=True)), keys, commands)
+        nodes = [await self._node(shard) for shard in requests]
+        results = await _gather_all(
+            node.reads.submit(request)
+            for node, request in zip(nodes, requests.values(), strict=True)
+        )
+        return _in_order(dict(zip(requests, results, strict=True)), keys, commands)
 
-    async def _lane(self, shard: str) -> _Lane:
+    async def _node(self, shard: str) -> _NodeReader:
         try:
             address = await self._cluster.owner(shard)
         except REDIS_ERRORS as error:
-            raise unreachable(error) from None
-        if address not in self._max_concurrent_batches:
-            self._max_concurrent_batches[address] = _Lane(self._cluster, address, self._batch_keys)
-        return self._max_concurrent_batches[address]
+            raise to_problem(error) from None
+        if address not in self._nodes:
+            self._nodes[address] = _NodeReader(self._cluster, address, self._batch_keys)
+        return self._nodes[address]
 
 
-async def fetch_from_cluster(cluster: Cluster, keys: Sequence[str]) -> Values:
-    """The values of these keys, all nodes asked at once. Raises what is in REDIS_ERRORS.
+async def fetch_cluster_values(cluster: Cluster, keys: Sequence[str]) -> Values:
+    """The values of these keys, from all nodes concurrently. Raises one of REDIS_ERRORS.
 
-    For the watcher alone: what a node has that does not answer is None, as long as another one
-    does. Whoever waits for it reads again, and is told.
+    Only for the watcher: values of an unavailable node are None, unless all nodes are unavailable.
+    The watcher then wakes the waiting reads, whose next attempt raises 503.
     """
-    questions = _by_shard(keys, ())
-    groups = await cluster.by_owner(questions)
+    requests = _split_by_shard(keys, ())
+    groups = await cluster.group_by_owner(requests)
     parts = await asyncio.gather(
         *(
-            _ask_node(cluster, address, [questions[shard] for shard in shards])
+            _read_node(cluster, address, [requests[shard] for shard in shards])
             for address, shards in groups.items()
         ),
         return_exceptions=True,
     )
-    answers = {shard: Reading([None] * len(q.keys), []) for shard, q in questions.items()}
+    readings = {shard: Reading([None] * len(r.keys), []) for shard, r in requests.items()}
     failures = [part for part in parts if isinstance(part, BaseException)]
     if failures and len(failures) == len(parts):
         raise failures[0]
     for part in parts:
-        answers |= {} if isinstance(part, BaseException) else part
-    return _in_order(answers, keys, ()).values
+        readings |= {} if isinstance(part, BaseException) else part
+    return _in_order(readings, keys, ()).values
 
 
-async def _ask_node(
-    cluster: Cluster, address: Address, questions: list[_Question]
+async def _read_node(
+    cluster: Cluster, address: Address, requests: list[_ShardRequest]
 ) -> dict[str, Reading]:
-    """By shard, in one round trip, and further ones for shards that turn out to be elsewhere."""
+    """The readings by shard: one round trip, and one more for each shard that has moved."""
     try:
-        commands = [command for question in questions for command in question.asked()]
+        commands = [command for request in requests for command in request.all_commands()]
         pool = cluster.client(address).connection_pool
         replies = iter(await exchange(pool, commands))
     except REDIS_ERRORS as error:
-        cluster.doubt(address, error)
+        cluster.mark_suspect(address, error)
         raise
-    found: dict[str, Reading] = {}
-    for question in questions:
-        own = list(islice(replies, len(question.asked())))
-        if any(isinstance(reply, _ELSEWHERE) for reply in own):
-            own = await _ask_again(cluster, question)
-        if failed := next((reply for reply in own if isinstance(reply, Exception)), None):
-            raise failed
-        found[question.shard] = question.reading(own)
-    return found
+    readings: dict[str, Reading] = {}
+    for request in requests:
+        shard_replies = list(islice(replies, len(request.all_commands())))
+        if any(isinstance(reply, _REDIRECTS) for reply in shard_replies):
+            shard_replies = await _read_moved_shard(cluster, request)
+        for reply in shard_replies:
+            if isinstance(reply, Exception):
+                raise reply
+        readings[request.shard] = request.reading(shard_replies)
+    return readings
 
 
-async def _ask_again(cluster: Cluster, question: _Question) -> list[Any]:
-    """All of it: replies must not be older than the values."""
+async def _read_moved_shard(cluster: Cluster, request: _ShardRequest) -> list[Any]:
+    """Sends the complete request: no reply may be older than the values."""
 
-    async def ask(node: Node) -> list[Any]:
+    async def send(node: Node) -> list[Any]:
         async with node.client.pipeline(transaction=False) as pipeline:
-            for command in question.asked():
-                if node.asking:
+            for command in request.all_commands():
+                if node.importing:
                     pipeline.execute_command("ASKING")
                 pipeline.execute_command(*command)
             replies: list[Any] = await pipeline.execute()
-        return replies[1::2] if node.asking else replies
+        return replies[1::2] if node.importing else replies
 
-    return await cluster.run(question.shard, ask)
+    return await cluster.run(request.shard, send)
 
 
-def _by_shard(keys: Sequence[str], commands: Sequence[Command]) -> dict[str, _Question]:
-    questions: dict[str, _Question] = {}
+def _split_by_shard(
+    keys: Sequence[str], commands: Sequence[RedisCommand]
+) -> dict[str, _ShardRequest]:
+    requests: dict[str, _ShardRequest] = {}
     for key in keys:
         shard = _shard_of(key)
-        questions.setdefault(shard, _Question(shard)).keys.append(key)
+        requests.setdefault(shard, _ShardRequest(shard)).keys.append(key)
     for command in commands:
         shard = _shard_of(str(command[1]))
-        questions.setdefault(shard, _Question(shard)).commands.append(command)
-    return questions
+        requests.setdefault(shard, _ShardRequest(shard)).commands.append(command)
+    return requests
 
 
 def _in_order(
-    answers: Mapping[str, Reading], keys: Sequence[str], commands: Sequence[Command]
+    readings: Mapping[str, Reading], keys: Sequence[str], commands: Sequence[RedisCommand]
 ) -> Reading:
-    values = {shard: iter(answer.values) for shard, answer in answers.items()}
-    replies = {shard: iter(answer.replies) for shard, answer in answers.items()}
+    """Joins the shards' readings in the order of the keys and commands."""
+    values = {shard: iter(reading.values) for shard, reading in readings.items()}
+    replies = {shard: iter(reading.replies) for shard, reading in readings.items()}
     return Reading(
         [next(values[_shard_of(key)]) for key in keys],
         [next(replies[_shard_of(str(command[1]))]) for command in commands],
     )
 
 
-def _merged(questions: Sequence[_Question]) -> dict[str, _Question]:
-    """One for each shard, with every key once."""
+def _merge_by_shard(requests: Sequence[_ShardRequest]) -> dict[str, _ShardRequest]:
+    """One request per shard, with every key once."""
     keys: dict[str, dict[str, None]] = {}
-    commands: dict[str, list[Command]] = {}
-    for question in questions:
-        keys.setdefault(question.shard, {}).update(dict.fromkeys(question.keys))
-        commands.setdefault(question.shard, []).extend(question.commands)
-    return {shard: _Question(shard, list(keys[shard]), commands[shard]) for shard in keys}
+    commands: dict[str, list[RedisCommand]] = {}
+    for request in requests:
+        keys.setdefault(request.shard, {}).update(dict.fromkeys(request.keys))
+        commands.setdefault(request.shard, []).extend(request.commands)
+    return {shard: _ShardRequest(shard, list(keys[shard]), commands[shard]) for shard in keys}
 
 
 def _shard_of(key: str) -> str:
     return key[1 : key.index("}")]
 
 
-async def _all(asked: Any) -> list[Any]:
-    """Every answer, or the first error once all are there."""
-    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+async def _gather_all(results: Iterable[Awaitable[Reading]]) -> list[Reading]:
+    """All results, or the first error after all have finished."""
+    outcomes = await asyncio.gather(*results, return_exceptions=True)
+    readings = []
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
-    return outcomes
+        readings.append(outcome)
+    return readings

@@ -1,4 +1,4 @@
-"""Reading one's own writes: what a request's token asks for, and how long it may be waited for."""
+"""Read-your-writes: a request's consistency token, and waiting until a view covers it."""
 
 import asyncio
 import re
@@ -16,30 +16,31 @@ T = TypeVar("T")
 
 DEFAULT_WAIT_S: Final = 2
 MAX_WAIT_S: Final = 30
-_PREFERENCE: Final = re.compile(
-    r'[ \t]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s",;]*))?'
-    r'(?:[ \t]*;(?:[^",]|"(?:[^"\\]|\\.)*")*)?[ \t]*(?:,|$)'
-)
+_ELEMENT: Final = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))*+', re.DOTALL)
+"""One element of a list, up to its comma. No character is read twice, whatever the text."""
+_WAIT: Final = re.compile(r"[ \t]*+wait[ \t]*+(?:=[ \t]*+([^;]*+))?(?:;.*)?", re.I | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyRequirement:
-    """The positions that an answer must not be from before; `deadline` is the loop's time."""
+    """The positions that a response must cover; `deadline` is the loop's time."""
 
     positions: Mapping[str, int]
     deadline: float
+    caller: str | None = None
+    """Whose budget of waiting reads counts; None: that of all anonymous callers."""
 
 
-class Behind(Exception):
-    """What was read is from before the token: `needs` are the shards and positions to wait for."""
+class StaleRead(Exception):
+    """A view does not cover the token; `missing` are the shards and positions to wait for."""
 
-    def __init__(self, needs: Mapping[str, int]) -> None:
-        super().__init__(needs)
-        self.needs = needs
+    def __init__(self, missing: Mapping[str, int]) -> None:
+        super().__init__(missing)
+        self.missing = missing
 
 
 def parse_consistency_headers(request: Request, partitions: int) -> ConsistencyRequirement | None:
-    """What the request's token asks for; None without one. Raises 400."""
+    """The request's token and Prefer header as a requirement; None without a token. Raises 400."""
     text = request.headers.joined(b"consistency-token")
     if text is None:
         return None
@@ -48,71 +49,84 @@ def parse_consistency_headers(request: Request, partitions: int) -> ConsistencyR
     except MalformedToken as error:
         raise Problem("malformed-request", str(error)) from None
     seconds = wait_seconds(request.headers.joined(b"prefer"))
-    return ConsistencyRequirement(positions, asyncio.get_running_loop().time() + seconds)
+    deadline = asyncio.get_running_loop().time() + seconds
+    caller = None if request.caller is None else request.caller.sub
+    return ConsistencyRequirement(positions, deadline, caller)
 
 
 def wait_seconds(prefer: str | None) -> int:
-    """The `wait` of a Prefer header (RFC 7240): the first counts, a bad one is ignored."""
-    for name, value in _PREFERENCE.findall(prefer or ""):
-        if name.lower() == "wait":
-            digits = value.strip('"')
-            if not (digits.isascii() and digits.isdigit()):
-                return DEFAULT_WAIT_S
-            return MAX_WAIT_S if len(digits) > 9 else min(int(digits), MAX_WAIT_S)
+    """The `wait` of a Prefer header (RFC 7240): the first one counts, an invalid one is ignored."""
+    text, start = prefer or "", 0
+    while start < len(text):
+        element = _ELEMENT.match(text, start)
+        assert element is not None  # it may be empty
+        preference = _WAIT.fullmatch(element[0])
+        if preference is not None:
+            return _bounded_wait((preference[1] or "").strip(" \t").strip('"'))
+        start = element.end() + 1
     return DEFAULT_WAIT_S
 
 
-def merged_token(wanted: ConsistencyRequirement | None, read: Mapping[str, int]) -> str:
-    """The token that covers the request's and what was read."""
-    if wanted is None:
-        return format_token(read)
-    merged = dict(wanted.positions)
-    for shard, position in read.items():
+def _bounded_wait(digits: str) -> int:
+    if not (digits.isascii() and digits.isdigit()):
+        return DEFAULT_WAIT_S
+    return MAX_WAIT_S if len(digits) > 9 else min(int(digits), MAX_WAIT_S)
+
+
+def merged_token(requirement: ConsistencyRequirement | None, positions: Mapping[str, int]) -> str:
+    """The token that covers the request's token and the positions that were read."""
+    if requirement is None:
+        return format_token(positions)
+    merged = dict(requirement.positions)
+    for shard, position in positions.items():
         merge_position(merged, shard, position)
     return format_token(merged)
 
 
 class Consistency:
-    """Sees to it that no answer is from before its token, nor from views that must not be read."""
+    """Ensures that a response covers its token and does not come from unreadable views."""
 
     def __init__(self, positions: Positions, watcher: Watcher) -> None:
         self._positions = positions
         self._watcher = watcher
 
     def floors(self, shards: list[str]) -> dict[str, int]:
-        """To be taken before the read that `check` is to judge."""
+        """The minimum positions for `check`; call it before the read."""
         return self._positions.floors(shards)
 
     def check(
         self,
         floors: Mapping[str, int],
         checkpoints: Iterable[bytes | None],
-        wanted: ConsistencyRequirement | None = None,
+        requirement: ConsistencyRequirement | None = None,
     ) -> dict[str, int]:
-        """The positions of checkpoints, in the order of `floors`. Raises 503 and Behind."""
+        """The positions of the checkpoints, which are in the order of `floors`.
+
+        Raises 503 if a view is unreadable, and StaleRead.
+        """
         positions = {
             shard: self._positions.check(shard, stored, floors[shard])
             for shard, stored in zip(floors, checkpoints, strict=True)
         }
-        if wanted is not None:
-            needs = {
-                shard: need
-                for shard, need in wanted.positions.items()
-                if positions.get(shard, need) < need
+        if requirement is not None:
+            missing = {
+                shard: required
+                for shard, required in requirement.positions.items()
+                if positions.get(shard, required) < required
             }
-            if needs:
-                raise Behind(needs)
+            if missing:
+                raise StaleRead(missing)
         return positions
 
-    async def answer(
-        self, wanted: ConsistencyRequirement | None, attempt: Callable[[], Awaitable[T]]
+    async def read(
+        self, requirement: ConsistencyRequirement | None, attempt: Callable[[], Awaitable[T]]
     ) -> T:
-        """The result of the first attempt that is not behind. Raises 412 and 503."""
-        if wanted is None:
+        """The result of the first attempt that is not stale. Raises 412 (deadline) and 503."""
+        if requirement is None:
             return await attempt()
         while True:
             try:
                 return await attempt()
-            except Behind as behind:
-                needs = behind.needs
-            await self._watcher.reach(needs, wanted.deadline)
+            except StaleRead as stale:
+                missing = stale.missing
+            await self._watcher.wait_for(missing, requirement.deadline, requirement.caller)

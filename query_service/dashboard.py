@@ -1,4 +1,4 @@
-"""The dashboard, added up from the shards' parts. Pure."""
+"""Sums the shards' parts of the dashboard. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,9 +7,9 @@ from typing import Final
 
 from typing_extensions import TypedDict
 
-from shared.contracts.dashboard_parts import OrdersPart, ProductsPart, UsersPart
+from shared.contracts.dashboard_parts import OrdersPart, PaymentCounts, ProductsPart, UsersPart
 
-DAYS: Final = 30
+MAX_DAYS: Final = 30
 
 
 class OrderCounts(TypedDict):
@@ -44,30 +44,32 @@ class DashboardDocument(TypedDict):
     orders: OrderCounts
     revenue: list[Revenue]
     by_day: list[Day]
+    payments: PaymentCounts
     users: int
     products: int
     sold_out: int
 
 
-def add_up(
+def sum_parts(
     orders: Sequence[OrdersPart],
     users: Sequence[UsersPart],
     products: Sequence[ProductsPart],
     today: date,
 ) -> DashboardDocument:
-    """The dashboard on a day in UTC."""
+    """The dashboard; `today` is the day in UTC."""
     return {
         "orders": _counts(orders),
         "revenue": _revenue(orders),
-        "by_day": _by_day(orders, (today - timedelta(days=DAYS - 1)).isoformat()),
+        "by_day": _by_day(orders, (today - timedelta(days=MAX_DAYS - 1)).isoformat()),
+        "payments": _payments(orders),
         "users": sum(part["users"] for part in users),
         "products": sum(part["active"] for part in products),
         "sold_out": sum(part["sold_out"] for part in products),
     }
 
 
-def rounded_half_up(amount: int, divisor: int) -> int:
-    """amount / divisor, neither being negative."""
+def round_half_up(amount: int, divisor: int) -> int:
+    """amount / divisor; both are not negative."""
     return (2 * amount + divisor) // (2 * divisor)
 
 
@@ -86,6 +88,19 @@ def _counts(parts: Sequence[OrdersPart]) -> OrderCounts:
     }
 
 
+def _payments(parts: Iterable[OrdersPart]) -> PaymentCounts:
+    """Parts that were stored before payments existed have no counts of payments."""
+    counts: PaymentCounts = {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0}
+    for part in parts:
+        stored = part.get("payments", {})
+        counts["due"] += stored.get("due", 0)
+        counts["paid"] += stored.get("paid", 0)
+        counts["overdue"] += stored.get("overdue", 0)
+        counts["refund_due"] += stored.get("refund_due", 0)
+        counts["refunded"] += stored.get("refunded", 0)
+    return counts
+
+
 def _revenue(parts: Iterable[OrdersPart]) -> list[Revenue]:
     amounts: defaultdict[str, int] = defaultdict(int)
     orders: defaultdict[str, int] = defaultdict(int)
@@ -98,7 +113,7 @@ def _revenue(parts: Iterable[OrdersPart]) -> list[Revenue]:
             "currency": currency,
             "amount": amount,
             "orders": orders[currency],
-            "average": rounded_half_up(amount, orders[currency]),
+            "average": round_half_up(amount, orders[currency]),
         }
         for currency, amount in sorted(amounts.items())
     ]

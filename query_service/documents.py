@@ -1,4 +1,4 @@
-"""One document, with all that decides whether it may be shown, in one round trip."""
+"""Reads one document, with its shard's checkpoint and parked events, in one round trip."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,29 +6,29 @@ from typing import NamedTuple
 
 import orjson
 
-from query_service.consistency import Behind, Consistency, ConsistencyRequirement
+from query_service.consistency import Consistency, ConsistencyRequirement, StaleRead
 from query_service.positions import Positions
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
-from shared.contracts.views import checkpoint_key, document_key, parked_key
+from shared.contracts.views import checkpoint_key, document_key, parked_key, view_key
 
 Parked = Mapping[str, tuple[int, int]]
 """Aggregate id -> first parked position, number of parked events."""
 
 
-class Found(NamedTuple):
-    """What is stored of a document, and the position of its shard at that moment.
+class StoredDocument(NamedTuple):
+    """The stored bytes of a document, if it exists, and the position of its shard.
 
-    `withheld`: an event of it that the token stands for is parked.
+    `lacks_parked_event`: an event of the document that the token covers is parked.
     """
 
     shard: str
     position: int
     stored: bytes | None
-    withheld: bool
+    lacks_parked_event: bool
 
     @property
-    def read(self) -> dict[str, int]:
+    def positions(self) -> dict[str, int]:
         return {self.shard: self.position}
 
 
@@ -43,28 +43,38 @@ class Documents:
         self._consistency = consistency
         self._partitions = partitions
 
-    async def find(self, topic: Topic, id: str, wanted: ConsistencyRequirement | None) -> Found:
-        """Raises 503 where the shard cannot be read, 412 where it stays behind the token."""
-        shard = shard_of(topic, id, self._partitions)
-        if wanted is not None and shard in wanted.positions:
-            need = wanted.positions[shard]
-            return await self._consistency.answer(wanted, partial(self._find_at, shard, id, need))
-        floor = self._positions.floor(shard)
-        checkpoint, stored = await self._reader.get(
-            (checkpoint_key(shard), document_key(shard, id))
-        )
-        position = self._positions.check(shard, checkpoint, floor)
-        return Found(shard, position, stored, False)
+    async def find(
+        self,
+        topic: Topic,
+        id: str,
+        requirement: ConsistencyRequirement | None,
+        view: str | None = None,
+    ) -> StoredDocument:
+        """Read the document of the topic's primary view, or of the view of that name.
 
-    async def _find_at(self, shard: str, id: str, need: int) -> Found:
+        Raises 503 if the shard is unreadable, and 412 if it does not reach the token in time.
+        """
+        shard = shard_of(topic, id, self._partitions)
+        key = document_key(shard, id) if view is None else view_key(view, document_key(shard, id))
+        if requirement is not None and shard in requirement.positions:
+            required = requirement.positions[shard]
+            attempt = partial(self._find_at, shard, id, key, required)
+            return await self._consistency.read(requirement, attempt)
         floor = self._positions.floor(shard)
-        keys = (checkpoint_key(shard), document_key(shard, id), parked_key(shard))
+        checkpoint, stored = await self._reader.get((checkpoint_key(shard), key))
+        position = self._positions.check(shard, checkpoint, floor)
+        return StoredDocument(shard, position, stored, False)
+
+    async def _find_at(self, shard: str, id: str, key: str, required: int) -> StoredDocument:
+        floor = self._positions.floor(shard)
+        keys = (checkpoint_key(shard), key, parked_key(shard))
         checkpoint, stored, parked = await self._reader.get(keys)
         position = self._positions.check(shard, checkpoint, floor)
-        if position < need:
-            raise Behind({shard: need})
+        if position < required:
+            raise StaleRead({shard: required})
         first = decode_parked(parked).get(id)
-        return Found(shard, position, stored, withheld=first is not None and first[0] <= need)
+        lacks_parked_event = first is not None and first[0] <= required
+        return StoredDocument(shard, position, stored, lacks_parked_event)
 
 
 def decode_parked(stored: bytes | None) -> Parked:
@@ -72,6 +82,6 @@ def decode_parked(stored: bytes | None) -> Parked:
     return parked
 
 
-def parked_events(stored: bytes | None) -> int:
+def count_parked(stored: bytes | None) -> int:
     """How many events of a shard are parked."""
     return sum(count for _, count in decode_parked(stored).values())

@@ -1,16 +1,13 @@
-"""`python -m query_service`: builds the service out of its parts, and runs it."""
+"""Composes the service and runs it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-
-from query_service.cluster_reader import ClusterReader, fetch_from_cluster
+from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.consistency import Consistency
 from query_service.documents import Documents
 from query_service.metrics import Metrics, ProjectionMetrics
@@ -19,86 +16,96 @@ from query_service.positions import Positions
 from query_service.queries.openapi import query_document, query_operations
 from query_service.queries.query import QueryDependencies
 from query_service.reader import Reader
-from query_service.redis_reader import RedisReader, fetch
+from query_service.redis_reader import RedisReader, fetch_values
 from query_service.settings import QuerySettings
-from query_service.watcher import Fetch, Watcher
+from query_service.watcher import FetchValues, Watcher
 from shared.contracts.shards import all_shards
 from shared.gc_tuning import freeze_startup_objects
-from shared.http.authentication import Authenticator
-from shared.http.dispatch import Dispatcher
 from shared.http.documentation import documentation_operations
-from shared.http.health import Health, Heartbeat, health_operations
+from shared.http.health import Health, Heartbeat
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
 from shared.http.operations import Operation
-from shared.http.rate_limit import RateLimit
-from shared.http.server import listen, serve
+from shared.http.service import HttpService
 from shared.redis.cluster import Cluster
 
 _GRACE_S: Final = 12.0
-_LAST_WAITS_S: Final = 5.0
-_REDIS_S: Final = 2.0
-_WATCHER_STUCK_S: Final = 30.0
-_MOST_ANSWERED: Final = 1024
+_WAIT_GRACE_S: Final = 5.0
+_REDIS_TIMEOUT_S: Final = 2.0
+_WATCHER_TIMEOUT_S: Final = 30.0
 
 
 async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; then finish what is in flight.
+    """Serve until `stop` is set, then finish the requests in flight.
 
-    Redis may be away, at the start and later: then reads answer 503. Raises CannotListen or
-    JwksUnreadable, whose texts are for the operator.
+    While Redis is unavailable, at the start or later, reads get 503. Raises CannotListen or
+    JwksUnreadable, with a message for the operator.
     """
     keys = KeySet(settings.jwks_url)
     await keys.start()
     registry = process_registry()
     async with AsyncExitStack() as parts:
-        listener = parts.enter_context(listen(settings.host, settings.port))
+        service = parts.enter_context(HttpService(settings))
         metrics, positions, health = Metrics(registry), Positions(), Health()
-        reader, fetch_values = await parts.enter_async_context(_views(settings, metrics))
-        watcher = _watcher(settings, fetch_values, positions, health)
+        reader, fetch = await parts.enter_async_context(_connect(settings, metrics))
+        watcher = _watcher(settings, fetch, positions, health)
         metrics.waiting.set_function(lambda: watcher.waiting)
         registry.register(ProjectionMetrics(positions, watcher.heads))
         health.add_readiness_check("redis", watcher.not_ready)
         health.add_readiness_check("keys", keys.not_ready)
-        reads = compose_reads(reader, positions, watcher, settings.partitions)
-        app = _app(
-            settings, keys, registry, [*_operations(reads), *health_operations(health, registry)]
-        )
+        dependencies = query_dependencies(reader, positions, watcher, settings.partitions)
         async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
-            aside = [
+            serving = tasks.create_task(
+                service.serve(
+                    _operations(dependencies),
+                    keys=keys,
+                    health=health,
+                    registry=registry,
+                    stop=stop,
+                    grace_seconds=_GRACE_S,
+                    waiting_requests=settings.max_waiting_reads,
+                )
+            )
+            background = [
                 tasks.create_task(job)
-                for job in (keys.run(), watcher.watch(), _end_waits(watcher, stop))
+                for job in (keys.run(), watcher.run(), _end_waits(watcher, stop))
             ]
             freeze_startup_objects()
             await serving
-            for task in aside:
+            for task in background:
                 task.cancel()
 
 
 @asynccontextmanager
-async def _views(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[tuple[Reader, Fetch]]:
-    """The one Redis, or the cluster, that the views are in."""
-    options = {"connect_timeout_s": _REDIS_S, "reply_timeout_s": _REDIS_S, "again": 1}  # reads only
+async def _connect(
+    settings: QuerySettings, metrics: Metrics
+) -> AsyncIterator[tuple[Reader, FetchValues]]:
+    """The reader and the watcher's fetch function, for a single Redis or a cluster."""
+    # Retries are safe: the service only reads.
+    options = {
+        "connect_timeout_s": _REDIS_TIMEOUT_S,
+        "reply_timeout_s": _REDIS_TIMEOUT_S,
+        "retries": 1,
+    }
     source = settings.cluster if settings.redis_cluster else settings.redis
     client = source("tandem-query-service", **options)
     reader: ClusterReader | RedisReader
     if isinstance(client, Cluster):
         reader = ClusterReader(client, metrics.batch_keys)
-        values: Fetch = partial(fetch_from_cluster, client)
+        fetch: FetchValues = partial(fetch_cluster_values, client)
     else:
-        reader, values = RedisReader(client, metrics.batch_keys), partial(fetch, client)
+        reader = RedisReader(client, metrics.batch_keys)
+        fetch = partial(fetch_values, client)
     try:
-        yield reader, values
+        yield reader, fetch
     finally:
         await reader.close()
         await client.aclose()
 
 
-def compose_reads(
+def query_dependencies(
     reader: Reader, positions: Positions, watcher: Watcher, partitions: int
 ) -> QueryDependencies:
-    """What queries use."""
     consistency = Consistency(positions, watcher)
     return QueryDependencies(
         reader=reader,
@@ -111,45 +118,28 @@ def compose_reads(
 
 
 def _watcher(
-    settings: QuerySettings, fetch_values: Fetch, positions: Positions, health: Health
+    settings: QuerySettings, fetch: FetchValues, positions: Positions, health: Health
 ) -> Watcher:
-    heartbeat = Heartbeat(_WATCHER_STUCK_S)
+    heartbeat = Heartbeat(_WATCHER_TIMEOUT_S)
     health.add_liveness_check("watcher", heartbeat)
     return Watcher(
-        fetch_values,
+        fetch,
         all_shards(settings.partitions),
         positions,
         max_waiting_reads=settings.max_waiting_reads,
+        max_waiting_reads_per_caller=settings.max_waiting_reads_per_caller,
+        max_anonymous_waiting_reads=settings.max_anonymous_waiting_reads,
         beat=heartbeat.beat,
     )
 
 
-def _app(
-    settings: QuerySettings,
-    keys: KeySet,
-    registry: CollectorRegistry,
-    operations: list[Operation],
-) -> Dispatcher:
-    """Reads that wait count as being answered, so they are allowed for on top."""
-    limit = settings.rate_limit
-    return Dispatcher(
-        operations,
-        authenticator=Authenticator(
-            keys, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-        ),
-        registry=registry,
-        max_in_flight=_MOST_ANSWERED + settings.max_waiting_reads,
-        rate_limit=RateLimit(limit, 2 * limit, time.monotonic) if limit else None,
-    )
-
-
-def _operations(reads: QueryDependencies) -> list[Operation]:
-    operations = query_operations(reads)
+def _operations(dependencies: QueryDependencies) -> list[Operation]:
+    operations = query_operations(dependencies)
     return [*operations, *documentation_operations(query_document(operations))]
 
 
 async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:
-    """Whoever waits when the process is to stop gets an answer before it does."""
+    """Before the process stops, respond to the reads that still wait."""
     await stop.wait()
-    await asyncio.sleep(_LAST_WAITS_S)
+    await asyncio.sleep(_WAIT_GRACE_S)
     watcher.stop()

@@ -1,4 +1,4 @@
-"""What the query service measures of itself: all names in one place. Reads are counted by HTTP."""
+"""All metrics of the query service, apart from those of HTTP."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,24 +13,24 @@ from shared.contracts.views import Head
 
 
 class Metrics:
-    """Counts since the start of the process."""
+    """Metrics of reads from Redis."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.batch_keys = Histogram(
             "tandem_read_batch_keys",
-            "Keys fetched in one round trip",
+            "Keys read in one round trip to Redis",
             buckets=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
             registry=registry,
         )
         self.waiting = Gauge(
             "tandem_waiting_reads",
-            "QueryDependencies that wait for their token's events",
+            "Requests that are waiting for their token's events",
             registry=registry,
         )
 
 
 class ProjectionMetrics(Collector):
-    """`tandem_projection_lag_events` and `tandem_projection_age_seconds`, for each topic."""
+    """`tandem_projection_lag_events` and `tandem_projection_age_seconds`, per topic."""
 
     def __init__(
         self, positions: Positions, heads: Mapping[str, Head], now: Callable[[], float] = time.time
@@ -48,9 +48,11 @@ class ProjectionMetrics(Collector):
             age = max(0.0, self._now() - head.caught_up_at_ms / 1000)
             lags[topic] = lags.get(topic, 0) + lag
             ages[topic] = max(ages.get(topic, 0.0), age)
-        yield _by_topic("tandem_projection_lag_events", "Events that views lack", lags)
         yield _by_topic(
-            "tandem_projection_age_seconds", "Seconds since views were known to be level", ages
+            "tandem_projection_lag_events", "Events that the views do not contain yet", lags
+        )
+        yield _by_topic(
+            "tandem_projection_age_seconds", "Seconds since the views were last caught up", ages
         )
 
 

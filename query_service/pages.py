@@ -1,6 +1,6 @@
-"""Pages of lists, merged from the indexes of many shards: newest first, in two round trips.
+"""Reads pages of lists, newest first, merged from the indexes of many shards in two round trips.
 
-An index is a sorted set of ids, all of score 0: by id, and so by time.
+An index is a sorted set of ids with score 0; its order is that of the ids, and therefore of time.
 """
 
 import math
@@ -9,36 +9,38 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from query_service.consistency import Consistency, ConsistencyRequirement
-from query_service.documents import parked_events
+from query_service.documents import count_parked
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import body_of, checkpoint_key, document_key, parked_key
 
 Indexes = Mapping[str, str | None]
-"""Shard -> key of its index; None: the shard is read, and nothing of it listed."""
+"""Shard -> key of its index; None: the shard's position is read, but no ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Bodies of documents by id, in order; `last` is where the next page begins, None: nowhere."""
+    """Bodies of documents by id, in order; `last` is the id after which the next page starts."""
 
     bodies: dict[str, bytes]
     last: str | None
-    read: Mapping[str, int]
+    positions: Mapping[str, int]
     parked: int
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """Bodies of the documents that are there, in the order asked for."""
+class FetchedDocuments:
+    """Bodies of the documents that exist, in the requested order."""
 
     bodies: dict[str, bytes] = field(default_factory=dict)
-    read: Mapping[str, int] = field(default_factory=dict)
+    positions: Mapping[str, int] = field(default_factory=dict)
     parked: int = 0
 
 
 class Pages:
-    """Each call is an attempt: it raises Behind where a shard is behind the token, and 503."""
+    """Each method is one attempt: it raises StaleRead if a shard does not cover the token, and 503
+    if one is unreadable.
+    """
 
     def __init__(self, reader: Reader, consistency: Consistency, partitions: int) -> None:
         self._reader = reader
@@ -51,100 +53,112 @@ class Pages:
         indexes: Indexes,
         before: str | None,
         limit: int,
-        wanted: ConsistencyRequirement | None,
-        still: bytes = b"",
+        requirement: ConsistencyRequirement | None,
+        must_contain: Sequence[bytes] = (),
     ) -> Page:
-        """The newest `limit` of the indexes with an id less than `before`.
+        """The newest `limit` documents of the indexes with an id less than `before`.
 
-        `still` must stand in a body: the index was read a moment earlier than the document.
+        Documents that have changed since their index was read are left out if their body lacks
+        one of `must_contain`.
         """
-        read, ids = await self.newest(indexes, before, limit + 1, wanted)
-        fetched = await self.fetch(topic, ids[:limit], read)
-        bodies = {id: body for id, body in fetched.bodies.items() if still in body}
+        positions, ids = await self.newest(indexes, before, limit + 1, requirement)
+        fetched = await self.fetch(topic, ids[:limit], positions)
+        bodies = {
+            id: body
+            for id, body in fetched.bodies.items()
+            if all(part in body for part in must_contain)
+        }
         last = ids[limit - 1] if len(ids) > limit else None
-        return Page(bodies, last, fetched.read, fetched.parked)
+        return Page(bodies, last, fetched.positions, fetched.parked)
 
     async def newest(
         self,
         indexes: Indexes,
         before: str | None,
         count: int,
-        wanted: ConsistencyRequirement | None,
+        requirement: ConsistencyRequirement | None,
     ) -> tuple[dict[str, int], list[str]]:
-        """Where the shards are, and the newest ids of their indexes that are less than `before`.
+        """The shards' positions, and the newest ids of their indexes that are less than `before`.
 
-        Each shard is asked for its likely share; where one may have more of them, all are asked
-        again, for as many as there could be.
+        The first round trip reads each shard's probable share. If a shard may have more of the
+        newest ids, a second one reads the maximum from all.
         """
-        share = _likely_share(count, sum(index is not None for index in indexes.values()))
-        read, found = await self._greatest(indexes, before, share, wanted)
-        ids = merged(found, share, count)
+        share = _probable_share(count, sum(index is not None for index in indexes.values()))
+        positions, lists = await self._greatest(indexes, before, share, requirement)
+        ids = merge_greatest(lists, share, count)
         if ids is None:
-            read, found = await self._greatest(indexes, before, count, wanted)
-            ids = merged(found, count, count)
+            positions, lists = await self._greatest(indexes, before, count, requirement)
+            ids = merge_greatest(lists, count, count)
         assert ids is not None
-        return read, ids
+        return positions, ids
 
     async def _greatest(
-        self, indexes: Indexes, before: str | None, most: int, wanted: ConsistencyRequirement | None
+        self,
+        indexes: Indexes,
+        before: str | None,
+        max_ids: int,
+        requirement: ConsistencyRequirement | None,
     ) -> tuple[dict[str, int], list[list[bytes]]]:
         """The greatest ids of each index, in descending order.
 
-        The checkpoints are read first: an index holds all that its shard's position stands for.
+        The checkpoints are read first, so that an index contains all that its position covers.
         """
         floors = self._consistency.floors(list(indexes))
         end = "+" if before is None else f"({before}"
         commands = [
-            ("ZREVRANGEBYLEX", index, end, "-", "LIMIT", 0, most)
+            ("ZREVRANGEBYLEX", index, end, "-", "LIMIT", 0, max_ids)
             for index in indexes.values()
             if index is not None
         ]
-        checkpoints, found = await self._reader.read(list(map(checkpoint_key, indexes)), commands)
-        return self._consistency.check(floors, checkpoints, wanted), found
+        checkpoints, lists = await self._reader.read(list(map(checkpoint_key, indexes)), commands)
+        return self._consistency.check(floors, checkpoints, requirement), lists
 
     async def sizes(
-        self, choices: Mapping[str, Sequence[str]], wanted: ConsistencyRequirement | None
+        self, indexes: Mapping[str, Sequence[str]], requirement: ConsistencyRequirement | None
     ) -> dict[str, list[int]]:
-        """How many ids stand in each of the indexes that a shard offers."""
-        floors = self._consistency.floors(list(choices))
-        commands = [("ZCARD", index) for offered in choices.values() for index in offered]
-        checkpoints, sizes = await self._reader.read(list(map(checkpoint_key, choices)), commands)
-        self._consistency.check(floors, checkpoints, wanted)
-        counts = iter(sizes)
-        return {shard: [next(counts) for _ in offered] for shard, offered in choices.items()}
+        """The number of ids in each of the indexes of each shard."""
+        floors = self._consistency.floors(list(indexes))
+        commands = [("ZCARD", key) for keys in indexes.values() for key in keys]
+        checkpoints, sizes = await self._reader.read(list(map(checkpoint_key, indexes)), commands)
+        self._consistency.check(floors, checkpoints, requirement)
+        remaining = iter(sizes)
+        return {shard: [next(remaining) for _ in keys] for shard, keys in indexes.items()}
 
-    async def fetch(self, topic: Topic, ids: Iterable[str], floors: Mapping[str, int]) -> Fetched:
-        """The documents, as they are now; those that have gone are left out.
+    async def fetch(
+        self, topic: Topic, ids: Iterable[str], floors: Mapping[str, int]
+    ) -> FetchedDocuments:
+        """The documents in their current state; those that no longer exist are left out.
 
-        `floors`: the shards that the answer is read from, and where they were when the ids were
-        read. All are looked at again, so that views which went missing are never an empty list.
+        `floors` are the positions of all shards when the ids were read. They are checked again, so
+        that views which were lost since then never become an empty list.
         """
         documents = {id: document_key(shard_of(topic, id, self._partitions), id) for id in ids}
         keys = [*map(checkpoint_key, floors), *map(parked_key, floors), *documents.values()]
         values = (await self._reader.read(keys)).values
         count = len(floors)
-        read = self._consistency.check(floors, values[:count])
+        positions = self._consistency.check(floors, values[:count])
         bodies = {
             id: body_of(stored)
             for id, stored in zip(documents, values[2 * count :], strict=True)
             if stored is not None
         }
-        return Fetched(bodies, read, sum(map(parked_events, values[count : 2 * count])))
+        parked = sum(map(count_parked, values[count : 2 * count]))
+        return FetchedDocuments(bodies, positions, parked)
 
 
-def _likely_share(count: int, lists: int) -> int:
-    """So many of the greatest `count` of all are in one list, or, rarely, more."""
+def _probable_share(count: int, lists: int) -> int:
+    """How many of the greatest `count` ids one list contains, except with small probability."""
     mean = count / max(lists, 1)
     return min(count, math.ceil(mean + 4 * math.sqrt(mean) + 2))
 
 
-def merged(found: Sequence[Sequence[bytes]], most: int, count: int) -> list[str] | None:
-    """The greatest `count` of several descending lists; None if one that was cut may have more.
+def merge_greatest(lists: Sequence[Sequence[bytes]], max_ids: int, count: int) -> list[str] | None:
+    """The greatest `count` ids of several descending lists, each truncated after `max_ids`.
 
-    Lists are cut after `most` ids.
+    None if a truncated list may have had more of them.
     """
-    ids = sorted(chain.from_iterable(found), reverse=True)[:count]
-    cut = [of_one[-1] for of_one in found if len(of_one) == most < count]
-    if any(len(ids) < count or last > ids[-1] for last in cut):
+    ids = sorted(chain.from_iterable(lists), reverse=True)[:count]
+    truncated = [one[-1] for one in lists if len(one) == max_ids < count]
+    if any(len(ids) < count or last > ids[-1] for last in truncated):
         return None
     return [id.decode() for id in ids]

@@ -1,51 +1,41 @@
-"""How far the views of each shard were seen to be, and whether they may be read at all."""
+"""The positions of the views as this process observed them, and whether the views may be read."""
 
-from shared.contracts.views import Checkpoint
+from shared.contracts.views import decode_checkpoint
 from shared.http.problems import unavailable
 
 
 class Positions:
-    """The highest position of each shard that this process ever saw in Redis."""
+    """The highest position of each shard that this process has read from Redis."""
 
     def __init__(self) -> None:
         self._highest: dict[str, tuple[bytes, int]] = {}
 
     def floor(self, shard: str) -> int:
-        """The position that a read which starts now must find.
+        """The minimum position that a read which starts now must return.
 
-        Take it before the read is sent: replies of several connections overtake each other.
+        Call it before the read is sent: replies of several connections can overtake each other.
         """
-        known = self._highest.get(shard)
-        return 0 if known is None else known[1]
+        highest = self._highest.get(shard)
+        return 0 if highest is None else highest[1]
 
     def floors(self, shards: list[str]) -> dict[str, int]:
         """`floor` of each of these shards."""
         return {shard: self.floor(shard) for shard in shards}
 
     def check(self, shard: str, stored: bytes | None, floor: int) -> int:
-        """The position of a checkpoint as it was read.
+        """The position of a stored checkpoint.
 
-        Raises 503 where the views are missing, or further back than they once were.
+        Raises 503 if the views are missing, or have lost events that they contained before.
         """
-        known = self._highest.get(shard)
-        if known is not None and known[0] == stored and known[1] >= floor:
-            return known[1]
+        highest = self._highest.get(shard)
+        if highest is not None and highest[0] == stored and highest[1] >= floor:
+            return highest[1]
         checkpoint = decode_checkpoint(stored)
         if checkpoint is None:
-            raise unavailable("a view is being built; try again")
+            raise unavailable("the view is being built; retry later")
         position = checkpoint.position
         if position < max(floor, checkpoint.target):
-            raise unavailable("a view is further back than it was; try again")
-        if stored is not None and (known is None or position >= known[1]):
+            raise unavailable("the view is catching up after a loss of data; retry later")
+        if stored is not None and (highest is None or position >= highest[1]):
             self._highest[shard] = stored, position
         return position
-
-
-def decode_checkpoint(stored: bytes | None) -> Checkpoint | None:
-    """None where there is none, or none that can be read: both mean that nothing is known."""
-    if stored is None:
-        return None
-    try:
-        return Checkpoint.decode(stored)
-    except ValueError:
-        return None

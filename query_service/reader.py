@@ -1,4 +1,4 @@
-"""How queries read Redis: few round trips, shared by all that read at the same moment."""
+"""The interface through which queries read Redis, implemented for a single Redis and a cluster."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -8,36 +8,44 @@ import structlog
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
 from shared.redis.clients import REDIS_ERRORS
+from shared.redis.exchange import RedisCommand
 
 log = structlog.stdlib.get_logger(__name__)
-
-Command = Sequence[str | int]
-"""A command that only reads, and keys of one shard alone, so that a cluster answers it as well."""
 
 Values = list[bytes | None]
 
 
 class Reading(NamedTuple):
-    """Values of keys, and replies to commands that were carried out after they were read."""
+    """The values of keys, and the replies to commands that were executed after reading them."""
 
     values: Values
     replies: list[Any]
 
 
 class Reader(Protocol):
-    """Both raise 503 where Redis is away, loading or slow; never an absent value."""
+    """Concurrent reads share round trips.
+
+    Both methods raise 503 if Redis is unavailable, loading or slow; they never report an absent
+    value instead.
+    """
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
-        """The values of one shard's keys, all of one moment."""
+        """The values of one shard's keys, read atomically."""
         ...
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
-        """The values of keys of any shards, those of one shard of one moment; then the replies."""
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
+        """The values of keys of any shards, read atomically per shard; then the commands' replies.
+
+        The commands only read, and each has keys of one shard, the first of them right after its
+        name.
+        """
         ...
 
 
-def unreachable(error: Exception) -> Problem:
-    """What a read that failed is answered with; what should not have happened is logged."""
+def to_problem(error: Exception) -> Problem:
+    """The 503 for a failed read; unexpected errors are logged."""
     if not isinstance(error, REDIS_ERRORS):
-        log.error("a read of the views failed", error=describe_error(error))
-    return unavailable("the views cannot be reached")
+        log.error("view_read_failed", error=describe_error(error))
+    return unavailable("the views are unavailable")

@@ -1,4 +1,4 @@
-"""The reader of a single Redis: one MGET for documents and one round trip for lists in flight."""
+"""The reader of a single Redis: one batch of documents and one of lists in flight."""
 
 from collections.abc import Awaitable, Sequence
 from itertools import islice
@@ -7,61 +7,62 @@ from typing import Any, Final, NamedTuple, cast
 from prometheus_client import Histogram
 from redis.asyncio import Redis
 
-from query_service.reader import Command, Reading, Values, unreachable
-from shared.redis.exchange import exchange
+from query_service.reader import Reading, Values, to_problem
+from shared.redis.exchange import RedisCommand, exchange
 from shared.request_coalescer import RequestCoalescer
 
-_MOST_GETS: Final = 512
-_MOST_READS: Final = 16
+_MAX_GETS: Final = 512
+_MAX_READS: Final = 16
 
 
-class _Question(NamedTuple):
+class _ReadRequest(NamedTuple):
     keys: Sequence[str]
-    commands: Sequence[Command]
+    commands: Sequence[RedisCommand]
 
 
 class RedisReader:
-    """See `Reader`. Lists go their own way, so that nobody who gets one document waits for them.
-
-    A cluster needs one of its own: an MGET for each shard, and the cluster's client.
-    """
+    """See `Reader`. Documents and lists have separate batches: documents never wait for lists."""
 
     def __init__(self, client: Redis, batch_keys: Histogram) -> None:
         self._client = client
         self._batch_keys = batch_keys
-        self._gets = RequestCoalescer(self._get_all, most=_MOST_GETS, failed=unreachable)
-        self._reads = RequestCoalescer(self._read_all, most=_MOST_READS, failed=unreachable)
+        self._gets = RequestCoalescer(self._get_all, max_batch_size=_MAX_GETS, map_error=to_problem)
+        self._reads = RequestCoalescer(
+            self._read_all, max_batch_size=_MAX_READS, map_error=to_problem
+        )
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:
-        return self._gets.ask(keys)
+        return self._gets.submit(keys)
 
-    def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Awaitable[Reading]:
-        return self._reads.ask(_Question(keys, commands))
+    def read(
+        self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()
+    ) -> Awaitable[Reading]:
+        return self._reads.submit(_ReadRequest(keys, commands))
 
     async def close(self) -> None:
         await self._gets.close()
         await self._reads.close()
 
-    async def _get_all(self, questions: list[Sequence[str]]) -> list[Values]:
-        places = _places(questions)
-        self._batch_keys.observe(len(places))
-        (values,) = await self._send([("MGET", *places)])
-        return [[values[places[key]] for key in keys] for keys in questions]
+    async def _get_all(self, requests: list[Sequence[str]]) -> list[Values]:
+        indexes = _index_keys(requests)
+        self._batch_keys.observe(len(indexes))
+        (values,) = await self._send([("MGET", *indexes)])
+        return [[values[indexes[key]] for key in keys] for keys in requests]
 
-    async def _read_all(self, questions: list[_Question]) -> list[Reading]:
-        places = _places([question.keys for question in questions])
-        commands = [command for question in questions for command in question.commands]
-        values, *replies = await self._send([("MGET", *places), *commands])
-        left = iter(replies)
+    async def _read_all(self, requests: list[_ReadRequest]) -> list[Reading]:
+        indexes = _index_keys([request.keys for request in requests])
+        commands = [command for request in requests for command in request.commands]
+        values, *replies = await self._send([("MGET", *indexes), *commands])
+        remaining = iter(replies)
         return [
             Reading(
-                [values[places[key]] for key in question.keys],
-                list(islice(left, len(question.commands))),
+                [values[indexes[key]] for key in request.keys],
+                list(islice(remaining, len(request.commands))),
             )
-            for question in questions
+            for request in requests
         ]
 
-    async def _send(self, commands: list[Command]) -> list[Any]:
+    async def _send(self, commands: list[RedisCommand]) -> list[Any]:
         replies = await exchange(self._client.connection_pool, commands)
         for reply in replies:
             if isinstance(reply, Exception):
@@ -69,15 +70,15 @@ class RedisReader:
         return replies
 
 
-async def fetch(client: Redis, keys: Sequence[str]) -> Values:
-    """The values of these keys. Raises what is in REDIS_ERRORS."""
+async def fetch_values(client: Redis, keys: Sequence[str]) -> Values:
+    """The values of these keys. Raises one of REDIS_ERRORS."""
     return cast("Values", await client.mget(list(keys)))
 
 
-def _places(questions: Sequence[Sequence[str]]) -> dict[str, int]:
-    """Every key once, and where its value will stand."""
-    places: dict[str, int] = {}
-    for keys in questions:
+def _index_keys(requests: Sequence[Sequence[str]]) -> dict[str, int]:
+    """Every key once, with its index in the MGET."""
+    indexes: dict[str, int] = {}
+    for keys in requests:
         for key in keys:
-            places.setdefault(key, len(places))
-    return places
+            indexes.setdefault(key, len(indexes))
+    return indexes

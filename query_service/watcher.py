@@ -1,4 +1,4 @@
-"""The one poller of checkpoints: everybody who waits for a position waits for it here."""
+"""Polls the checkpoints of all shards, on behalf of every read that waits for a position."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -8,26 +8,27 @@ import structlog
 
 from query_service.positions import Positions
 from query_service.reader import Values
-from shared.contracts.views import Head, checkpoint_key, head_key
+from shared.contracts.views import Head, checkpoint_key, decode_head, head_key
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
 from shared.redis.clients import REDIS_ERRORS
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LOOK_S: Final = 0.25
-_FIRST_PAUSE_S: Final = 0.002
-_LONGEST_PAUSE_S: Final = 0.01
-_GROWTH: Final = 1.1
+_POLL_INTERVAL_S: Final = 0.25
+_MIN_PAUSE_S: Final = 0.002
+_MAX_PAUSE_S: Final = 0.01
+_PAUSE_GROWTH: Final = 1.1
 
-Fetch = Callable[[Sequence[str]], Awaitable[Values]]
+FetchValues = Callable[[Sequence[str]], Awaitable[Values]]
+"""Keys -> their values. Raises one of REDIS_ERRORS."""
 
 
 class _Waiter:
-    __slots__ = ("needs", "woken")
+    __slots__ = ("positions", "woken")
 
-    def __init__(self, needs: Mapping[str, int], woken: "asyncio.Future[None]") -> None:
-        self.needs = needs
+    def __init__(self, positions: Mapping[str, int], woken: "asyncio.Future[None]") -> None:
+        self.positions = positions
         self.woken = woken
 
     def wake(self) -> None:
@@ -36,122 +37,141 @@ class _Waiter:
 
 
 class Watcher:
-    """Looks at every shard four times a second, and every few milliseconds at those waited for.
-
-    `fetch` gives the values of keys, and raises what is in REDIS_ERRORS.
-    """
+    """Polls every shard four times a second, and shards with waiting reads every few ms."""
 
     def __init__(
         self,
-        fetch: Fetch,
+        fetch_values: FetchValues,
         shards: Sequence[str],
         positions: Positions,
         *,
         max_waiting_reads: int,
+        max_waiting_reads_per_caller: int | None = None,
+        max_anonymous_waiting_reads: int | None = None,
         beat: Callable[[], None],
     ) -> None:
-        self._fetch = fetch
+        self._fetch_values = fetch_values
         self._shards = list(shards)
         self._positions = positions
         self._max_waiting_reads = max_waiting_reads
+        self._max_per_caller = max_waiting_reads_per_caller
+        self._max_anonymous = max_anonymous_waiting_reads
+        self._waiting_by_caller: dict[str | None, int] = {}
         self._beat = beat
         self._waiters: set[_Waiter] = set()
-        self._somebody_waits = asyncio.Event()
-        self._reachable = False
+        self._waiter_added = asyncio.Event()
+        self._redis_available = False
         self._stopping = False
         self.heads: dict[str, Head] = {}
-        """What the projector last said of the log, for each shard that it spoke of."""
+        """The head of each shard for which the projector has stored one."""
 
     @property
     def waiting(self) -> int:
+        """How many reads are waiting."""
         return len(self._waiters)
 
     def not_ready(self) -> str | None:
-        """Why reads cannot be answered, as far as Redis goes."""
-        return None if self._reachable else "redis does not answer"
+        """Why reads are impossible, or None."""
+        return None if self._redis_available else "Redis is unavailable"
 
-    async def reach(self, needs: Mapping[str, int], deadline: float) -> None:
-        """Returns when it is worth reading again: each shard is there, or cannot be read at all.
+    async def wait_for(
+        self, positions: Mapping[str, int], deadline: float, caller: str | None = None
+    ) -> None:
+        """Wait until every shard has reached its position, or one has become unreadable.
 
-        Raises 412 when the loop's time is past `deadline`, 503 when too many wait already.
+        Raises 412 when the loop's time passes `deadline`, and 503 if too many reads are waiting: in
+        total, of this caller, or of all anonymous callers (None), whose tokens may be forged.
         """
         if deadline <= asyncio.get_running_loop().time():
-            raise behind()
-        if len(self._waiters) >= self._max_waiting_reads:
-            raise unavailable("too many reads wait for their events")
+            raise projection_behind()
+        self._check_budget(caller)
         if self._stopping:
             raise unavailable("the service is stopping")
-        waiter = _Waiter(needs, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(positions, asyncio.get_running_loop().create_future())
         self._waiters.add(waiter)
-        self._somebody_waits.set()
+        by_caller = self._waiting_by_caller
+        by_caller[caller] = by_caller.get(caller, 0) + 1
+        self._waiter_added.set()
         try:
             async with asyncio.timeout_at(deadline):
                 await waiter.woken
         except TimeoutError:
-            raise behind() from None
+            raise projection_behind() from None
         finally:
             self._waiters.discard(waiter)
+            by_caller[caller] -= 1
+            if not by_caller[caller]:
+                del by_caller[caller]
         if self._stopping:
             raise unavailable("the service is stopping")
 
+    def _check_budget(self, caller: str | None) -> None:
+        if len(self._waiters) >= self._max_waiting_reads:
+            raise _too_many_waiting("waiting_reads")
+        limit = self._max_anonymous if caller is None else self._max_per_caller
+        if limit is not None and self._waiting_by_caller.get(caller, 0) >= limit:
+            reason = "anonymous_waiting_reads" if caller is None else "waiting_reads_per_caller"
+            raise _too_many_waiting(reason)
+
     def stop(self) -> None:
-        """From now on nobody waits; who does gets 503."""
+        """End all waits, and those that would follow, with 503."""
         self._stopping = True
         self._wake_all()
 
-    async def watch(self) -> None:
-        """Runs until it is cancelled."""
+    async def run(self) -> None:
+        """Poll until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            next_look = loop.time() + _LOOK_S
-            await self._look_at_all()
+            next_poll = loop.time() + _POLL_INTERVAL_S
+            await self._poll_all()
             self._beat()
-            await self._serve_waiters(next_look)
+            await self._poll_for_waiters(next_poll)
 
-    async def _serve_waiters(self, until: float) -> None:
+    async def _poll_for_waiters(self, until: float) -> None:
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE_S
-        while (left := until - loop.time()) > 0:
-            if self._waiters and self._reachable:
-                await asyncio.sleep(min(pause, left))
-                pause = min(pause * _GROWTH, _LONGEST_PAUSE_S)
-                await self._look_at_awaited()
-            elif await self._nobody_comes(left):
-                return
+        pause = _MIN_PAUSE_S
+        while (remaining := until - loop.time()) > 0:
+            if self._waiters and self._redis_available:
+                await asyncio.sleep(min(pause, remaining))
+                pause = min(pause * _PAUSE_GROWTH, _MAX_PAUSE_S)
+                await self._poll_awaited()
+            elif await self._waiter_arrives(remaining):
+                pause = _MIN_PAUSE_S
             else:
-                pause = _FIRST_PAUSE_S
+                return
 
-    async def _nobody_comes(self, seconds: float) -> bool:
-        self._somebody_waits.clear()
-        if not self._reachable:
-            await asyncio.sleep(seconds)
-            return True
+    async def _waiter_arrives(self, timeout_s: float) -> bool:
+        """Whether a read starts to wait within the timeout; always False without Redis."""
+        self._waiter_added.clear()
+        if not self._redis_available:
+            await asyncio.sleep(timeout_s)
+            return False
         try:
-            async with asyncio.timeout(seconds):
-                await self._somebody_waits.wait()
+            async with asyncio.timeout(timeout_s):
+                await self._waiter_added.wait()
         except TimeoutError:
-            return True
-        return False
+            return False
+        return True
 
-    async def _look_at_all(self) -> None:
+    async def _poll_all(self) -> None:
         floors = self._positions.floors(self._shards)
         keys = [key(shard) for key in (checkpoint_key, head_key) for shard in self._shards]
-        values = await self._ask(keys)
+        values = await self._fetch(keys)
         if values is None:
             return
         checkpoints, heads = values[: len(self._shards)], values[len(self._shards) :]
         for shard, head in zip(self._shards, heads, strict=True):
-            self._learn_head(shard, head)
+            self._update_head(shard, head)
         self._wake(floors, checkpoints)
 
-    async def _look_at_awaited(self) -> None:
-        shards = {shard for waiter in self._waiters for shard in waiter.needs}
+    async def _poll_awaited(self) -> None:
+        shards = {shard for waiter in self._waiters for shard in waiter.positions}
         floors = self._positions.floors(list(shards))
-        checkpoints = await self._ask([checkpoint_key(shard) for shard in floors])
+        checkpoints = await self._fetch([checkpoint_key(shard) for shard in floors])
         if checkpoints is not None:
             self._wake(floors, checkpoints)
 
-    def _learn_head(self, shard: str, stored: bytes | None) -> None:
+    def _update_head(self, shard: str, stored: bytes | None) -> None:
         head = decode_head(stored)
         if head is None:
             self.heads.pop(shard, None)
@@ -159,18 +179,20 @@ class Watcher:
             self.heads[shard] = head
 
     def _wake(self, floors: Mapping[str, int], checkpoints: Iterable[bytes | None]) -> None:
-        found = dict(zip(floors, checkpoints, strict=True))
-        positions = {shard: self._position(shard, found[shard], floors[shard]) for shard in found}
+        current = {
+            shard: self._position(shard, stored, floors[shard])
+            for shard, stored in zip(floors, checkpoints, strict=True)
+        }
         for waiter in self._waiters:
-            there = [positions.get(shard, -1) for shard in waiter.needs]
-            if None in there or all(
-                position is not None and position >= need
-                for position, need in zip(there, waiter.needs.values(), strict=True)
+            reached = [current.get(shard, -1) for shard in waiter.positions]
+            if None in reached or all(
+                position is not None and position >= required
+                for position, required in zip(reached, waiter.positions.values(), strict=True)
             ):
                 waiter.wake()
 
     def _position(self, shard: str, stored: bytes | None, floor: int) -> int | None:
-        """None where the shard cannot be read: who waits for it is told by its own next read."""
+        """None if the shard is unreadable: the next attempt of the waiting reads raises 503."""
         try:
             return self._positions.check(shard, stored, floor)
         except Problem:
@@ -180,28 +202,25 @@ class Watcher:
         for waiter in self._waiters:
             waiter.wake()
 
-    async def _ask(self, keys: Sequence[str]) -> Values | None:
+    async def _fetch(self, keys: Sequence[str]) -> Values | None:
+        """The values; None if Redis is unavailable."""
         try:
-            values = await self._fetch(keys)
+            values = await self._fetch_values(keys)
         except REDIS_ERRORS as error:
-            if self._reachable:
-                log.warning("redis does not answer", error=describe_error(error))
-            self._reachable = False
+            if self._redis_available:
+                log.warning("redis_unavailable", error=describe_error(error))
+            self._redis_available = False
             self._wake_all()
             return None
-        if not self._reachable:
-            log.info("redis answers")
-        self._reachable = True
+        if not self._redis_available:
+            log.info("redis_available")
+        self._redis_available = True
         return values
 
 
-def behind() -> Problem:
+def _too_many_waiting(reason: str) -> Problem:
+    return unavailable("too many reads are waiting for their token's events", reason=reason)
+
+
+def projection_behind() -> Problem:
     return Problem("projection-behind", "the view does not contain the token's events yet")
-
-
-def decode_head(stored: bytes | None) -> Head | None:
-    """None where there is none, or none that can be read."""
-    try:
-        return None if stored is None else Head.decode(stored)
-    except ValueError:
-        return None

@@ -1,1 +1,1 @@
-"""What two or more of the services use today, and that names no business rule."""
+"""The contracts between the services, and client factories; no business rules."""

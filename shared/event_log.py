@@ -1,6 +1,6 @@
-"""Reads the log from PostgreSQL. The relay publishes from it, the projector heals from it."""
+"""Reads the event log from PostgreSQL: for the relay to publish, the projector to catch up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
@@ -8,15 +8,15 @@ import asyncpg
 
 from shared.contracts.records import Record
 
-# Texts are made by the server: the driver's own conversions cost more than all the rest.
+# The server converts to text: asyncpg's own conversions cost more than the query.
 _READ = """
-SELECT asked.number, l.position, l.event_id::text, l.type, l.subject::text, l.actor,
+SELECT requested.number, l.position, l.event_id::text, l.type, l.subject::text, l.actor,
        to_char(l.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), l.traceparent, l.data
 FROM unnest($1::text[], $2::bigint[], $3::int[])
-    WITH ORDINALITY AS asked (shard, first, most, number)
+    WITH ORDINALITY AS requested (shard, first, max_rows, number)
 CROSS JOIN LATERAL (
-    SELECT * FROM log WHERE log.shard = asked.shard AND log.position >= asked.first
-    ORDER BY log.position LIMIT asked.most
+    SELECT * FROM log WHERE log.shard = requested.shard AND log.position >= requested.first
+    ORDER BY log.position LIMIT requested.max_rows
 ) AS l
 """
 _HEADS = """
@@ -29,9 +29,22 @@ _IDS = """
 SELECT l.position, l.event_id::text FROM log AS l
 WHERE l.shard = $1 AND l.position = ANY ($2::bigint[])
 """
-
-
+_OLDEST_UNPUBLISHED_AGE = """
+SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.time)), 0)::float8
+FROM unnest($1::text[], $2::bigint[]) AS published (shard, position)
+JOIN log AS l ON l.shard = published.shard AND l.position = published.position + 1
+"""
 _POSITION: Final = attrgetter("position")
+
+COMMIT_CHANNEL: Final = "tandem_log"
+"""The NOTIFY channel of commits; a payload names the shards that events were appended to."""
+
+
+class LogDivergence(Exception):
+    """A topic or a checkpoint refers to an event that the event log does not contain there.
+
+    Only an operator can decide which of them is right; the shard stops until then.
+    """
 
 
 class Range(NamedTuple):
@@ -43,14 +56,14 @@ class Range(NamedTuple):
 
 
 class EventLog(Protocol):
-    """What its readers need of the log. Every method raises OSError or asyncpg.PostgresError."""
+    """Read access to the event log. Every method raises OSError or asyncpg.PostgresError."""
 
     async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
         """Up to `limit` records from position `first` on, in order; empty past the head."""
         ...
 
     async def heads(self, shards: Iterable[str]) -> dict[str, int]:
-        """The last committed position of each shard, 0 where it has no event."""
+        """The last committed position of each shard, 0 if it has no event."""
         ...
 
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
@@ -59,7 +72,7 @@ class EventLog(Protocol):
 
 
 class PostgresEventLog:
-    """The log itself, through any role that may SELECT it."""
+    """The event log in PostgreSQL, read with any role that may SELECT it."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
@@ -67,18 +80,18 @@ class PostgresEventLog:
     async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
         return (await self.read_ranges([Range(shard, first, limit)]))[0]
 
-    async def read_ranges(self, asked: Sequence[Range]) -> list[list[Record]]:
-        """The records of each range, in one statement and of one moment."""
-        rows = await self._pool.fetch(_READ, *map(list, zip(*asked, strict=True)))
-        found: list[list[Record]] = [[] for _ in asked]
+    async def read_ranges(self, ranges: Sequence[Range]) -> list[list[Record]]:
+        """The records of each range, from one statement and therefore one snapshot."""
+        rows = await self._pool.fetch(_READ, *map(list, zip(*ranges, strict=True)))
+        found: list[list[Record]] = [[] for _ in ranges]
         for number, position, event_id, type, subject, actor, time, trace, data in rows:
-            shard = asked[number - 1].shard
+            shard = ranges[number - 1].shard
             record = Record(
                 shard, position, event_id, type, subject, actor, time, trace, data.encode()
             )
             found[number - 1].append(record)
         for records in found:
-            records.sort(key=_POSITION)  # PostgreSQL gives them in order, but does not say so
+            records.sort(key=_POSITION)  # the outer query guarantees no order
         return found
 
     async def heads(self, shards: Iterable[str]) -> dict[str, int]:
@@ -88,3 +101,12 @@ class PostgresEventLog:
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
         rows = await self._pool.fetch(_IDS, shard, list(positions))
         return {row["position"]: row["event_id"] for row in rows}
+
+    async def oldest_unpublished_age(self, published: Mapping[str, int]) -> float:
+        """Seconds since the oldest event after these positions; 0 if there is none."""
+        if not published:
+            return 0.0
+        age = await self._pool.fetchval(
+            _OLDEST_UNPUBLISHED_AGE, list(published), list(published.values())
+        )
+        return max(0.0, float(age))

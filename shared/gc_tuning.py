@@ -1,12 +1,12 @@
-"""How often Python looks for garbage, in a process that lives long."""
+"""Tunes the garbage collector for long-running processes."""
 
 import gc
 
 
 def freeze_startup_objects() -> None:
-    """What start-up made stays; collecting it again and again would cost every request and event.
+    """Exclude the objects of the start-up from garbage collection, and collect less often.
 
-    To be called once, when everything is set up.
+    Call it once, after the start-up; otherwise each full collection traverses them all.
     """
     gc.collect()
     gc.freeze()

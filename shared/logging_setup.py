@@ -1,13 +1,13 @@
-"""Logs: one renderer for our own and the libraries' records, and no value of an exception in them.
+"""Sets up logging: one format for Tandem's and the libraries' records, without exception messages.
 
-An exception's message may quote what a person typed (a unique violation quotes the key, a
-validation error the input), so a record carries its type and where it was raised.
+An exception's message may quote personal data (a unique violation quotes the key, a validation
+error the input). A record therefore carries only its type and the place where it was raised.
 """
 
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Literal
 
 import structlog
@@ -15,14 +15,14 @@ import structlog
 LogFormat = Literal["auto", "json", "console"]
 Event = MutableMapping[str, Any]
 
-_DEEPEST: Final = 12
+_MAX_FRAMES: Final = 12
 _LIBRARIES_AT_WARNING: Final = ("aiokafka", "faststream", "asyncpg", "asyncio")
 
 
 def configure_logging(process: str, level: str = "INFO", log_format: LogFormat = "auto") -> None:
-    """Sends every log record of this process to standard error.
+    """Write every log record of this process to standard error, libraries' from WARNING on.
 
-    JSON lines, or a readable console where `auto` finds a terminal. Libraries speak from WARNING.
+    `auto` writes JSON lines, or readable text if standard error is a terminal.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -61,8 +61,8 @@ def configure_logging(process: str, level: str = "INFO", log_format: LogFormat =
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """An exception as it may be logged: its type, where it was raised, what caused it."""
-    frames = traceback.extract_tb(error.__traceback__)[-_DEEPEST:]
+    """An exception without its message: its type, where it was raised, its cause."""
+    frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
     found: dict[str, Any] = {
         "type": f"{type(error).__module__}.{type(error).__qualname__}",
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
@@ -76,6 +76,24 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     if cause is not None:
         found["cause"] = f"{type(cause).__module__}.{type(cause).__qualname__}"
     return found
+
+
+class LogThrottle:
+    """Limits a recurring log event to one per key in `interval_s`."""
+
+    def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+        self._clock = clock
+        self._allowed_at: dict[str, float] = {}
+
+    def allow(self, key: str) -> bool:
+        """Whether the event may be logged now; if so, the interval starts again."""
+        now = self._clock()
+        last = self._allowed_at.get(key)
+        if last is not None and now - last < self._interval_s:
+            return False
+        self._allowed_at[key] = now
+        return True
 
 
 def _renderer(log_format: LogFormat) -> structlog.typing.Processor:

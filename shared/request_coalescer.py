@@ -1,92 +1,94 @@
-"""One batch in flight; what is asked meanwhile forms the next. A lone question waits for nobody."""
+"""Coalesces concurrent requests: one batch in flight, later requests form the next. No timer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
 
-def _as_it_is(error: Exception) -> Exception:
+def _unchanged(error: Exception) -> Exception:
     return error
 
 
-class RequestCoalescer(Generic[Question, Answer]):
-    """`send` answers a batch of questions, in order. Its deadline is the batch's.
+class RequestCoalescer(Generic[Request, Result]):
+    """Passes batches of requests to `send`, which returns their results in the same order.
 
-    A batch weighs at most `most`, or is a single question; without `weigh` each weighs one. Whoever
-    asks may be cancelled at any time: the batch goes on, and its answers reach the others. When
-    `send` fails, everybody in the batch gets what `failed` makes of the error.
+    A batch has a total weight of at most `max_batch_size`, or is a single request; without
+    `weight` each request weighs 1. A deadline in `send` applies to the batch. A caller may be
+    cancelled at any time without effect on the others. If `send` fails, every request of the
+    batch fails with `map_error(error)`.
     """
 
     def __init__(
         self,
-        send: Callable[[list[Question]], Awaitable[Sequence[Answer]]],
+        send: Callable[[list[Request]], Awaitable[Sequence[Result]]],
         *,
-        most: int,
-        weigh: Callable[[Question], int] | None = None,
-        failed: Callable[[Exception], Exception] = _as_it_is,
+        max_batch_size: int,
+        weight: Callable[[Request], int] | None = None,
+        map_error: Callable[[Exception], Exception] = _unchanged,
     ) -> None:
         self._send = send
-        self._most = most
-        self._weigh = weigh
-        self._failed = failed
-        self._waiting: list[tuple[asyncio.Future[Answer], Question]] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._max_batch_size = max_batch_size
+        self._weight = weight
+        self._map_error = map_error
+        self._queue: list[tuple[asyncio.Future[Result], Request]] = []
+        self._sender: asyncio.Task[None] | None = None
 
-    def ask(self, question: Question) -> asyncio.Future[Answer]:
-        """The answer to come. Raises what `failed` gives when it is awaited and there is none."""
+    def submit(self, request: Request) -> asyncio.Future[Result]:
+        """The future result; awaiting it raises what `map_error` returns if the batch fails."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((answer, question))
-        if self._sending is None:
-            self._sending = loop.create_task(self._send_all())
-        return answer
+        result: asyncio.Future[Result] = loop.create_future()
+        self._queue.append((result, request))
+        if self._sender is None:
+            self._sender = loop.create_task(self._send_batches())
+        return result
 
     async def close(self) -> None:
-        """Gives up what is in flight; who still waits is cancelled."""
-        if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.wait([self._sending])
+        """Cancel the batch in flight and all queued requests."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait([self._sender])
 
-    async def _send_all(self) -> None:
+    async def _send_batches(self) -> None:
         try:
-            while self._waiting:
-                await self._send_batch(self._take())
+            while self._queue:
+                await self._send_batch(self._next_batch())
         finally:
-            self._sending = None
-            for answer, _ in self._waiting:
-                answer.cancel()
+            self._sender = None
+            for result, _ in self._queue:
+                result.cancel()
 
-    def _take(self) -> list[tuple[asyncio.Future[Answer], Question]]:
-        count = self._most if self._weigh is None else self._fitting(self._weigh)
-        batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        return [asked for asked in batch if not asked[0].done()]
+    def _next_batch(self) -> list[tuple[asyncio.Future[Result], Request]]:
+        count = self._max_batch_size if self._weight is None else self._count_fitting(self._weight)
+        batch, self._queue = self._queue[:count], self._queue[count:]
+        return [entry for entry in batch if not entry[0].done()]
 
-    def _fitting(self, weigh: Callable[[Question], int]) -> int:
-        weight = 0
-        for count, (_, question) in enumerate(self._waiting):
-            weight += weigh(question)
-            if count and weight > self._most:
+    def _count_fitting(self, weight: Callable[[Request], int]) -> int:
+        """How many requests at the front of the queue fit into a batch."""
+        total = 0
+        for count, (_, request) in enumerate(self._queue):
+            total += weight(request)
+            if count and total > self._max_batch_size:
                 return count
-        return len(self._waiting)
+        return len(self._queue)
 
-    async def _send_batch(self, batch: list[tuple[asyncio.Future[Answer], Question]]) -> None:
+    async def _send_batch(self, batch: list[tuple[asyncio.Future[Result], Request]]) -> None:
         if not batch:
             return
         try:
-            answers = await self._send([question for _, question in batch])
+            results = await self._send([request for _, request in batch])
         except asyncio.CancelledError:
             for future, _ in batch:
                 future.cancel()
             raise
         except Exception as error:
-            told = self._failed(error)
+            mapped = self._map_error(error)
             for future, _ in batch:
                 if not future.done():
-                    future.set_exception(told)
+                    future.set_exception(mapped)
             return
-        for (future, _), answer in zip(batch, answers, strict=True):
+        for (future, _), result in zip(batch, results, strict=True):
             if not future.done():
-                future.set_result(answer)
+                future.set_result(result)

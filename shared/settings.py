@@ -1,4 +1,4 @@
-"""Settings come from the environment, or from files of secrets, once, at the start of a process."""
+"""Reads settings from environment variables and secret files, once, at the start of a process."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.logging_setup import LogFormat
 
 SECRETS_DIR: Final = "SECRETS_DIR"
-"""Names a directory with a file for each setting that is not in the environment.
+"""The variable that names a directory with one file per setting.
 
-A file is named like its variable in lower case, as in `database_url`; white space around its
-content is cut off. A variable that is set, and not empty, wins over the file of its name.
+A file has the lower-case name of its variable, as in `database_url`; leading and trailing
+whitespace is trimmed. A variable that is set and not empty takes precedence over its file.
 """
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class ProcessSettings(BaseSettings):
-    """What every process has: where it listens and how it logs."""
+    """The settings of every process: its address and its logging."""
 
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
@@ -34,7 +34,7 @@ class ProcessSettings(BaseSettings):
 
 
 def load_settings(settings: type[Settings]) -> Settings:
-    """The settings of the environment and the files, or one line per bad one and exit status 2."""
+    """The settings; if any is invalid, write one line for each and exit with status 2."""
     try:
         return settings(_secrets_dir=_secrets_directory())
     except ValidationError as error:
@@ -44,7 +44,7 @@ def load_settings(settings: type[Settings]) -> Settings:
 
 
 def _secrets_directory() -> Path | None:
-    """A directory that was named and is not there is a mistake, not a lack of secrets."""
+    """A directory that does not exist is an error, not an absence of secrets."""
     name = os.environ.get(SECRETS_DIR)
     if not name:
         return None
@@ -55,18 +55,18 @@ def _secrets_directory() -> Path | None:
 
 
 def require_exactly_when(settings: ProcessSettings, field: str, needed: bool, by: str) -> None:
-    """For validators: ValueError, naming the setting, if it is unset and needed `by` another one,
-    or set and meaningless with it.
+    """For validators: raise ValueError if the setting is needed `by` another and unset, or set and
+    unused. The message names the setting.
     """
     is_set = getattr(settings, field) is not None
     if needed and not is_set:
-        raise ValueError(f"{field.upper()}: is needed for {by}")
+        raise ValueError(f"{field.upper()}: is required by {by}")
     if is_set and not needed:
-        raise ValueError(f"{field.upper()}: has no meaning with {by}")
+        raise ValueError(f"{field.upper()}: has no effect with {by}")
 
 
 def format_errors(settings: type[BaseSettings], error: ValidationError) -> list[str]:
-    """One line for each bad setting: its environment variable and why, never its value."""
+    """One line per invalid setting: its environment variable and the reason, never its value."""
     prefix = settings.model_config.get("env_prefix", "")
     return [
         _variable(prefix, detail["loc"]) + _reason(detail["type"], detail["msg"])
@@ -75,7 +75,7 @@ def format_errors(settings: type[BaseSettings], error: ValidationError) -> list[
 
 
 def _variable(prefix: str, location: tuple[int | str, ...]) -> str:
-    """Nothing for what concerns several settings: such a reason begins with their names."""
+    """Empty for an error of several settings: its reason begins with their names."""
     return f"{prefix}{'__'.join(map(str, location))}: ".upper() if location else ""
 
 

@@ -1,4 +1,4 @@
-"""TLS contexts from files that settings name; one that cannot be used is named, with the reason."""
+"""TLS contexts from the files that settings name. Errors name the setting and the reason."""
 
 import ssl
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def server_verifying_context(setting: str, ca_file: str | None) -> ssl.SSLContext:
-    """Checks certificates and host names, by the file's authorities or those the system knows.
+    """Verifies certificates and host names, by the file's authorities or else the system's.
 
     Raises ValueError that begins with the setting's name.
     """
@@ -18,7 +18,7 @@ def server_verifying_context(setting: str, ca_file: str | None) -> ssl.SSLContex
 def load_client_certificate(
     setting: str, context: ssl.SSLContext, certificate_file: str, key_file: str
 ) -> None:
-    """Makes it show a certificate of our own. Raises ValueError that begins with the name."""
+    """Add a client certificate. Raises ValueError that begins with the setting's name."""
     _read(setting, lambda: context.load_cert_chain(certificate_file, key_file))
 
 
@@ -26,6 +26,6 @@ def _read(setting: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except ssl.SSLError as error:
-        raise ValueError(f"{setting}: is no such PEM file") from error
+        raise ValueError(f"{setting}: is not a valid PEM file") from error
     except OSError as error:
         raise ValueError(f"{setting}: cannot be read ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""Real servers for the whole run, on free ports, so that it runs beside a running stack."""
+"""Real servers for the test session, on free ports, so that a local stack can run too."""
 
 import asyncio
 import os
@@ -11,14 +11,14 @@ import pytest
 
 from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.support.database import Database, make_database, make_template
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Kafka, Postgres, Valkey
 
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A directory that is gone after the run, unless TANDEM_KEEP_TEST_DATA is set."""
+    """A directory that is deleted after the session, unless TANDEM_KEEP_TEST_DATA is set."""
     directory = Path(tempfile.mkdtemp(prefix="tandem-tests-"))
     yield directory
     if "TANDEM_KEEP_TEST_DATA" not in os.environ:
@@ -49,7 +49,7 @@ def valkey(scratch: Path, passwords: dict[str, str]) -> Iterator[Valkey]:
 
 @pytest.fixture(scope="session")
 def redis_nodes(scratch: Path, passwords: dict[str, str]) -> Iterator[RedisNodes]:
-    """A Redis Cluster of three primaries; it is left whole by whoever harms it."""
+    """A Redis Cluster of three primaries with replicas; tests restore it after each fault."""
     nodes = RedisNodes(scratch / "redis-cluster", 3, passwords)
     nodes.start()
     yield nodes
@@ -67,7 +67,7 @@ def kafka(scratch: Path) -> Iterator[Kafka]:
 
 @pytest.fixture
 async def migrated_database(postgres: Postgres) -> Database:
-    """A database of the test's own."""
+    """A new database per test."""
     return await make_database(postgres)
 
 
@@ -78,7 +78,7 @@ def kafka_bootstrap(kafka: Kafka) -> str:
 
 @pytest.fixture
 def redis_url(valkey: Valkey) -> str:
-    """The administrator's address."""
+    """The URL with administrator rights."""
     return valkey.url()
 
 

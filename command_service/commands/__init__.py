@@ -1,1 +1,1 @@
-"""One file for each command: its message, what it touches, and its decision."""
+"""One file for each command: its message, the state it requires, and its decision."""

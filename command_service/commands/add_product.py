@@ -1,21 +1,21 @@
 """AddProduct."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Description, Name, Price, Stock
 from command_service.domain.shop import Shop
 from shared.contracts.events import Event, ProductAdded
 from shared.contracts.money import Money
 
 
-class AddProduct(Message):
+class AddProduct(CommandMessage):
     name: Name
     description: Description
     price: Price
     stock: Stock
 
 
-def touches(message: AddProduct, context: Context) -> Touched:
-    return Touched()
+def required_state(message: AddProduct, context: Context) -> RequiredState:
+    return RequiredState()
 
 
 def add_product(message: AddProduct, context: Context, shop: Shop) -> list[Event]:
@@ -38,7 +38,7 @@ COMMAND = Command(
     path="/v1/products",
     topic="products",
     scopes=("products:write",),
-    touches=touches,
+    required_state=required_state,
     decide=add_product,
     creates=True,
 )

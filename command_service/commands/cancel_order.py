@@ -1,6 +1,6 @@
-"""CancelOrder: from placed; gives the stock back, to retired products too."""
+"""CancelOrder: from placed; returns the stock, also to retired products."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Reason
 from command_service.commands.targets import target_order
 from command_service.domain.orders import Line
@@ -9,12 +9,12 @@ from command_service.domain.shop import Shop
 from shared.contracts.events import Event, OrderCancelled, ProductReleased
 
 
-class CancelOrder(Message):
+class CancelOrder(CommandMessage):
     reason: Reason
 
 
-def touches(message: CancelOrder, context: Context) -> Touched:
-    return Touched(orders=(context.id,), orders_with_products=(context.id,))
+def required_state(message: CancelOrder, context: Context) -> RequiredState:
+    return RequiredState(orders=(context.id,), orders_with_products=(context.id,))
 
 
 def cancel_order(message: CancelOrder, context: Context, shop: Shop) -> list[Event]:
@@ -43,7 +43,7 @@ COMMAND = Command(
     path="/v1/orders/{id}/cancel",
     topic="orders",
     scopes=("orders:write", "orders:write:all"),
-    touches=touches,
+    required_state=required_state,
     decide=cancel_order,
     problems=("order-state",),
 )

@@ -1,4 +1,4 @@
-"""What a command is: a message, what it touches, and the pure function that decides it."""
+"""A kind of command: its message, the state it requires, and the pure function that decides it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from shared.contracts.events import Event
 from shared.contracts.shards import Topic
 
 
-class Message(BaseModel):
-    """A command's fields, as they are sent. Unknown fields are refused."""
+class CommandMessage(BaseModel):
+    """A command's fields in the request body. Unknown fields are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who sends a command, to what, and when.
+    """The caller, target and time of a command.
 
-    `id` is the aggregate that the command is sent to, or the id for the one that it creates.
-    `has_unrestricted_scope` says that the caller may touch what belongs to others.
+    `id` is that of the target, or of the aggregate that the command creates. A caller with
+    `has_unrestricted_scope` has access to the data of all users.
     """
 
     id: str
@@ -34,8 +34,8 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """The aggregates whose state a decision needs, and the emails that it wants to take."""
+class RequiredState:
+    """The aggregates that a decision is based on, by id, and the keys of the emails it assigns."""
 
     users: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
@@ -44,15 +44,15 @@ class Touched:
     emails: tuple[str, ...] = ()
 
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=CommandMessage)
 
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[M]):
     """A kind of command.
 
-    `decide` gives the events that follow, none where nothing changes, or raises Rejection. It is
-    pure: the same message, context and shop give the same answer.
+    `decide` returns the events, none if nothing changes, or raises Rejection. It is pure: its
+    result depends on message, context and shop only.
     """
 
     name: str
@@ -61,13 +61,13 @@ class Command(Generic[M]):
     path: str
     topic: Topic
     scopes: tuple[str, ...]
-    touches: Callable[[M, Context], Touched]
+    required_state: Callable[[M, Context], RequiredState]
     decide: Callable[[M, Context, Shop], list[Event]]
     problems: tuple[str, ...] = ()
-    """What it may be refused for, beyond what every command may be."""
+    """The problems that it can be rejected with, besides those of every command."""
     creates: bool = False
     owner: Callable[[M], str] | None = None
-    """For a command on behalf of a user named in its body: that user's id."""
+    """The user on whose behalf the command is, if its body contains that user's id."""
 
 
 AnyCommand = Command[Any]

@@ -1,6 +1,6 @@
-"""CreateUser: an email belongs to one user, whatever its case."""
+"""CreateUser: an email belongs to one user; its case is ignored."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Email, Name
 from command_service.domain.rejection import Rejection
 from command_service.domain.shop import Shop
@@ -8,13 +8,13 @@ from command_service.domain.users import email_key
 from shared.contracts.events import Event, UserCreated
 
 
-class CreateUser(Message):
+class CreateUser(CommandMessage):
     name: Name
     email: Email
 
 
-def touches(message: CreateUser, context: Context) -> Touched:
-    return Touched(emails=(email_key(message.email),))
+def required_state(message: CreateUser, context: Context) -> RequiredState:
+    return RequiredState(emails=(email_key(message.email),))
 
 
 def create_user(message: CreateUser, context: Context, shop: Shop) -> list[Event]:
@@ -30,7 +30,7 @@ COMMAND = Command(
     path="/v1/users",
     topic="users",
     scopes=("users:write:all",),
-    touches=touches,
+    required_state=required_state,
     decide=create_user,
     problems=("email-taken",),
     creates=True,

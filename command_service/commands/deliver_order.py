@@ -1,18 +1,18 @@
 """DeliverOrder: from shipped."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.targets import target_order
 from command_service.domain.rejection import Rejection
 from command_service.domain.shop import Shop
 from shared.contracts.events import Event, OrderDelivered
 
 
-class DeliverOrder(Message):
+class DeliverOrder(CommandMessage):
     pass
 
 
-def touches(message: DeliverOrder, context: Context) -> Touched:
-    return Touched(orders=(context.id,))
+def required_state(message: DeliverOrder, context: Context) -> RequiredState:
+    return RequiredState(orders=(context.id,))
 
 
 def deliver_order(message: DeliverOrder, context: Context, shop: Shop) -> list[Event]:
@@ -29,7 +29,7 @@ COMMAND = Command(
     path="/v1/orders/{id}/deliver",
     topic="orders",
     scopes=("orders:write:all",),
-    touches=touches,
+    required_state=required_state,
     decide=deliver_order,
     problems=("order-state",),
 )

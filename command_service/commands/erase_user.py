@@ -1,17 +1,17 @@
-"""EraseUser: the user disappears, and what is personal in its orders follows within a minute."""
+"""EraseUser: removes the user and all personal data; orders are anonymized within a minute."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.targets import target_user
 from command_service.domain.shop import Shop
 from shared.contracts.events import Event, UserErased
 
 
-class EraseUser(Message):
+class EraseUser(CommandMessage):
     pass
 
 
-def touches(message: EraseUser, context: Context) -> Touched:
-    return Touched(users=(context.id,))
+def required_state(message: EraseUser, context: Context) -> RequiredState:
+    return RequiredState(users=(context.id,))
 
 
 def erase_user(message: EraseUser, context: Context, shop: Shop) -> list[Event]:
@@ -26,6 +26,6 @@ COMMAND = Command(
     path="/v1/users/{id}",
     topic="users",
     scopes=("users:write", "users:write:all"),
-    touches=touches,
+    required_state=required_state,
     decide=erase_user,
 )

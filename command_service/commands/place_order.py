@@ -1,10 +1,11 @@
-"""PlaceOrder: prices and names are taken at this moment; stock is never oversold."""
+"""PlaceOrder: copies names and prices as they are now; stock is never oversold."""
 
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Address, Quantity
 from command_service.domain.products import Product
 from command_service.domain.rejection import Rejection
@@ -13,9 +14,12 @@ from command_service.domain.users import User
 from shared.contracts.events import Event, OrderPlaced, PlacedItem, ProductReserved
 from shared.contracts.ids import Id
 from shared.contracts.money import Money
+from shared.contracts.times import format_time
+
+MAX_PAYMENT_SECONDS: Final = 30 * 24 * 3600
 
 
-class OrderLine(Message):
+class OrderLine(CommandMessage):
     product_id: Id
     quantity: Quantity
 
@@ -26,22 +30,23 @@ def _each_product_once(lines: list[OrderLine]) -> list[OrderLine]:
     return lines
 
 
-class PlaceOrder(Message):
+class PlaceOrder(CommandMessage):
     customer_id: Id
     items: Annotated[
         list[OrderLine], Field(min_length=1, max_length=100), AfterValidator(_each_product_once)
     ]
     shipping_address: Address
+    pay_within_seconds: Annotated[int, Field(ge=1, le=MAX_PAYMENT_SECONDS)] | None = None
 
 
-def touches(message: PlaceOrder, context: Context) -> Touched:
+def required_state(message: PlaceOrder, context: Context) -> RequiredState:
     products = tuple(line.product_id for line in message.items)
-    return Touched(users=(message.customer_id,), products=products)
+    return RequiredState(users=(message.customer_id,), products=products)
 
 
 def place_order(message: PlaceOrder, context: Context, shop: Shop) -> list[Event]:
     customer = _customer(message, shop)
-    lines = [(_known_product(line, shop), line.quantity) for line in message.items]
+    lines = [(_existing_product(line, shop), line.quantity) for line in message.items]
     currency = lines[0][0].price.currency
     for product, quantity in lines:
         _check_sellable(product, quantity, currency)
@@ -53,6 +58,7 @@ def place_order(message: PlaceOrder, context: Context, shop: Shop) -> list[Event
         items=[_item(product, quantity) for product, quantity in lines],
         total=Money(amount=sum(p.price.amount * q for p, q in lines), currency=currency),
         shipping_address=message.shipping_address,
+        payment_due_at=_payment_due_at(message, context.at),
     )
     return [placed, *(_reserve(product, quantity, context.id) for product, quantity in lines)]
 
@@ -64,7 +70,7 @@ def _customer(message: PlaceOrder, shop: Shop) -> User:
     return customer
 
 
-def _known_product(line: OrderLine, shop: Shop) -> Product:
+def _existing_product(line: OrderLine, shop: Shop) -> Product:
     product = shop.products.get(line.product_id)
     if product is None:
         raise Rejection("unknown-reference", f"the product {line.product_id} does not exist")
@@ -78,6 +84,12 @@ def _check_sellable(product: Product, quantity: int, currency: str) -> None:
         raise Rejection("currency-mismatch", "the products are priced in different currencies")
     if product.stock < quantity:
         raise Rejection("insufficient-stock", f"the product {product.id} has {product.stock} left")
+
+
+def _payment_due_at(message: PlaceOrder, placed_at: datetime) -> str | None:
+    if message.pay_within_seconds is None:
+        return None
+    return format_time(placed_at + timedelta(seconds=message.pay_within_seconds))
 
 
 def _item(product: Product, quantity: int) -> PlacedItem:
@@ -103,7 +115,7 @@ COMMAND = Command(
     path="/v1/orders",
     topic="orders",
     scopes=("orders:write", "orders:write:all"),
-    touches=touches,
+    required_state=required_state,
     decide=place_order,
     problems=("unknown-reference", "product-retired", "currency-mismatch", "insufficient-stock"),
     creates=True,

@@ -1,4 +1,4 @@
-"""Every command that Tandem takes. A new one is a file beside this one and a line below."""
+"""All commands of Tandem. A new command is a file in this folder and a line below."""
 
 from typing import Final
 
@@ -8,7 +8,9 @@ from command_service.commands import (
     create_user,
     deliver_order,
     erase_user,
+    pay_order,
     place_order,
+    refund_order,
     restock_product,
     retire_product,
     ship_order,
@@ -28,7 +30,9 @@ COMMANDS: Final[tuple[AnyCommand, ...]] = (
     restock_product.COMMAND,
     retire_product.COMMAND,
     place_order.COMMAND,
+    pay_order.COMMAND,
     ship_order.COMMAND,
     deliver_order.COMMAND,
     cancel_order.COMMAND,
+    refund_order.COMMAND,
 )

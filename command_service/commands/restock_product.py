@@ -1,27 +1,27 @@
-"""RestockProduct: more stock, up to a bound."""
+"""RestockProduct: adds stock, up to a maximum."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import RestockQuantity
 from command_service.commands.targets import target_product
-from command_service.domain.products import MOST_STOCK
+from command_service.domain.products import MAX_STOCK
 from command_service.domain.rejection import Rejection
 from command_service.domain.shop import Shop
 from shared.contracts.events import Event, ProductRestocked
 
 
-class RestockProduct(Message):
+class RestockProduct(CommandMessage):
     quantity: RestockQuantity
 
 
-def touches(message: RestockProduct, context: Context) -> Touched:
-    return Touched(products=(context.id,))
+def required_state(message: RestockProduct, context: Context) -> RequiredState:
+    return RequiredState(products=(context.id,))
 
 
 def restock_product(message: RestockProduct, context: Context, shop: Shop) -> list[Event]:
     product = target_product(shop, context)
     stock = product.stock + message.quantity
-    if stock > MOST_STOCK:
-        raise Rejection("stock-limit", f"the stock would exceed {MOST_STOCK}")
+    if stock > MAX_STOCK:
+        raise Rejection("stock-limit", f"the stock would exceed {MAX_STOCK}")
     return [
         ProductRestocked(
             id=product.id, version=product.version + 1, quantity=message.quantity, stock=stock
@@ -36,7 +36,7 @@ COMMAND = Command(
     path="/v1/products/{id}/restock",
     topic="products",
     scopes=("products:write",),
-    touches=touches,
+    required_state=required_state,
     decide=restock_product,
     problems=("product-retired", "stock-limit"),
 )

@@ -1,17 +1,17 @@
-"""RetireProduct: no longer sold; past orders keep it."""
+"""RetireProduct: ends its sale; existing orders keep it."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.targets import target_product
 from command_service.domain.shop import Shop
 from shared.contracts.events import Event, ProductRetired
 
 
-class RetireProduct(Message):
+class RetireProduct(CommandMessage):
     pass
 
 
-def touches(message: RetireProduct, context: Context) -> Touched:
-    return Touched(products=(context.id,))
+def required_state(message: RetireProduct, context: Context) -> RequiredState:
+    return RequiredState(products=(context.id,))
 
 
 def retire_product(message: RetireProduct, context: Context, shop: Shop) -> list[Event]:
@@ -26,7 +26,7 @@ COMMAND = Command(
     path="/v1/products/{id}",
     topic="products",
     scopes=("products:write",),
-    touches=touches,
+    required_state=required_state,
     decide=retire_product,
     problems=("product-retired",),
 )

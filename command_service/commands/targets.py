@@ -1,4 +1,4 @@
-"""Finds the aggregate that a command is sent to, or rejects: 404 first, then 412."""
+"""Finds the target of a command, or rejects the command: 404 first, then 412."""
 
 from command_service.commands.command import Context
 from command_service.domain.orders import Order
@@ -9,20 +9,20 @@ from command_service.domain.users import User
 
 
 def target_user(shop: Shop, context: Context) -> User:
-    """Somebody else's user is not found, as one that does not exist."""
+    """Another user is reported as not found, unless the scope is unrestricted."""
     user = shop.users.get(context.id)
     foreign = not context.has_unrestricted_scope and context.caller != context.id
     if user is None or user.erased or foreign:
-        raise Rejection("not-found", "there is no such user")
+        raise Rejection("not-found", "the user does not exist")
     _check_version(user.version, context)
     return user
 
 
 def target_product(shop: Shop, context: Context) -> Product:
-    """A retired product takes no command."""
+    """A retired product accepts no command."""
     product = shop.products.get(context.id)
     if product is None:
-        raise Rejection("not-found", "there is no such product")
+        raise Rejection("not-found", "the product does not exist")
     _check_version(product.version, context)
     if product.retired:
         raise Rejection("product-retired", "the product is retired")
@@ -30,10 +30,10 @@ def target_product(shop: Shop, context: Context) -> Product:
 
 
 def target_order(shop: Shop, context: Context) -> Order:
-    """Somebody else's order is not found, as one that does not exist."""
+    """Another user's order is reported as not found, unless the scope is unrestricted."""
     order = shop.orders.get(context.id)
     if order is None or not (context.has_unrestricted_scope or context.caller == order.customer_id):
-        raise Rejection("not-found", "there is no such order")
+        raise Rejection("not-found", "the order does not exist")
     _check_version(order.version, context)
     return order
 

@@ -1,6 +1,6 @@
-"""UpdateProductPrice: another currency is allowed; orders keep the price they were placed at."""
+"""UpdateProductPrice: another currency is allowed; existing orders keep their price."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Price
 from command_service.commands.targets import target_product
 from command_service.domain.shop import Shop
@@ -8,12 +8,12 @@ from shared.contracts.events import Event, ProductPriceChanged
 from shared.contracts.money import Money
 
 
-class UpdateProductPrice(Message):
+class UpdateProductPrice(CommandMessage):
     price: Price
 
 
-def touches(message: UpdateProductPrice, context: Context) -> Touched:
-    return Touched(products=(context.id,))
+def required_state(message: UpdateProductPrice, context: Context) -> RequiredState:
+    return RequiredState(products=(context.id,))
 
 
 def update_product_price(message: UpdateProductPrice, context: Context, shop: Shop) -> list[Event]:
@@ -31,7 +31,7 @@ COMMAND = Command(
     path="/v1/products/{id}/price",
     topic="products",
     scopes=("products:write",),
-    touches=touches,
+    required_state=required_state,
     decide=update_product_price,
     problems=("product-retired",),
 )

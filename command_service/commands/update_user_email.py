@@ -1,6 +1,6 @@
-"""UpdateUserEmail: one's own email in another spelling is a change."""
+"""UpdateUserEmail: another spelling of the user's own email is a change."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Email
 from command_service.commands.targets import target_user
 from command_service.domain.rejection import Rejection
@@ -9,12 +9,12 @@ from command_service.domain.users import email_key
 from shared.contracts.events import Event, UserEmailChanged
 
 
-class UpdateUserEmail(Message):
+class UpdateUserEmail(CommandMessage):
     email: Email
 
 
-def touches(message: UpdateUserEmail, context: Context) -> Touched:
-    return Touched(users=(context.id,), emails=(email_key(message.email),))
+def required_state(message: UpdateUserEmail, context: Context) -> RequiredState:
+    return RequiredState(users=(context.id,), emails=(email_key(message.email),))
 
 
 def update_user_email(message: UpdateUserEmail, context: Context, shop: Shop) -> list[Event]:
@@ -33,7 +33,7 @@ COMMAND = Command(
     path="/v1/users/{id}/email",
     topic="users",
     scopes=("users:write", "users:write:all"),
-    touches=touches,
+    required_state=required_state,
     decide=update_user_email,
     problems=("email-taken",),
 )

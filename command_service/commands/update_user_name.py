@@ -1,18 +1,18 @@
 """UpdateUserName."""
 
-from command_service.commands.command import Command, Context, Message, Touched
+from command_service.commands.command import Command, CommandMessage, Context, RequiredState
 from command_service.commands.fields import Name
 from command_service.commands.targets import target_user
 from command_service.domain.shop import Shop
 from shared.contracts.events import Event, UserRenamed
 
 
-class UpdateUserName(Message):
+class UpdateUserName(CommandMessage):
     name: Name
 
 
-def touches(message: UpdateUserName, context: Context) -> Touched:
-    return Touched(users=(context.id,))
+def required_state(message: UpdateUserName, context: Context) -> RequiredState:
+    return RequiredState(users=(context.id,))
 
 
 def update_user_name(message: UpdateUserName, context: Context, shop: Shop) -> list[Event]:
@@ -29,6 +29,6 @@ COMMAND = Command(
     path="/v1/users/{id}/name",
     topic="users",
     scopes=("users:write", "users:write:all"),
-    touches=touches,
+    required_state=required_state,
     decide=update_user_name,
 )

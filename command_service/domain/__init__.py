@@ -1,1 +1,1 @@
-"""The aggregates: the state that decisions are made from, and how events change it."""
+"""The aggregates: the state that decisions are based on, and how events change it."""

@@ -1,16 +1,25 @@
-"""An order: whose it is, what it holds, and how far it has come."""
+"""An order: its customer, its lines and its status."""
 
-from typing import NamedTuple, assert_never
+from datetime import datetime
+from typing import Final, NamedTuple, assert_never
 
-from shared.contracts.documents import OrderStatus
+from shared.contracts.documents import OrderStatus, PaymentStatus
 from shared.contracts.events import (
     OrderAnonymized,
     OrderCancelled,
     OrderDelivered,
     OrderEvent,
+    OrderPaid,
     OrderPlaced,
+    OrderRefunded,
     OrderShipped,
 )
+from shared.contracts.times import parse_time
+
+_AFTER_CANCELLATION: Final[dict[PaymentStatus, PaymentStatus]] = {
+    "due": "overdue",
+    "paid": "refund_due",
+}
 
 
 class Line(NamedTuple):
@@ -19,7 +28,7 @@ class Line(NamedTuple):
 
 
 class Order(NamedTuple):
-    """`lines` never change; they are empty where a decision did not ask for them."""
+    """`lines` never change; they are empty if the decision does not require them."""
 
     id: str
     customer_id: str
@@ -27,13 +36,31 @@ class Order(NamedTuple):
     lines: tuple[Line, ...]
     version: int
     anonymized: bool = False
+    payment: PaymentStatus = "none"
+    payment_due_at: datetime | None = None
+    payment_reference: str | None = None
+    refund_reference: str | None = None
+
+    @property
+    def payment_deadline(self) -> datetime | None:
+        """When the order is to be cancelled unless it is paid; None if no payment is due."""
+        return self.payment_due_at if self.payment == "due" else None
 
 
 def evolve_order(order: Order | None, event: OrderEvent) -> Order:
     """The order after the event."""
     if isinstance(event, OrderPlaced):
         lines = tuple(Line(item.product_id, item.quantity) for item in event.items)
-        return Order(event.id, event.customer_id, "placed", lines, event.version)
+        due_at = None if event.payment_due_at is None else parse_time(event.payment_due_at)
+        return Order(
+            event.id,
+            event.customer_id,
+            "placed",
+            lines,
+            event.version,
+            payment="none" if due_at is None else "due",
+            payment_due_at=due_at,
+        )
     assert order is not None
     match event:
         case OrderShipped():
@@ -41,7 +68,16 @@ def evolve_order(order: Order | None, event: OrderEvent) -> Order:
         case OrderDelivered():
             return order._replace(status="delivered", version=event.version)
         case OrderCancelled():
-            return order._replace(status="cancelled", version=event.version)
+            payment = _AFTER_CANCELLATION.get(order.payment, order.payment)
+            return order._replace(status="cancelled", payment=payment, version=event.version)
+        case OrderPaid():
+            return order._replace(
+                payment="paid", payment_reference=event.reference, version=event.version
+            )
+        case OrderRefunded():
+            return order._replace(
+                payment="refunded", refund_reference=event.reference, version=event.version
+            )
         case OrderAnonymized():
             return order._replace(anonymized=True, version=event.version)
         case _:

@@ -1,4 +1,4 @@
-"""A product: its price, its stock, and whether it is still sold."""
+"""A product: its price, its stock, and whether it is retired."""
 
 from typing import Final, NamedTuple, assert_never
 
@@ -13,7 +13,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.money import Money
 
-MOST_STOCK: Final = 10**9
+MAX_STOCK: Final = 10**9
 
 
 class Product(NamedTuple):

@@ -1,4 +1,4 @@
-"""Why a command is refused. A rejection is an outcome that state decided, not a failure."""
+"""Why a command is rejected. A rejection is a result of the shop's state, not a failure."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ Reason = Literal[
 
 
 class Rejection(Exception):
-    """`detail` is read by the caller and never quotes a personal value."""
+    """`detail` is shown to the caller and never contains a personal value."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)

@@ -1,4 +1,4 @@
-"""The part of the shop that a batch of commands touches, as it stands while they are decided."""
+"""The part of the shop that a batch of commands requires, updated while they are decided."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from shared.contracts.events import (
 
 @dataclass(slots=True)
 class Shop:
-    """Aggregates by id; who has which email, by its key. What is missing does not exist."""
+    """Aggregates by id, and user ids by email key. A missing aggregate does not exist."""
 
     users: dict[str, User] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Shop:
     emails: dict[str, str] = field(default_factory=dict)
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Make what was decided the state that the next decision sees."""
+        """Apply the events of a decision, so that the next decision is based on them."""
         for event in events:
             id = event.id
             match event.topic:

@@ -1,4 +1,4 @@
-"""A user: who they are until they are erased."""
+"""A user: name and email, until the user is erased."""
 
 import unicodedata
 from typing import NamedTuple, assert_never
@@ -23,8 +23,9 @@ class User(NamedTuple):
 
 
 def email_key(email: str) -> str:
-    """Two emails are the same if their keys are."""
-    return unicodedata.normalize("NFC", email).casefold()
+    """Emails with equal keys are the same email."""
+    # Case folding can take a letter apart, so that it has to be composed once more.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
 def evolve_user(user: User | None, event: UserEvent) -> User:

@@ -1,4 +1,4 @@
-"""`/asyncapi.json`: the topics' document, as it is committed beside this package."""
+"""`/asyncapi.json`: the document of the topics, as it is committed in this package."""
 
 from importlib.resources import files
 
@@ -7,6 +7,6 @@ from shared.http.operations import Operation
 
 
 def contract_operations() -> list[Operation]:
-    """`make check` sees to it that the committed file is what the models say."""
+    """`make check` compares the committed file with the models."""
     document = files("command_service") / "contracts" / "asyncapi.json"
     return [document_operation("/asyncapi.json", document.read_bytes())]

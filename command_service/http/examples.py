@@ -1,10 +1,9 @@
-"""What may be sent for each command, as the documentation shows it and fills in to be tried."""
+"""Example requests of the API documentation, which its forms are prefilled with."""
 
 from typing import Any, Final
 
-USER_ID: Final = "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4"
-PRODUCT_ID: Final = "019cb1a4-91aa-7b02-8a44-0d6f1e93b0a1"
-ORDER_ID: Final = "019cb1a5-02f1-7e4b-b5d0-93c4a1f087c4"
+from shared.contracts.examples import ORDER_ID, PRODUCT_ID, USER_ID
+
 _PRICE: Final = {"amount": 450, "currency": "EUR"}
 
 REQUESTS: Final[dict[str, Any]] = {
@@ -19,10 +18,12 @@ REQUESTS: Final[dict[str, Any]] = {
         "items": [{"product_id": PRODUCT_ID, "quantity": 2}],
         "shipping_address": "1 Main Street",
     },
+    "PayOrder": {"reference": "payment-1"},
+    "RefundOrder": {"reference": "refund-1"},
     "ShipOrder": {"carrier": "Post", "tracking_number": "X1"},
     "CancelOrder": {"reason": "changed my mind"},
 }
-"""By command, for those that have fields."""
+"""By command, for commands that have fields."""
 
-ANSWERED_IDS: Final = {"users": USER_ID, "products": PRODUCT_ID, "orders": ORDER_ID}
+RESULT_IDS: Final = {"users": USER_ID, "products": PRODUCT_ID, "orders": ORDER_ID}
 """By the topic of the command's aggregate."""

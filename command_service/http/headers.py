@@ -1,4 +1,4 @@
-"""The headers that commands understand."""
+"""The request headers of commands."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ from shared.http.problems import Problem
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _VERSION = re.compile(r'"(0|[1-9][0-9]{0,9})"')
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_ANY: Final = "*"
+_ANY_VERSION: Final = "*"
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -23,9 +23,9 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def if_match(request: Request) -> int | None:
-    """The version that the caller insists on; `*` insists on none. Raises 400."""
+    """The version that the target must have, None for any. Raises 400."""
     text = request.headers.single(b"if-match")
-    if text is None or text.strip() == _ANY:
+    if text is None or text.strip() == _ANY_VERSION:
         return None
     match = _VERSION.fullmatch(text.strip())
     if match is None:
@@ -34,6 +34,6 @@ def if_match(request: Request) -> int | None:
 
 
 def traceparent(request: Request) -> str | None:
-    """The caller's trace context, where it is one."""
+    """The caller's trace context; None if it is missing or malformed."""
     text = request.headers.single(b"traceparent")
     return text if text is not None and _TRACEPARENT.fullmatch(text) else None

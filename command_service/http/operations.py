@@ -1,4 +1,4 @@
-"""Declares each command as an operation: how it is reached, and what the documents say of it."""
+"""Declares each command as an HTTP operation, and describes it for the OpenAPI document."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from command_service.commands.command import AnyCommand
-from command_service.http.examples import ANSWERED_IDS, REQUESTS
+from command_service.http.examples import REQUESTS, RESULT_IDS
 from shared.http.documentation import openapi_document
 from shared.http.operations import Handler, Operation
 from shared.http.parameters import (
@@ -20,8 +20,8 @@ from shared.http.parameters import (
 )
 
 
-class CommandAnswer(BaseModel):
-    """The aggregate, and its version after the command."""
+class CommandResult(BaseModel):
+    """The id of the aggregate, and its version after the command."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
     version: int = Field(ge=1)
@@ -35,33 +35,35 @@ _ALWAYS: Final = (
 )
 _TO_EXISTING: Final = ("not-found", "version-conflict")
 _TAGS: Final = {
-    "users": "Accounts. An email belongs to one user, whatever its case.",
+    "users": "Accounts. An email belongs to one user; its case is ignored.",
     "products": "The catalogue: prices and stock.",
     "orders": "Orders, from placed to delivered or cancelled.",
 }
 _DESCRIPTION: Final = """\
-Commands change the shop. An answer's `Consistency-Token` stands for all that the command did: \
-send it with reads, and they never answer from before it.
+Commands change the shop. The `Consistency-Token` of a response covers everything that the command \
+did: send it with later reads, and their responses include it.
 
-**Sending again.** With an `Idempotency-Key`, the same request gives the same answer again, with \
-`Idempotent-Replayed: true`; so after a timeout, a lost connection or a 503, send it again as it \
-was. The same key with another request is 422 `idempotency-key-reused`.
+**Retries.** With an `Idempotency-Key`, the same request gives the same response, with \
+`Idempotent-Replayed: true`. After a timeout, a lost connection or a 503, retry the unchanged \
+request. The same key with another request is 422 `idempotency-key-reused`.
 
-**Changing what you saw.** With `If-Match: "<version>"`, a command to anything that has another \
-version by now is 412 `version-conflict`.
+**Concurrent changes.** With `If-Match: "<version>"`, a command to an aggregate that has another \
+version is 412 `version-conflict`.
 
-**What is refused** is `application/problem+json` (RFC 9457); its `type` says why, and \
-`Retry-After` that the same request is worth sending again. Checks come in this order: 401, 403, \
-413, 415, 400, 422 `invalid-field`, the stored answer, 404, 412, 422 `unknown-reference`, 409. \
-Unknown fields are refused. Another's order or account is 404, not 403.
+**Errors** are `application/problem+json` (RFC 9457). Their `type` states the reason; \
+`Retry-After` means that the same request can succeed later. Checks are in this order: 401, \
+403, 413, 415, 400, 422 `invalid-field`, the stored response, 404, 412, 422 `unknown-reference`, \
+409. Unknown fields are rejected. Resources that belong to another user are reported as 404, not \
+403.
 
-**Text** loses surrounding white space and holds no control character but line breaks and tabs."""
+**Text.** Leading and trailing whitespace is trimmed; control characters other than line breaks \
+and tabs are rejected."""
 
 
 def command_operations(
     commands: Iterable[AnyCommand], endpoint: Callable[[AnyCommand], Handler]
 ) -> list[Operation]:
-    """One operation for each command."""
+    """One operation per command."""
     return [_operation(command, endpoint(command)) for command in commands]
 
 
@@ -89,10 +91,10 @@ def _operation(command: AnyCommand, handler: Handler) -> Operation:
         handler=handler,
         operation_id=command.name,
         summary=command.name,
-        description=_what_it_does(command),
+        description=_description(command),
         scopes=command.scopes,
         request_model=command.message if has_body else None,
-        response_model=CommandAnswer,
+        response_model=CommandResult,
         success_status=201 if command.creates else 200,
         tags=(command.topic,),
         problems=(*_ALWAYS, *(() if command.creates else _TO_EXISTING), *command.problems),
@@ -100,14 +102,14 @@ def _operation(command: AnyCommand, handler: Handler) -> Operation:
         response_headers=headers,
         request_example=REQUESTS.get(command.name),
         response_example={
-            "id": ANSWERED_IDS[command.topic],
+            "id": RESULT_IDS[command.topic],
             "version": 1 if command.creates else 2,
         },
     )
 
 
-def _what_it_does(command: AnyCommand) -> str:
-    """Each command's module opens with its name and what it does."""
+def _description(command: AnyCommand) -> str:
+    """From the first line of the command's module, which is `<name>: <description>`."""
     text = inspect.getdoc(inspect.getmodule(command.decide)) or ""
-    what = text.partition(": ")[2]
-    return what[:1].upper() + what[1:]
+    description = text.partition(": ")[2]
+    return description[:1].upper() + description[1:]

@@ -1,1 +1,1 @@
-"""Publishes the log to Kafka: every committed event reaches its partition, in commit order."""
+"""The outbox relay: publishes every committed event to its Kafka partition, in commit order."""

@@ -1,4 +1,4 @@
-"""Kafka clients that are thrown away after an error and made anew."""
+"""Kafka clients that are discarded after an error and replaced."""
 
 import asyncio
 import contextlib
@@ -17,20 +17,20 @@ Client = TypeVar("Client")
 
 
 class ReconnectingClient(Generic[Client]):
-    """One client for all shards. Whoever meets an error discards the one that it used."""
+    """One client for all shards. After an error a shard discards the client that it used."""
 
     def __init__(
         self,
         start: Callable[[], Awaitable[Client]],
-        end: Callable[[Client], Coroutine[Any, Any, None]],
+        stop: Callable[[Client], Coroutine[Any, Any, None]],
     ) -> None:
-        self._start, self._end = start, end
+        self._start, self._stop = start, stop
         self._current: Client | None = None
         self._lock = asyncio.Lock()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def get(self) -> Client:
-        """The client of today, started. Raises what starting it raises."""
+        """The current client, started. Raises what starting it raises."""
         if self._current is None:
             async with self._lock:
                 if self._current is None:
@@ -38,50 +38,50 @@ class ReconnectingClient(Generic[Client]):
         return self._current
 
     def discard(self, client: Client) -> None:
-        """End it; where another shard has done so already, that one's successor stays."""
+        """Stop the client; if another shard discarded it already, its successor is kept."""
         if self._current is client:
             self._current = None
-            task = asyncio.get_running_loop().create_task(self._end(client))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            task = asyncio.get_running_loop().create_task(self._stop(client))
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
 
     async def close(self) -> None:
         if self._current is not None:
             self.discard(self._current)
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=2 * _STOP_SECONDS)
+        if self._stopping:
+            await asyncio.wait(self._stopping, timeout=2 * _STOP_SECONDS)
 
 
-def producers(kafka: Kafka, batch_bytes: int) -> ReconnectingClient[AIOKafkaProducer]:
-    """One idempotent producer; when it is discarded, every batch in flight through it fails."""
+def create_producers(kafka: Kafka, max_batch_bytes: int) -> ReconnectingClient[AIOKafkaProducer]:
+    """An idempotent producer. Discarding it fails every batch in flight."""
 
     async def start() -> AIOKafkaProducer:
         producer = kafka.producer(
-            "tandem-relay", compression_type="snappy", max_batch_size=batch_bytes, linger_ms=0
+            "tandem-relay", compression_type="snappy", max_batch_size=max_batch_bytes, linger_ms=0
         )
-        await _within(producer.start(), lambda: _abandon_producer(producer))
+        await _start(producer.start(), lambda: _abort_producer(producer))
         return producer
 
-    return ReconnectingClient(start, _abandon_producer)
+    return ReconnectingClient(start, _abort_producer)
 
 
-def readers(kafka: Kafka) -> ReconnectingClient[AIOKafkaClient]:
-    """One client for the requests that read partitions back."""
+def create_readers(kafka: Kafka) -> ReconnectingClient[AIOKafkaClient]:
+    """A client for the requests of PartitionReader."""
 
     async def start() -> AIOKafkaClient:
-        client = AIOKafkaClient(**kafka.options("tandem-relay-check"))
-        await _within(client.bootstrap(), lambda: _close_client(client))
+        client = AIOKafkaClient(**kafka.options("tandem-relay-reader"))
+        await _start(client.bootstrap(), lambda: _close_client(client))
         return client
 
     return ReconnectingClient(start, _close_client)
 
 
-async def _within(starting: Awaitable[Any], undo: Callable[[], Awaitable[None]]) -> None:
+async def _start(starting: Awaitable[Any], abort: Callable[[], Awaitable[None]]) -> None:
     try:
         async with asyncio.timeout(_START_SECONDS):
             await starting
     except BaseException:
-        await undo()
+        await abort()
         raise
 
 
@@ -91,13 +91,13 @@ async def _close_client(client: AIOKafkaClient) -> None:
             await client.close()
 
 
-async def _abandon_producer(producer: AIOKafkaProducer) -> None:
-    """Fail what is in flight at once and close the connections.
+async def _abort_producer(producer: AIOKafkaProducer) -> None:
+    """Fail the batches in flight and close the connections.
 
-    `stop()` would go on sending until Kafka answers: for ever, where a topic is gone. What was
-    already sent may still arrive; consumers ignore it by its position, and `check` finds it.
+    `stop()` would send until Kafka acknowledges: indefinitely, if a topic was deleted. A batch that
+    was already sent may arrive later; consumers skip duplicates, and `reconcile` finds it.
     """
-    error = KafkaError("the producer was given up after an error")
+    error = KafkaError("the producer was discarded after an error")
     producer._closed = True
     producer._message_accumulator._closed = True
     producer._message_accumulator.fail_all(error)

@@ -1,6 +1,6 @@
-"""Hears of commits at once: the command service notifies the channel `tandem_log` after them.
+"""Receives the notifications that the command service sends after its commits.
 
-Nothing rests on it: whoever misses a notification finds the events when polling.
+They only reduce latency: events of a lost notification are found by polling.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from command_service.relay.backoff import Backoff
+from command_service.relay.retry import Backoff
+from shared.event_log import COMMIT_CHANNEL
 
-CHANNEL: Final = "tandem_log"
 _CONNECT_SECONDS: Final = 5
 _PROBE_SECONDS: Final = 15
 Wake = Callable[[list[str]], None]
@@ -21,17 +21,17 @@ logger = structlog.get_logger(__name__)
 
 
 async def listen(database_url: str, wake: Wake) -> None:
-    """Call `wake` with the shards that got events (none named: any may have), until cancelled.
+    """Call `wake` with the shards that have new events (an empty list: any), until cancelled.
 
-    The connection is made anew when it breaks; after each start everything is woken once.
+    A lost connection is replaced; after each connect all shards are woken.
     """
     backoff = Backoff(0.2, 5)
     while True:
         try:
             await _listen(database_url, wake, backoff)
         except Exception as error:
-            logger.debug("not_listening", exc_info=error)
-        await asyncio.sleep(backoff.failed())
+            logger.debug("commit_listener_failed", exc_info=error)
+        await asyncio.sleep(backoff.next_delay())
 
 
 async def _listen(database_url: str, wake: Wake, backoff: Backoff) -> None:
@@ -39,7 +39,7 @@ async def _listen(database_url: str, wake: Wake, backoff: Backoff) -> None:
         database_url, timeout=_CONNECT_SECONDS, command_timeout=_CONNECT_SECONDS
     )
     try:
-        await connection.add_listener(CHANNEL, lambda *heard: wake(_shards(heard[-1])))
+        await connection.add_listener(COMMIT_CHANNEL, lambda *args: wake(_shards(args[-1])))
         backoff.reset()
         wake([])
         while True:

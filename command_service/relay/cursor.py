@@ -1,10 +1,12 @@
-"""The cursor: the record of a shard that was last read back from Kafka, and where it is kept."""
+"""The cursor: the last record of a shard that was read back from Kafka, and its storage."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
-from uuid import UUID
 
 import asyncpg
+
+from command_service.relay.errors import NotOwner
+from command_service.relay.lease import FencingToken
 
 _READ = """
 SELECT position, "offset", event_id, timestamp_ms FROM relay_cursors
@@ -23,7 +25,7 @@ WHERE shard = $1 AND owner = $2 AND epoch = $3 RETURNING shard
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A record by position, offset, event id and timestamp. Position 0: none was read back."""
+    """A record by position, offset, event id and timestamp. Position 0: no record."""
 
     position: int
     offset: int
@@ -34,56 +36,42 @@ class Cursor:
 NONE: Final = Cursor(0, -1, "", -1)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who owns a shard: every write names it, so a relay that was taken over writes nothing."""
-
-    shard: str
-    owner: UUID
-    epoch: int
-
-
-class NotOwner(Exception):
-    """The shard belongs to another relay now, or was halted. Nothing was written."""
-
-
 class Cursors(Protocol):
-    """Where cursors are kept. Each method raises NotOwner, or what PostgreSQL's client raises."""
+    """The stored cursors. Each method raises NotOwner, or what PostgreSQL's client raises."""
 
-    async def read(self, claim: Claim) -> Cursor: ...
+    async def read(self, token: FencingToken) -> Cursor: ...
 
-    async def write(self, claim: Claim, cursor: Cursor) -> None:
-        """Dying before it leaves the old cursor: the next check walks the same records again."""
+    async def write(self, token: FencingToken, cursor: Cursor) -> None:
+        """After a crash before it, the next reconciliation scans the same records."""
         ...
 
-    async def halt(self, claim: Claim, reason: str) -> None:
-        """Nobody works on the shard any more until a person sets `halted` to null."""
+    async def halt(self, token: FencingToken, reason: str) -> None:
+        """Release the shard and exclude it from leasing until an operator sets `halted` to null."""
         ...
 
 
 class PostgresCursors:
-    """The cursors of the table `relay_cursors`."""
+    """The cursors in the table `relay_cursors`."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
-    async def read(self, claim: Claim) -> Cursor:
-        row = await self._pool.fetchrow(_READ, claim.shard, claim.owner, claim.epoch)
+    async def read(self, token: FencingToken) -> Cursor:
+        row = await self._pool.fetchrow(_READ, token.shard, token.owner, token.epoch)
         if row is None:
-            raise NotOwner(claim.shard)
+            raise NotOwner(token.shard)
         if row["position"] == 0:
             return NONE
         return Cursor(row["position"], row["offset"], str(row["event_id"]), row["timestamp_ms"])
 
-    async def write(self, claim: Claim, cursor: Cursor) -> None:
-        named = cursor.event_id or None, None if cursor is NONE else cursor.timestamp_ms
-        values = (cursor.position, cursor.offset, *named)
-        await self._own(_WRITE, claim, *values)
+    async def write(self, token: FencingToken, cursor: Cursor) -> None:
+        record = cursor.event_id or None, None if cursor is NONE else cursor.timestamp_ms
+        await self._update(_WRITE, token, cursor.position, cursor.offset, *record)
 
-    async def halt(self, claim: Claim, reason: str) -> None:
-        await self._own(_HALT, claim, reason)
+    async def halt(self, token: FencingToken, reason: str) -> None:
+        await self._update(_HALT, token, reason)
 
-    async def _own(self, statement: str, claim: Claim, *values: object) -> None:
-        row = await self._pool.fetchrow(statement, claim.shard, claim.owner, claim.epoch, *values)
+    async def _update(self, statement: str, token: FencingToken, *values: object) -> None:
+        row = await self._pool.fetchrow(statement, token.shard, token.owner, token.epoch, *values)
         if row is None:
-            raise NotOwner(claim.shard)
+            raise NotOwner(token.shard)

@@ -1,34 +1,43 @@
-"""The relay's connections. No wait for PostgreSQL is without a bound, also when it is paused."""
+"""The relay's access to PostgreSQL: a pool whose waits all have a timeout, and the event log."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from shared.contracts.records import Record
+from shared.event_log import PostgresEventLog, Range
+from shared.request_coalescer import RequestCoalescer
+
+if TYPE_CHECKING:
+    from asyncpg import Pool
+
 _CONNECT_SECONDS: Final = 5
-_WAIT_SECONDS: Final = 8
+_STATEMENT_SECONDS: Final = 8
+_MAX_CONNECTIONS: Final = 6
 _SESSION: Final = {
     "application_name": "tandem-relay",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "10s",
 }
-MOST_CONNECTIONS: Final = 6
+MAX_ROWS_PER_READ: Final = 4000
 
 
 class BoundedPool(asyncpg.Pool):
-    """Waits for a connection, and for giving it back, no longer than for a statement."""
+    """Acquires and releases a connection within the timeout of a statement."""
 
     def acquire(self, *, timeout: float | None = None) -> Any:
-        return super().acquire(timeout=timeout or _WAIT_SECONDS)
+        return super().acquire(timeout=timeout or _STATEMENT_SECONDS)
 
 
-def connect(database_url: str) -> "asyncpg.Pool[asyncpg.Record]":
-    """A pool that connects when it is used, so that PostgreSQL may be down now. Await it once."""
+def connect(database_url: str) -> "Pool[asyncpg.Record]":
+    """A pool to be awaited once. It connects on first use: PostgreSQL may be unavailable now."""
     return BoundedPool(
         database_url,
         init_size=0,
         min_size=0,
-        max_size=MOST_CONNECTIONS,
+        max_size=_MAX_CONNECTIONS,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         connection_class=asyncpg.Connection,
@@ -36,16 +45,16 @@ def connect(database_url: str) -> "asyncpg.Pool[asyncpg.Record]":
         connect=None,
         setup=None,
         init=None,
-        reset=_keep_as_it_is,
+        reset=_skip_reset,
         loop=None,
         timeout=_CONNECT_SECONDS,
-        command_timeout=_WAIT_SECONDS,
+        command_timeout=_STATEMENT_SECONDS,
         server_settings=_SESSION,
     )
 
 
-async def disconnect(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-    """Close the connections, by force where PostgreSQL does not answer."""
+async def disconnect(pool: "Pool[asyncpg.Record]") -> None:
+    """Close the connections; abort them if PostgreSQL does not respond."""
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             await pool.close()
@@ -53,5 +62,22 @@ async def disconnect(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         pool.terminate()
 
 
-async def _keep_as_it_is(_connection: Any) -> None:
-    """Nothing here changes a session, so resetting it would be a round trip for nothing."""
+async def _skip_reset(_connection: Any) -> None:
+    """The relay changes no session state; a reset would cost a round trip per statement."""
+
+
+class CoalescedLog(PostgresEventLog):
+    """The event log, read for all shards of a relay by one statement at a time.
+
+    After a commit many shards have new events at once; one statement per shard would cost several
+    times as much as the rows. An error of a statement is raised for all its reads.
+    """
+
+    def __init__(self, pool: "Pool[asyncpg.Record]") -> None:
+        super().__init__(pool)
+        self._reads = RequestCoalescer(
+            self.read_ranges, max_batch_size=MAX_ROWS_PER_READ, weight=lambda range: range.limit
+        )
+
+    async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
+        return await self._reads.submit(Range(shard, first, limit))

@@ -1,4 +1,7 @@
-"""Leases of shards: rows with a growing epoch, timed by the database, bounded by our clock."""
+"""Leases of shards: database rows with a growing epoch, expired by the database's clock.
+
+A relay trusts its own monotonic clock for a shorter term, so that it stops before another starts.
+"""
 
 import math
 from collections.abc import Callable, Collection, Iterable
@@ -9,23 +12,23 @@ from uuid import UUID
 
 import asyncpg
 
-from command_service.relay.cursor import Claim
-
 Clock = Callable[[], float]
-_MARGIN: Final = 0.1
+_CLOCK_MARGIN: Final = 0.1
 
 _REGISTER = """
 INSERT INTO relays (id, alive_until) VALUES ($1, clock_timestamp() + $2)
 ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until
 """
-_FORGET_THE_DEAD = "DELETE FROM relays WHERE alive_until < clock_timestamp() - interval '1 hour'"
+_DELETE_EXPIRED_RELAYS = """
+DELETE FROM relays WHERE alive_until < clock_timestamp() - interval '1 hour'
+"""
 _RENEW = """
 UPDATE relay_cursors AS c SET leased_until = clock_timestamp() + $2
-FROM unnest($3::text[], $4::bigint[]) AS mine (shard, epoch)
-WHERE c.shard = mine.shard AND c.epoch = mine.epoch AND c.owner = $1 AND c.halted IS NULL
+FROM unnest($3::text[], $4::bigint[]) AS held (shard, epoch)
+WHERE c.shard = held.shard AND c.epoch = held.epoch AND c.owner = $1 AND c.halted IS NULL
 RETURNING c.shard
 """
-_CLAIM = """
+_ACQUIRE = """
 UPDATE relay_cursors SET owner = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $2
 WHERE shard IN (
     SELECT shard FROM relay_cursors
@@ -49,39 +52,48 @@ FROM relay_cursors
 """
 
 
-class Lease:
-    """One shard's lease. `valid()` is what a relay asks before each send."""
+@dataclass(frozen=True, slots=True)
+class FencingToken:
+    """One acquisition of a shard. Every write states it; writes of a former owner are rejected."""
 
-    def __init__(self, claim: Claim, valid_until: float, clock: Clock) -> None:
-        self.claim = claim
+    shard: str
+    owner: UUID
+    epoch: int
+
+
+class Lease:
+    """The lease of one shard. A relay checks `is_valid()` before each send."""
+
+    def __init__(self, token: FencingToken, valid_until: float, clock: Clock) -> None:
+        self.token = token
         self._valid_until = valid_until
         self._clock = clock
 
-    def valid(self) -> bool:
+    def is_valid(self) -> bool:
         return self._clock() < self._valid_until
 
-    def renewed(self, valid_until: float) -> None:
+    def extend(self, valid_until: float) -> None:
         self._valid_until = valid_until
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All relays and shards as they are now."""
+    """The relays and shards of one moment."""
 
     relays: int
     shards: frozenset[str]
     halted: frozenset[str]
     free: int
 
-    def share(self) -> int:
-        """How many shards one relay should hold."""
+    def fair_share(self) -> int:
+        """The number of shards that one relay should hold."""
         return math.ceil((len(self.shards) - len(self.halted)) / max(self.relays, 1))
 
 
 class Leases:
-    """This relay's leases. Every method raises what PostgreSQL's client raises.
+    """The leases of one relay. Every method raises what PostgreSQL's client raises.
 
-    A relay that dies anywhere here leaves rows that lapse by themselves.
+    Rows of a relay that dies in any method expire.
     """
 
     def __init__(
@@ -89,7 +101,7 @@ class Leases:
     ) -> None:
         self._pool, self._relay, self._clock = pool, relay, clock
         self._term = timedelta(seconds=seconds)
-        self._local_term = seconds * (1 - _MARGIN)
+        self._local_term = seconds * (1 - _CLOCK_MARGIN)
 
     async def survey(self) -> Survey:
         row = await self._pool.fetchrow(_SURVEY)
@@ -97,37 +109,38 @@ class Leases:
         shards, halted = frozenset(row["shards"]), frozenset(row["halted"])
         return Survey(row["relays"], shards, halted, row["free"])
 
-    async def renew(self, held: Collection[Lease]) -> set[str]:
-        """Renew all leases in one statement. Returns the shards that are still this relay's."""
+    async def renew(self, leases: Collection[Lease]) -> set[str]:
+        """Renew all leases in one statement. Returns the shards that are still owned."""
         valid_until = self._clock() + self._local_term
         await self._pool.execute(_REGISTER, self._relay, self._term)
-        if not held:
+        if not leases:
             return set()
-        names = [lease.claim.shard for lease in held]
-        epochs = [lease.claim.epoch for lease in held]
+        names = [lease.token.shard for lease in leases]
+        epochs = [lease.token.epoch for lease in leases]
         rows = await self._pool.fetch(_RENEW, self._relay, self._term, names, epochs)
-        kept = {row["shard"] for row in rows}
-        for lease in held:
-            if lease.claim.shard in kept:
-                lease.renewed(valid_until)
-        return kept
+        owned = {row["shard"] for row in rows}
+        for lease in leases:
+            if lease.token.shard in owned:
+                lease.extend(valid_until)
+        return owned
 
-    async def claim(self, most: int, held: Iterable[str]) -> list[Lease]:
-        """Take up to so many shards that nobody holds."""
+    async def acquire(self, max_count: int, held: Iterable[str]) -> list[Lease]:
+        """Acquire up to `max_count` shards that have no owner and are not in `held`."""
         valid_until = self._clock() + self._local_term
-        rows = await self._pool.fetch(_CLAIM, self._relay, self._term, list(held), most)
+        rows = await self._pool.fetch(_ACQUIRE, self._relay, self._term, list(held), max_count)
         return [
-            Lease(Claim(row["shard"], self._relay, row["epoch"]), valid_until, self._clock)
+            Lease(FencingToken(row["shard"], self._relay, row["epoch"]), valid_until, self._clock)
             for row in rows
         ]
 
-    async def release(self, claim: Claim) -> None:
-        """Give one back. To be called with no batch in flight."""
-        await self._pool.execute(_RELEASE, claim.shard, claim.owner, claim.epoch)
+    async def release(self, token: FencingToken) -> None:
+        """Release one shard. To be called with no batch in flight."""
+        await self._pool.execute(_RELEASE, token.shard, token.owner, token.epoch)
 
-    async def leave(self) -> None:
-        """Be counted no longer; the others take what was released at once."""
+    async def deregister(self) -> None:
+        """Stop counting for the fair share; other relays acquire the released shards at once."""
         await self._pool.execute("DELETE FROM relays WHERE id = $1", self._relay)
 
     async def delete_expired_relays(self) -> None:
-        await self._pool.execute(_FORGET_THE_DEAD)
+        """Delete the rows of relays that died without `deregister`."""
+        await self._pool.execute(_DELETE_EXPIRED_RELAYS)

@@ -1,4 +1,4 @@
-"""Runs a relay until it is told to stop."""
+"""Starts the parts of a relay, and stops them."""
 
 import asyncio
 import time
@@ -12,24 +12,24 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from prometheus_client import CollectorRegistry
 
-from command_service.relay.clients import ReconnectingClient, producers, readers
-from command_service.relay.coalesced_log import CoalescedLog
+from command_service.relay.clients import ReconnectingClient, create_producers, create_readers
 from command_service.relay.commit_listener import listen
 from command_service.relay.cursor import PostgresCursors
-from command_service.relay.database import connect, disconnect
+from command_service.relay.database import CoalescedLog, connect, disconnect
 from command_service.relay.lease import Leases
 from command_service.relay.metrics import RelayMetrics
 from command_service.relay.partition_reader import PartitionReader
-from command_service.relay.publisher import BATCH_BYTES, KafkaPublisher
+from command_service.relay.publisher import MAX_BATCH_BYTES, KafkaPublisher
 from command_service.relay.relay import Relay
 from command_service.relay.settings import RelaySettings
 from command_service.relay.shard_loop import RelayContext
-from command_service.relay.topics import Topics, keep_looking
+from command_service.relay.topics import Topics, poll_topics
 from shared.contracts.shards import split_shard
+from shared.event_log import EventLog
 from shared.http.health import Health, Heartbeat
 from shared.kafka.clients import Kafka, require_fast_records
 
-_BEAT_SECONDS: Final = 60.0
+_MAX_HEARTBEAT_AGE_SECONDS: Final = 60.0
 Producers = ReconnectingClient[AIOKafkaProducer]
 Readers = ReconnectingClient[AIOKafkaClient]
 
@@ -37,50 +37,56 @@ Readers = ReconnectingClient[AIOKafkaClient]
 async def run(
     settings: RelaySettings, stop: asyncio.Event, health: Health, registry: CollectorRegistry
 ) -> None:
-    """Publish until `stop` is set; then finish the batches in flight and give the shards back.
+    """Publish until `stop` is set; then await the batches in flight and release the shards.
 
-    Servers that are down are waited for: nothing but `stop` ends it. A kill at any point leaves
-    leases that lapse, and at most one batch per shard that the next relay sends again.
+    Unavailable servers are awaited. After a kill at any point the leases expire, and the next
+    relay publishes at most one batch per shard a second time.
     """
     require_fast_records()
     kafka = settings.kafka()
-    topics, nudge = Topics(kafka, settings), asyncio.Event()
-    async with _clients(settings, kafka) as (pool, sending, reading):
-        around = _relay_context(settings, pool, sending, reading, topics, nudge, registry)
+    topics, poll_requested = Topics(kafka, settings), asyncio.Event()
+    async with _clients(settings, kafka) as (pool, producers, readers):
+        event_log = CoalescedLog(pool)
+        context = _relay_context(
+            settings, event_log, pool, producers, readers, topics, poll_requested, registry
+        )
         leases = Leases(pool, uuid.uuid4(), settings.lease_seconds, time.monotonic)
-        relay = Relay(pool, leases, around, topics, settings.partitions, settings.lease_seconds)
-        heart = Heartbeat(_BEAT_SECONDS)
-        health.add_liveness_check("relay", heart)
+        relay = Relay(
+            event_log, leases, context, topics, settings.partitions, settings.lease_seconds
+        )
+        heartbeat = Heartbeat(_MAX_HEARTBEAT_AGE_SECONDS)
+        health.add_liveness_check("relay", heartbeat)
         health.add_readiness_check("relay", relay.not_ready)
-        async with _beside(
-            keep_looking(topics, settings.reconcile_interval_seconds, nudge),
+        async with _background(
+            poll_topics(topics, settings.reconcile_interval_seconds, poll_requested),
             listen(settings.database_url, relay.wake),
         ):
-            await relay.tend(heart.beat, stop)
-        await relay.leave()
+            await relay.run(heartbeat.beat, stop)
+        await relay.shut_down()
 
 
 def _relay_context(
     settings: RelaySettings,
+    event_log: EventLog,
     pool: "asyncpg.Pool[asyncpg.Record]",
-    sending: Producers,
-    reading: Readers,
+    producers: Producers,
+    readers: Readers,
     topics: Topics,
-    nudge: asyncio.Event,
+    poll_requested: asyncio.Event,
     registry: CollectorRegistry,
 ) -> RelayContext:
     metrics = RelayMetrics(registry)
 
     def partition(shard: str) -> PartitionReader:
-        return PartitionReader(reading, *split_shard(shard), settings.partitions)
+        return PartitionReader(readers, *split_shard(shard), settings.partitions)
 
     return RelayContext(
-        log=CoalescedLog(pool),
+        log=event_log,
         cursors=PostgresCursors(pool),
-        publisher=KafkaPublisher(sending, metrics),
+        publisher=KafkaPublisher(producers, metrics),
         partition=partition,
-        usable=topics.usable,
-        topic_missing=nudge.set,
+        topic_is_usable=topics.is_usable,
+        request_topic_poll=poll_requested.set,
         metrics=metrics,
         reconcile_interval_seconds=settings.reconcile_interval_seconds,
     )
@@ -92,17 +98,17 @@ async def _clients(
 ) -> "AsyncIterator[tuple[asyncpg.Pool[asyncpg.Record], Producers, Readers]]":
     pool = connect(settings.database_url)
     await pool
-    sending, reading = producers(kafka, BATCH_BYTES), readers(kafka)
+    producers, readers = create_producers(kafka, MAX_BATCH_BYTES), create_readers(kafka)
     try:
-        yield pool, sending, reading
+        yield pool, producers, readers
     finally:
-        await asyncio.gather(sending.close(), reading.close(), disconnect(pool))
+        await asyncio.gather(producers.close(), readers.close(), disconnect(pool))
 
 
 @asynccontextmanager
-async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run the work beside the block, and cancel it after."""
-    tasks = [asyncio.create_task(job) for job in work]
+async def _background(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the jobs during the block, and cancel them after it."""
+    tasks = [asyncio.create_task(job) for job in jobs]
     try:
         yield
     finally:

@@ -1,38 +1,41 @@
-"""What the relay measures of itself: all names in one place."""
+"""The metrics of the relay. Counters start at 0 with the process."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class RelayMetrics:
-    """Counts since the start of the process. Events that are sent again are counted again."""
-
     def __init__(self, registry: CollectorRegistry) -> None:
+        # An event that is published twice counts twice.
         self.published = Counter(
-            "tandem_relay_events_published", "Acknowledged by Kafka", ["topic"], registry=registry
+            "tandem_relay_events_published",
+            "Events acknowledged by Kafka",
+            ["topic"],
+            registry=registry,
         )
-        # 0 while nothing waits. Of own shards only, and of all halted ones.
-        self.oldest_unpublished = Gauge(
+        self.oldest_unpublished_age = Gauge(
             "tandem_relay_oldest_unpublished_age_seconds",
-            "Age of the oldest event that waits",
+            "Age of the oldest unpublished event of the owned shards, 0 if there is none",
             registry=registry,
         )
-        self.owned = Gauge("tandem_relay_shards_owned", "Leases held", registry=registry)
-        # Of all shards, whoever found the fork. Anything but 0 needs a person.
+        self.owned = Gauge("tandem_relay_shards_owned", "Shards leased", registry=registry)
+        # Of all shards, also of those that another relay halted. Above 0 an operator must decide.
         self.halted = Gauge(
-            "tandem_relay_shards_halted", "Stopped: log and topic differ", registry=registry
+            "tandem_relay_shards_halted", "Shards halted by a log divergence", registry=registry
         )
-        self.checks = Counter(
-            "tandem_relay_reconciliations", "Checks that ended well", registry=registry
+        self.reconciliations = Counter(
+            "tandem_relay_reconciliations", "Successful reconciliations", registry=registry
         )
-        # Kafka lost records, or a topic was made again: they are published again.
-        self.went_back = Counter(
+        # Kafka lost records or a topic was recreated; the records are published again.
+        self.cursor_resets = Counter(
             "tandem_relay_cursor_resets",
-            "Checks that found sent records missing",
+            "Reconciliations that found published records missing",
             registry=registry,
         )
-        self.send_errors = Counter(
-            "tandem_relay_produce_errors", "Batches refused or unanswered", registry=registry
+        self.produce_errors = Counter(
+            "tandem_relay_produce_errors",
+            "Batches that Kafka rejected or did not acknowledge in time",
+            registry=registry,
         )
         self.failures = Counter(
-            "tandem_relay_failures", "Steps of a shard that failed, any cause", registry=registry
+            "tandem_relay_failures", "Failed steps of a shard, for any reason", registry=registry
         )

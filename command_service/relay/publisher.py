@@ -1,4 +1,4 @@
-"""Sends one batch of records to a partition and says where it begins."""
+"""Sends one batch of records to a partition and returns its base offset."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -13,66 +13,66 @@ from command_service.relay.metrics import RelayMetrics
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import split_shard
 
-SEND_SECONDS: Final = 12
-BATCH_BYTES: Final = 512 * 1024
+_SEND_SECONDS: Final = 12
+MAX_BATCH_BYTES: Final = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """So many of the records are on their way; `base` gives the offset of the first of them."""
+class BatchInFlight:
+    """The first `count` of the records. `base_offset` is that of the first, once acknowledged."""
 
     count: int
-    base: Awaitable[int]
+    base_offset: Awaitable[int]
 
 
 class Publisher(Protocol):
-    async def send(self, shard: str, records: Sequence[Record]) -> Sent:
-        """Send as many of the records, from the first on, as fit a batch.
+    async def send(self, shard: str, records: Sequence[Record]) -> BatchInFlight:
+        """Send as many of the records, from the first on, as fit into a batch.
 
-        It and `base` raise KafkaError or TimeoutError: then the batch is there or not, now or
-        later, and the shard must be checked before the next send.
+        This method and `base_offset` raise KafkaError or TimeoutError. The batch may then arrive
+        now, later or not at all, so the shard must be reconciled before the next send.
         """
         ...
 
 
 class KafkaPublisher:
-    """Publishes through a producer of its own, made anew after every error."""
+    """Sends through a producer that is replaced after every error."""
 
     def __init__(
         self, producers: ReconnectingClient[AIOKafkaProducer], metrics: RelayMetrics
     ) -> None:
         self._producers, self._metrics = producers, metrics
 
-    async def send(self, shard: str, records: Sequence[Record]) -> Sent:
+    async def send(self, shard: str, records: Sequence[Record]) -> BatchInFlight:
         topic, partition = split_shard(shard)
         producer = await self._producers.get()
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                batch, count = _batch(producer, records)
+            async with asyncio.timeout(_SEND_SECONDS):
+                batch, count = _build_batch(producer, records)
                 future = await producer.send_batch(batch, topic, partition=partition)
         except BaseException:
-            self._failed(producer)
+            self._discard(producer)
             raise
-        return Sent(count, self._base(producer, future))
+        return BatchInFlight(count, self._base_offset(producer, future))
 
-    async def _base(self, producer: AIOKafkaProducer, future: "asyncio.Future[Any]") -> int:
+    async def _base_offset(self, producer: AIOKafkaProducer, future: "asyncio.Future[Any]") -> int:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                answer = await future
+            async with asyncio.timeout(_SEND_SECONDS):
+                metadata = await future
         except BaseException:
-            self._failed(producer)
+            self._discard(producer)
             raise
-        if answer is None:
+        if metadata is None:
             raise KafkaError("an acknowledgement without an offset")
-        return int(answer.offset)
+        return int(metadata.offset)
 
-    def _failed(self, producer: AIOKafkaProducer) -> None:
-        self._metrics.send_errors.inc()
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        self._metrics.produce_errors.inc()
         self._producers.discard(producer)
 
 
-def _batch(producer: AIOKafkaProducer, records: Sequence[Record]) -> tuple[Any, int]:
-    """A batch that holds the first `count` records; the first one always fits."""
+def _build_batch(producer: AIOKafkaProducer, records: Sequence[Record]) -> tuple[Any, int]:
+    """A batch of the first `count` records; the first one always fits."""
     batch = producer.create_batch()
     count = 0
     for record in records:

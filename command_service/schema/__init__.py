@@ -1,1 +1,1 @@
-"""The schema of the database: migrations, applying them, and waiting for them."""
+"""The database schema: migrations, functions, applying them, and waiting for them."""

@@ -1,7 +1,7 @@
-"""Appends a batch's events to the log and stores its answers, in the last statement before COMMIT.
+"""Appends a batch's events and stores its results, in the last statement before COMMIT.
 
-All of it stands in one statement because the shards are locked from here on until COMMIT, and an
-answer names positions that are only known then.
+It is one statement because the shards are locked from here until COMMIT, and because results
+contain positions, which are only determined here.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ import asyncpg
 
 from command_service.write_store.columns import columns
 from command_service.write_store.pending_command import PendingCommand
-from command_service.write_store.results import Accepted, Answer, Rejected
+from command_service.write_store.results import Accepted, Rejected, Result
 from shared.contracts.events import Event
 from shared.contracts.shards import shard_of
 from shared.contracts.tokens import format_token, merge_position
 
-# That the batch's row is there says, after a lost connection, that the batch was committed.
+# After a lost connection, the batch's row shows that the batch was committed.
 _APPEND = """
 WITH batch AS (
     INSERT INTO batches (id) SELECT $19::uuid WHERE $19 IS NOT NULL
@@ -35,7 +35,7 @@ WITH batch AS (
 ), tokens AS (
     SELECT command, string_agg(shard || ':' || position, ';' ORDER BY shard COLLATE "C") AS token
     FROM parts GROUP BY command
-), remembered AS (
+), stored AS (
     INSERT INTO answers (caller, key, request, id, version, token, reason, detail)
     SELECT k.caller, k.key, k.request, k.id, k.version,
            coalesce(t.token, k.token), k.reason, k.detail
@@ -52,7 +52,7 @@ _UNATTRIBUTED = frozenset({"product.reserved", "product.released"})
 
 
 class NewEvent(NamedTuple):
-    """An event that the command at index `command` of its batch decided."""
+    """An event of the command at index `command` of its batch."""
 
     command: int
     event: Event
@@ -62,21 +62,33 @@ class NewEvent(NamedTuple):
     traceparent: str | None
 
 
+class ResultToStore(NamedTuple):
+    """The result of a command with an idempotency key.
+
+    Its token covers the events of the command at index `command` of the batch: the command itself,
+    or an earlier one whose events it depends on.
+    """
+
+    command: int
+    pending: PendingCommand
+    result: Result
+
+
 async def append(
     connection: asyncpg.Connection,
     batch_id: UUID | None,
     events: Sequence[NewEvent],
-    to_remember: Sequence[tuple[int, PendingCommand, Answer]],
+    results: Sequence[ResultToStore],
     partitions: int,
 ) -> dict[int, dict[str, int]]:
-    """The last position in each shard, for every command that has events. COMMIT must follow.
+    """Return the last position in each shard for every command with events. COMMIT must follow.
 
-    `batch_id`: of a batch that may have to be asked about.
+    `batch_id` is None for a batch whose outcome is never queried.
     """
     rows = await connection.fetch(
         _APPEND,
-        *columns(9, (_event_row(new, partitions) for new in events)),
-        *columns(9, (_answer_row(*remembered) for remembered in to_remember)),
+        *columns(9, (_event_row(event, partitions) for event in events)),
+        *columns(9, (_result_row(*result) for result in results)),
         batch_id,
     )
     positions: dict[int, dict[str, int]] = {}
@@ -88,22 +100,23 @@ async def append(
 def _event_row(new: NewEvent, partitions: int) -> tuple[object, ...]:
     command, event, event_id, actor, at, traceparent = new
     shard = shard_of(event.topic, event.id, partitions)
-    known_actor = None if event.type in _UNATTRIBUTED else actor
+    event_actor = None if event.type in _UNATTRIBUTED else actor
     data = event.model_dump_json()
-    return (shard, event_id, event.type, event.id, known_actor, at, traceparent, data, command)
+    return (shard, event_id, event.type, event.id, event_actor, at, traceparent, data, command)
 
 
-def _answer_row(command: int, pending: PendingCommand, answer: Answer) -> tuple[object, ...]:
-    named = (command, *(pending.name or ("", "")), pending.request)
-    match answer:
+def _result_row(command: int, pending: PendingCommand, result: Result) -> tuple[object, ...]:
+    assert pending.caller_key is not None
+    stored_under = (command, *pending.caller_key, pending.request_hash)
+    match result:
         case Accepted():
-            return (*named, answer.id, answer.version, answer.token or None, None, None)
+            return (*stored_under, result.id, result.version, result.token or None, None, None)
         case Rejected():
-            return (*named, None, None, None, answer.reason, answer.detail)
+            return (*stored_under, None, None, None, result.reason, result.detail)
 
 
 async def head_tokens(connection: asyncpg.Connection, shards: set[str]) -> dict[str, str]:
-    """What an answer without events stands for: all that its aggregate's shard holds by now."""
+    """A token for each shard that covers all of its events so far."""
     if not shards:
         return {}
     rows = await connection.fetch(_HEADS, list(shards))

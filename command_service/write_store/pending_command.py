@@ -1,33 +1,32 @@
-"""A command that waits to be decided."""
+"""A command that waits for its result."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from command_service.commands.command import AnyCommand, Context, Message
-
-if TYPE_CHECKING:
-    from command_service.write_store.results import Answer
+from command_service.commands.command import AnyCommand, CommandMessage, Context
+from command_service.write_store.results import CallerKey, Result
 
 
 @dataclass(slots=True, eq=False)
 class PendingCommand:
-    """`request` is a keyed hash of the request that came with `key`, empty without one.
+    """`request_hash` is a keyed hash of the request that came with `idempotency_key`.
 
-    `deadline` is in the event loop's time. `answer` is set once the command is decided, and fails
-    with Unavailable where it was not known by then whether it was.
+    `deadline` is in the event loop's time. `result` is set when the command is decided; it fails
+    with Unavailable if the command is not decided by then, or if the outcome is unknown.
     """
 
     command: AnyCommand
-    message: Message
+    message: CommandMessage
     context: Context
-    key: str | None
-    request: bytes
+    idempotency_key: str | None
+    request_hash: bytes
     traceparent: str | None
     deadline: float
-    answer: "asyncio.Future[Answer]"
+    result: asyncio.Future[Result]
 
     @property
-    def name(self) -> tuple[str, str] | None:
-        """The caller and the key under which the answer is stored."""
-        return None if self.key is None else (self.context.caller, self.key)
+    def caller_key(self) -> CallerKey | None:
+        """The key under which the result is stored."""
+        if self.idempotency_key is None:
+            return None
+        return CallerKey(self.context.caller, self.idempotency_key)

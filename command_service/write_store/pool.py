@@ -8,19 +8,21 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Acquired: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 _SESSION: Final = {
     "application_name": "tandem-command-service",
-    # A stuck writer may hold up its shards for so long and no longer.
+    # Stated, because a server may have another default.
+    "default_transaction_isolation": "read committed",
+    # Limits how long a stalled writer can block its shards.
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "5000",
     "statement_timeout": "8000",
 }
 
 
-async def open_pool(database_url: str, most: int) -> Pool:
-    """A pool that connects when it is first used: the server may still be away."""
+async def open_pool(database_url: str, max_size: int) -> Pool:
+    """A pool that connects on first use, so the server need not be available yet."""
     return await asyncpg.create_pool(
         database_url,
         min_size=0,
-        max_size=most,
+        max_size=max_size,
         timeout=3,
         command_timeout=5,
         max_inactive_connection_lifetime=300,
@@ -30,4 +32,4 @@ async def open_pool(database_url: str, most: int) -> Pool:
 
 
 async def _no_reset(connection: asyncpg.Connection) -> None:
-    """Transactions leave nothing behind in a session; resetting it would cost a round trip."""
+    """Transactions leave no session state; a reset would cost a round trip."""

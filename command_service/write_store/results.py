@@ -1,4 +1,4 @@
-"""What a command is answered with, and the answers that idempotency keys give again."""
+"""The results of commands, and those that are stored under idempotency keys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,10 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from command_service.write_store.pending_command import PendingCommand
-
 KEY_IN_USE: Final = "idempotency-key-in-use"
 KEY_REUSED: Final = "idempotency-key-reused"
 
-_RECALL = """
+_LOAD = """
 SELECT a.caller, a.key, a.request, a.id::text, a.version, a.token, a.reason, a.detail
 FROM answers AS a
 JOIN unnest($1::text[], $2::text[]) AS k (caller, key) ON a.caller = k.caller AND a.key = k.key
@@ -19,7 +17,7 @@ JOIN unnest($1::text[], $2::text[]) AS k (caller, key) ON a.caller = k.caller AN
 
 
 class Accepted(NamedTuple):
-    """`token` stands for all of the command's events."""
+    """`token` covers all events of the command."""
 
     id: str
     version: int
@@ -35,35 +33,42 @@ class Rejected(NamedTuple):
     replayed: bool = False
 
 
-Answer = Accepted | Rejected
+Result = Accepted | Rejected
+
+
+class CallerKey(NamedTuple):
+    """An idempotency key belongs to the caller who sent it."""
+
+    caller: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """An answer, and the request that it was given to."""
+class StoredResult:
+    """A result, and the hash of the request that led to it."""
 
-    request: bytes
-    answer: Answer
+    request_hash: bytes
+    result: Result
 
-    def answer_to(self, pending: PendingCommand) -> Answer:
-        if pending.request == self.request:
-            return self.answer._replace(replayed=True)
+    def replay(self, request_hash: bytes) -> Result:
+        """The result for a later request with the same key."""
+        if request_hash == self.request_hash:
+            return self.result._replace(replayed=True)
         return Rejected(KEY_REUSED, "the Idempotency-Key was used with another request")
 
 
-async def recall(
-    connection: asyncpg.Connection, commands: Iterable[PendingCommand]
-) -> dict[tuple[str, str], Stored]:
-    """The stored answers, by caller and key. Read once the keys' locks are held."""
-    keys = {pending.name for pending in commands if pending.name is not None}
-    if not keys:
+async def load_stored_results(
+    connection: asyncpg.Connection, keys: Iterable[CallerKey | None]
+) -> dict[CallerKey, StoredResult]:
+    """Must be called when the keys are reserved: their results no longer change then."""
+    distinct = {key for key in keys if key is not None}
+    if not distinct:
         return {}
-    callers, names = zip(*keys, strict=True)
-    rows = await connection.fetch(_RECALL, callers, names)
-    return {(row["caller"], row["key"]): _stored(row) for row in rows}
+    rows = await connection.fetch(_LOAD, *zip(*distinct, strict=True))
+    return {CallerKey(row["caller"], row["key"]): _stored_result(row) for row in rows}
 
 
-def _stored(row: asyncpg.Record) -> Stored:
+def _stored_result(row: asyncpg.Record) -> StoredResult:
     if row["reason"] is not None:
-        return Stored(row["request"], Rejected(row["reason"], row["detail"]))
-    return Stored(row["request"], Accepted(row["id"], row["version"], row["token"]))
+        return StoredResult(row["request"], Rejected(row["reason"], row["detail"]))
+    return StoredResult(row["request"], Accepted(row["id"], row["version"], row["token"]))

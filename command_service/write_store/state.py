@@ -1,15 +1,16 @@
-"""Loads the aggregates that a batch touches, and writes back those that it changed."""
+"""Loads the aggregates that a batch requires, and saves those that it changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
-from command_service.commands.command import Touched
+from command_service.commands.command import RequiredState
 from command_service.domain.orders import Line, Order
 from command_service.domain.products import Product
 from command_service.domain.shop import Shop
 from command_service.domain.users import User, email_key
+from command_service.processes.registry import removed_deadlines, set_deadlines
 from command_service.write_store.columns import columns
 from shared.contracts.money import Money
 
@@ -26,10 +27,14 @@ _PRODUCTS = """
 SELECT id::text, name, amount, currency, stock, retired, version FROM products
 WHERE id = ANY ($1::uuid[]) ORDER BY products.id FOR UPDATE
 """
-_ORDERS = """
-SELECT id::text, customer_id::text, status, anonymized, version FROM orders
+ORDER_COLUMNS = """id::text, customer_id::text, status, anonymized, version,
+       payment, payment_due_at, payment_reference, refund_reference"""
+_ORDERS = f"""
+SELECT {ORDER_COLUMNS} FROM orders
 WHERE id = ANY ($1::uuid[]) ORDER BY orders.id FOR UPDATE
 """
+_SKIP_LOCKED = " SKIP LOCKED"
+_TRY_LOCK_SHARDS = "SELECT name FROM try_lock_shards($1::text[]) AS s (name)"
 _SAVE = """
 WITH saved_users AS (
     INSERT INTO users (id, name, email, email_key, version, erased)
@@ -44,39 +49,92 @@ WITH saved_users AS (
     ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, currency = excluded.currency,
         stock = excluded.stock, retired = excluded.retired, version = excluded.version
 ), saved_orders AS (
-    INSERT INTO orders (id, customer_id, status, anonymized, version)
-    SELECT * FROM unnest($14::uuid[], $15::uuid[], $16::text[], $17::bool[], $18::int[])
+    INSERT INTO orders (
+        id, customer_id, status, anonymized, version,
+        payment, payment_due_at, payment_reference, refund_reference
+    )
+    SELECT * FROM unnest(
+        $14::uuid[], $15::uuid[], $16::text[], $17::bool[], $18::int[],
+        $19::text[], $20::timestamptz[], $21::text[], $22::text[]
+    )
     ON CONFLICT (id) DO UPDATE SET status = excluded.status, anonymized = excluded.anonymized,
-        version = excluded.version
+        version = excluded.version, payment = excluded.payment,
+        payment_due_at = excluded.payment_due_at,
+        payment_reference = excluded.payment_reference,
+        refund_reference = excluded.refund_reference
+), set_deadlines AS (
+    INSERT INTO deadlines (process, subject, version, due_at)
+    SELECT * FROM unnest($23::text[], $24::uuid[], $25::int[], $26::timestamptz[])
+    ON CONFLICT (process, subject) DO UPDATE SET version = excluded.version,
+        due_at = excluded.due_at, claimed_until = excluded.claimed_until
+), removed_deadlines AS (
+    DELETE FROM deadlines AS d USING unnest($27::text[], $28::uuid[]) AS r (process, subject)
+    WHERE d.process = r.process AND d.subject = r.subject
 )
 INSERT INTO order_lines (order_id, product_id, quantity)
-SELECT * FROM unnest($19::uuid[], $20::uuid[], $21::int[])
+SELECT * FROM unnest($29::uuid[], $30::uuid[], $31::int[])
 """
 
 
-async def load(connection: asyncpg.Connection, touched: Iterable[Touched]) -> Shop:
-    """The touched part of the shop, locked until the transaction ends.
+async def load(
+    connection: asyncpg.Connection, required: Sequence[RequiredState], *, skip_locked: bool
+) -> tuple[Shop, set[int]]:
+    """Return the required part of the shop, locked until the transaction ends.
 
-    What never changes (an order's lines) is read first, without a lock; then rows are locked in
-    one order over all tables, so that no two batches wait for each other.
+    The lines of orders, which never change, are read first, without a lock. Rows are then locked
+    in one order over all tables, so that two batches cannot deadlock. With `skip_locked`, rows that
+    other transactions have locked are left out; the indexes of the requirements that need one of
+    them are returned as well.
     """
-    touched = list(touched)
-    lines = await _lines(connection, _distinct(t.orders_with_products for t in touched))
+    lines = await _lines(connection, _distinct(r.orders_with_products for r in required))
     of_lines = [tuple(line.product_id for line in of_order) for of_order in lines.values()]
-    users = _distinct(t.users for t in touched)
-    products = _distinct([*(t.products for t in touched), *of_lines])
-    orders = _distinct(t.orders for t in touched)
-    emails = _distinct(t.emails for t in touched)
+    users = _distinct(r.users for r in required)
+    products = _distinct([*(r.products for r in required), *of_lines])
+    orders = _distinct(r.orders for r in required)
+    emails = _distinct(r.emails for r in required)
     shop = Shop()
-    for row in await connection.fetch(_USERS, users) if users else ():
+    lock = _SKIP_LOCKED if skip_locked else ""
+    for row in await connection.fetch(_USERS + lock, users) if users else ():
         shop.users[row["id"]] = User(**dict(row))
-    for row in await connection.fetch(_PRODUCTS, products) if products else ():
+    for row in await connection.fetch(_PRODUCTS + lock, products) if products else ():
         shop.products[row["id"]] = _product(row)
-    for row in await connection.fetch(_ORDERS, orders) if orders else ():
+    for row in await connection.fetch(_ORDERS + lock, orders) if orders else ():
         shop.orders[row["id"]] = Order(**dict(row), lines=lines.get(row["id"], ()))
     for row in await connection.fetch(_EMAILS, emails) if emails else ():
         shop.emails[row["email_key"]] = row["id"]
-    return shop
+    if not skip_locked:
+        return shop, set()
+    skipped = await _existing(connection, "users", set(users) - shop.users.keys())
+    skipped |= await _existing(connection, "products", set(products) - shop.products.keys())
+    skipped |= await _existing(connection, "orders", set(orders) - shop.orders.keys())
+    return shop, _requiring(required, lines, skipped)
+
+
+async def _existing(connection: asyncpg.Connection, table: str, ids: set[str]) -> set[str]:
+    """Which of the rows exist: those that were not returned although they do are locked."""
+    if not ids:
+        return set()
+    rows = await connection.fetch(f"SELECT id::text FROM {table} WHERE id = ANY ($1::uuid[])", ids)
+    return {row["id"] for row in rows}
+
+
+def _requiring(
+    required: Sequence[RequiredState], lines: Mapping[str, tuple[Line, ...]], ids: set[str]
+) -> set[int]:
+    found = set()
+    for index, state in enumerate(required):
+        of_lines = (
+            line.product_id for id in state.orders_with_products for line in lines.get(id, ())
+        )
+        if not ids.isdisjoint((*state.users, *state.products, *state.orders, *of_lines)):
+            found.add(index)
+    return found
+
+
+async def try_lock_shards(connection: asyncpg.Connection, names: set[str]) -> set[str]:
+    """Lock those of the shards that are free, and return them."""
+    rows = await connection.fetch(_TRY_LOCK_SHARDS, sorted(names))
+    return {row["name"] for row in rows}
 
 
 async def _lines(connection: asyncpg.Connection, orders: list[str]) -> dict[str, tuple[Line, ...]]:
@@ -97,7 +155,7 @@ def _distinct(groups: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) -> None:
-    """Write the changed aggregates, each one's last state once, in one statement."""
+    """Write the last state of each changed aggregate, in one statement."""
     users = [user for id, user in shop.users.items() if id in changed]
     products = [product for id, product in shop.products.items() if id in changed]
     orders = [order for id, order in shop.orders.items() if id in changed]
@@ -111,7 +169,9 @@ async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) ->
         _SAVE,
         *columns(6, (_user_row(user) for user in users)),
         *columns(7, (_product_row(product) for product in products)),
-        *columns(5, ((o.id, o.customer_id, o.status, o.anonymized, o.version) for o in orders)),
+        *columns(9, (_order_row(order) for order in orders)),
+        *columns(4, set_deadlines(shop, changed)),
+        *columns(2, removed_deadlines(shop, changed)),
         *columns(3, lines),
     )
 
@@ -119,6 +179,13 @@ async def save(connection: asyncpg.Connection, shop: Shop, changed: set[str]) ->
 def _user_row(user: User) -> tuple[Any, ...]:
     key = None if user.email is None else email_key(user.email)
     return (user.id, user.name, user.email, key, user.version, user.erased)
+
+
+def _order_row(order: Order) -> tuple[Any, ...]:
+    return (
+        *(order.id, order.customer_id, order.status, order.anonymized, order.version),
+        *(order.payment, order.payment_due_at, order.payment_reference, order.refund_reference),
+    )
 
 
 def _product_row(product: Product) -> tuple[Any, ...]:

@@ -1,1 +1,1 @@
-"""What `docker compose up` needs before the servers: users, passwords and keys of its own."""
+"""Creates users, passwords and keys for `docker compose up`, before the servers start."""

@@ -1,8 +1,7 @@
-"""Fills a directory with what each container is to know: its own addresses, and no one else's.
+"""Writes the secrets of each container to a directory, one subdirectory per container.
 
-Each container gets one subdirectory mounted. Passwords are made once and stay; everything that
-follows from them is written again each time, so that a crash in between is completed by the next
-run.
+Each container mounts its own subdirectory only. Passwords are created once; everything derived from
+them is rewritten each time, so that the next run completes what a crash interrupted.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Final
 from deploy.local.redis_users import acl_file
 from deploy.local.roles import scram_verifier, url_for
 from deploy.local.secrets import ADMIN, POSTGRES_ROLES, Passwords, passwords_in
-from deploy.local.tokens import make_keys
+from deploy.local.tokens import ensure_keys
 
 DATABASE: Final = "postgresql://postgres:5432/tandem"
 REDIS: Final = "redis://redis:6379/0"
@@ -26,18 +25,18 @@ SECRETS_OF: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "query-service": {"redis_url": (REDIS, "tandem_query_service")},
 }
-"""Service to secret to server and role."""
+"""Service to secret name to server and role."""
 
 
 def prepare(directory: Path) -> None:
-    """The subdirectories may be mounted already: files change, directories stay.
+    """Writes files only, because the subdirectories may be mounted already.
 
-    Files can be read by whatever user a container runs as; only the directory around them keeps
-    other users of the machine out.
+    Any user in a container can read the files; the mode of the outer directory excludes other users
+    of the machine.
     """
     directory.chmod(0o700)
     passwords = passwords_in(directory / "passwords.json")
-    make_keys(private_key_in(directory), directory / "keys" / "jwks.json")
+    ensure_keys(private_key_in(directory), directory / "keys" / "jwks.json")
     _write(directory / "jwks" / "jwks.json", (directory / "keys" / "jwks.json").read_text())
     _write(directory / "postgres" / "password", passwords[ADMIN])
     _write(directory / "postgres" / "passwords.sql", _passwords_sql(passwords))
@@ -53,7 +52,7 @@ def private_key_in(directory: Path) -> Path:
 
 
 def _passwords_sql(passwords: Passwords) -> str:
-    """Verifiers instead of passwords, so that no server log can hold them."""
+    """Verifiers instead of passwords, so that no server log contains passwords."""
     return "".join(
         f"ALTER ROLE {role} PASSWORD '{scram_verifier(passwords[role])}';\n"
         for role in POSTGRES_ROLES

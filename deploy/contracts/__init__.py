@@ -1,1 +1,1 @@
-"""Writes what is published of Tandem's contracts, and keeps what is published from breaking."""
+"""Writes Tandem's published contracts, and rejects changes that break them."""

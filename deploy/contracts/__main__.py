@@ -3,16 +3,16 @@
 import sys
 
 from deploy.contracts.files import ROOT, generated, write
-from deploy.contracts.gate import WHAT_TO_DO, broken_contracts, complaints
+from deploy.contracts.gate import HOW_TO_FIX, broken_contracts, violations
 
 
 def main(command: str) -> int:
     files = generated()
     if command == "check":
-        found = complaints(files, ROOT)
+        found = violations(files, ROOT)
     else:
         broken = broken_contracts(files, ROOT)
-        found = [*broken, WHAT_TO_DO, "Nothing was written."] if broken else []
+        found = [*broken, HOW_TO_FIX, "Nothing was written."] if broken else []
         if not found:
             write(files)
     for line in found:

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the topics, as the relay makes them and fills them."""
+"""Generates the AsyncAPI 3 document of the topics that the relay creates and publishes to."""
 
 from typing import Any, Final
 
@@ -7,6 +7,7 @@ from command_service.relay.topics import topic_configs
 from deploy.contracts.examples import EXAMPLES, SUMMARIES
 from deploy.contracts.schemas import event_schema, inlined
 from shared.contracts.events import EVENTS, Event, ProductReleased, ProductReserved
+from shared.contracts.examples import TIME, USER_ID
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import DEFAULT_PARTITIONS, TOPICS, Topic, shard_of
 
@@ -22,38 +23,41 @@ _INFO: Final = """\
 Every committed event of the shop, in commit order, as CloudEvents 1.0 in Kafka's binary content \
 mode.
 
-**Order and repeats.** `ce_position` counts 1, 2, 3, … in each partition without a hole. Remember \
-the last position you took of each partition, in the same transaction as what you made of it; take \
-the next one, ignore every other. A repeat has the same `ce_id`. Read again from the start, \
-keeping your position, when your offset is out of range, when the record before it is not the one \
-you read, or when positions stay ahead of yours. Where retention has cut the start, a new consumer \
-starts at the first position that it finds.
+**Order and duplicates.** `ce_position` is 1, 2, 3, … in each partition, without gaps. Store the \
+last position that you processed of each partition in the same transaction as its effects; process \
+the next position and skip all others. A duplicate has the same `ce_id`. Read the partition from \
+the start, keeping your position, if your offset is out of range, if the record before it is not \
+the one that you read, or if positions stay ahead of yours. If retention has deleted the start, \
+a new consumer starts at the first available position.
 
-**Personal data.** Fields marked `x-personal-data` are null in an event that is published again \
-after its person was erased.
+**Personal data.** Fields marked `x-personal-data` are null in an event that is republished after \
+the user was erased.
 
-**Evolution.** Fields and types may be added: ignore those that you don't know. None is removed or \
+**Evolution.** Fields and event types may be added: ignore unknown ones. None is removed or \
 changes its meaning without a new type."""
 
 _CHANNELS: Final[dict[Topic, str]] = {
-    "users": "What happened to accounts.",
-    "products": "What happened to the catalogue and its stock. Nothing in it is personal.",
-    "orders": "What happened to orders. One customer's orders share a partition, in order.",
+    "users": "Events of user accounts.",
+    "products": "Events of the catalogue and its stock. They contain no personal data.",
+    "orders": "Events of orders. All orders of a customer are in one partition, in order.",
 }
 _HEADERS: Final[dict[str, Json]] = {
     "ce_specversion": {"const": "1.0"},
-    "ce_id": {"format": "uuid", "description": "Unique per event; a repeat has the same."},
+    "ce_id": {"format": "uuid", "description": "Unique per event; a duplicate has the same id."},
     "ce_type": {},
     "ce_source": {},
     "ce_subject": {"format": "uuid", "description": "The aggregate; also the record's key."},
-    "ce_time": {"format": "date-time", "description": "When it was decided: UTC, milliseconds."},
+    "ce_time": {
+        "format": "date-time",
+        "description": "When it was decided: UTC, milliseconds.",
+    },
     "ce_dataschema": {},
     "ce_position": {
         "pattern": "^[1-9][0-9]{0,17}$",
-        "description": "The event's place in its partition, decimal: 1, 2, 3, … in commit order.",
+        "description": "Its position in the partition, decimal: 1, 2, 3, … in commit order.",
     },
-    "ce_actor": {"description": "The `sub` of whoever sent the command."},
-    "traceparent": {"description": "The W3C trace context of the command, where it had one."},
+    "ce_actor": {"description": "The `sub` of the caller that sent the command."},
+    "traceparent": {"description": "The W3C trace context of the command, if it had one."},
     "content-type": {"const": "application/json"},
 }
 _OPTIONAL: Final = ("ce_actor", "traceparent")
@@ -61,7 +65,7 @@ _FIXED: Final = ("ce_type", "ce_source", "ce_dataschema")
 
 
 def asyncapi_document() -> Json:
-    """All topics, with the settings that a fresh installation makes them with."""
+    """All topics, with the settings of a new installation."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Tandem events", "version": VERSION, "description": _INFO},
@@ -71,7 +75,7 @@ def asyncapi_document() -> Json:
             f"publish_{topic}": {
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{topic}"},
-                "summary": f"The relay publishes the log of {topic}.",
+                "summary": f"The relay publishes the event log of {topic}.",
             }
             for topic in TOPICS
         },
@@ -141,7 +145,7 @@ def _headers_schema(event: type[Event], example: dict[str, str]) -> Json:
 
 
 def example_headers(event: type[Event]) -> dict[str, str]:
-    """The headers that the relay would give this type's example."""
+    """The headers of this type's example, as the relay would publish it."""
     subject = EXAMPLES[event]["id"]
     record = Record(
         shard=shard_of(event.topic, subject, DEFAULT_PARTITIONS),
@@ -149,8 +153,8 @@ def example_headers(event: type[Event]) -> dict[str, str]:
         event_id="019cb1a5-0302-7c11-8d2e-6a0b54f1907e",
         type=event.type,
         subject=subject,
-        actor=None if event in _WITHOUT_ACTOR else "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4",
-        time="2026-03-01T09:30:00.125Z",
+        actor=None if event in _WITHOUT_ACTOR else USER_ID,
+        time=TIME,
         traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         data=b"",
     )

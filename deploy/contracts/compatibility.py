@@ -1,4 +1,4 @@
-"""What a change of the published contracts breaks, and for whom."""
+"""Finds the breaking changes of the published contracts, with the callers or consumers affected."""
 
 import json
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from deploy.contracts.schemas import inlined
 
 Json = dict[str, Any]
 
-_FOR_EVER: Final = -1
+_UNLIMITED: Final = -1
 
 
 def breaks(old: Files, new: Files) -> list[str]:
-    """One line for each; none where everybody can live with the new ones."""
+    """One line per breaking change; empty if every caller and consumer can use the new files."""
     found: list[str] = []
     for path in (COMMANDS_FILE, QUERIES_FILE):
         if path in old:
@@ -30,28 +30,28 @@ def breaks(old: Files, new: Files) -> list[str]:
 
 
 def _event_breaks(type: str, old: str, new: str | None) -> Iterator[str]:
-    whom = f"consumers of {type}"
+    affected = f"consumers of {type}"
     if new is None:
-        yield f"{whom}: it is gone"
+        yield f"{affected}: the event type was removed"
         return
     before, after = json.loads(old), json.loads(new)
     if before["$id"] != after["$id"]:
-        yield f"{whom}: its ce_dataschema is another"
+        yield f"{affected}: its ce_dataschema changed"
     for difference in differences(_resolved(before), _resolved(after), "serializer"):
-        yield f"{whom}: {difference}; give the event of the new shape a new type"
+        yield f"{affected}: {difference}; publish the new shape as a new event type"
 
 
 def _topic_breaks(old: Json, new: Json) -> Iterator[str]:
     for name, channel in old["channels"].items():
-        whom, now = f"consumers of the topic {name}", new.get("channels", {}).get(name)
+        affected, now = f"consumers of the topic {name}", new.get("channels", {}).get(name)
         if now is None:
-            yield f"{whom}: it is gone"
+            yield f"{affected}: the topic was removed"
             continue
         for type in channel["messages"].keys() - now["messages"].keys():
-            yield f"{whom}: {type} is not published there any more"
-        yield from _topic_settings(whom, channel["bindings"]["kafka"], now["bindings"]["kafka"])
+            yield f"{affected}: {type} is no longer published"
+        yield from _setting_breaks(affected, channel["bindings"]["kafka"], now["bindings"]["kafka"])
         if channel["x-partitioning"]["partition"] != now["x-partitioning"]["partition"]:
-            yield f"{whom}: partitions are chosen in another way"
+            yield f"{affected}: the partitioning changed"
     for type, message in old["components"]["messages"].items():
         now = new.get("components", {}).get("messages", {}).get(type)
         if now is not None:
@@ -60,14 +60,14 @@ def _topic_breaks(old: Json, new: Json) -> Iterator[str]:
                 yield f"consumers of {type}: header {difference.removeprefix('/')}"
 
 
-def _topic_settings(whom: str, old: Json, new: Json) -> Iterator[str]:
+def _setting_breaks(affected: str, old: Json, new: Json) -> Iterator[str]:
     if old["topic"] != new["topic"]:
-        yield f"{whom}: it is called {new['topic']}"
+        yield f"{affected}: the topic was renamed to {new['topic']}"
     if old["partitions"] != new["partitions"]:
-        yield f"{whom}: {new['partitions']} partitions by default instead of {old['partitions']}"
-    was, now = (kafka["topicConfiguration"]["retention.ms"] for kafka in (old, new))
-    if now != was and now != _FOR_EVER and (was == _FOR_EVER or now < was):
-        yield f"{whom}: records are kept for {now} ms instead of {was}"
+        yield f"{affected}: {new['partitions']} default partitions instead of {old['partitions']}"
+    before, now = (kafka["topicConfiguration"]["retention.ms"] for kafka in (old, new))
+    if now != before and now != _UNLIMITED and (before == _UNLIMITED or now < before):
+        yield f"{affected}: the retention is {now} ms instead of {before}"
 
 
 def _resolved(schema: Json) -> Json:

@@ -1,4 +1,4 @@
-"""The published files, as the models make them: path below the project's root -> text."""
+"""Generates the published files from the models: path below the project's root to text."""
 
 import json
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ COMMANDS_FILE: Final = "command_service/contracts/openapi.json"
 QUERIES_FILE: Final = "query_service/contracts/openapi.json"
 TOPICS_FILE: Final = "command_service/contracts/asyncapi.json"
 EVENT_FILES: Final = "command_service/contracts/events/"
-PLACES: Final = ("command_service/contracts", "query_service/contracts")
+FOLDERS: Final = ("command_service/contracts", "query_service/contracts")
 
 
 def generated() -> Files:
-    """What is to be published of the code as it is."""
+    """The files that the current code generates."""
     commands = command_operations(COMMANDS, _never_called)
     files: dict[str, Any] = {
         COMMANDS_FILE: command_document(commands),
-        QUERIES_FILE: query_document(query_operations(_no_reads())),
+        QUERIES_FILE: query_document(query_operations(_no_dependencies())),
         TOPICS_FILE: asyncapi_document(),
         **{f"{EVENT_FILES}{type}.json": event_schema(event) for type, event in EVENTS.items()},
     }
@@ -39,16 +39,16 @@ def generated() -> Files:
 
 
 def published(root: Path = ROOT) -> Files:
-    """What is in the tree."""
+    """The files in the tree."""
     return {
         str(path.relative_to(root)): path.read_text()
-        for place in PLACES
-        for path in sorted((root / place).rglob("*.json"))
+        for folder in FOLDERS
+        for path in sorted((root / folder).rglob("*.json"))
     }
 
 
 def write(files: Files, root: Path = ROOT) -> None:
-    """Writes what differs, and removes what is no longer published."""
+    """Writes the files, and deletes files that are no longer published."""
     for path in published(root).keys() - files.keys():
         (root / path).unlink()
     for path, text in files.items():
@@ -61,10 +61,10 @@ def _text(document: Any) -> str:
 
 
 def _never_called(_command: object) -> Any:
-    """Operations are only declared here."""
+    """The operations are declared and never called."""
 
 
-def _no_reads() -> QueryDependencies:
+def _no_dependencies() -> QueryDependencies:
     nothing = cast("Any", None)
     return QueryDependencies(
         reader=nothing,

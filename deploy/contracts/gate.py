@@ -1,4 +1,4 @@
-"""What keeps a change from being committed: files that are stale, and contracts that it breaks."""
+"""Rejects a change if published files are stale or if it breaks a published contract."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,45 +6,47 @@ from typing import Final
 
 from deploy.contracts.compatibility import breaks
 from deploy.contracts.files import Files, published
-from deploy.contracts.history import GOLDEN, past
+from deploy.contracts.history import GOLDEN, committed_versions
 
 ACCEPTED: Final = "deploy/contracts/accepted_breaks.txt"
-WHAT_TO_DO: Final = f"""\
-A published contract breaks (above). Keep the old shape and add the new one beside it: another \
-field, another event type, another path. If nobody relies on it, say so: put the line into \
-{ACCEPTED}, with the reason above it as a # comment."""
+HOW_TO_FIX: Final = f"""\
+The change breaks a published contract (above). Keep the old shape and add the new one as another \
+field, event type or path. If no caller or consumer relies on the old shape, add the line to \
+{ACCEPTED}, with the reason as a # comment above it."""
 _STALE: Final = "The published contracts are stale ({paths}): run make contracts"
 
 
-def complaints(files: Files, root: Path) -> list[str]:
-    """What is wrong with a tree whose code generates `files`; none where all is well."""
+def violations(files: Files, root: Path) -> list[str]:
+    """The violations of a tree whose code generates `files`; empty if it has none."""
     broken = broken_contracts(files, root)
     if broken:
-        return [*broken, WHAT_TO_DO]
-    there = published(root)
+        return [*broken, HOW_TO_FIX]
+    committed = published(root)
     paths = [
-        path for path in sorted(files.keys() | there.keys()) if there.get(path) != files.get(path)
+        path
+        for path in sorted(files.keys() | committed.keys())
+        if committed.get(path) != files.get(path)
     ]
     return [_STALE.format(paths=", ".join(paths))] if paths else []
 
 
 def broken_contracts(files: Files, root: Path) -> list[str]:
-    """One line for each break against the files in the tree, and each state ever committed."""
+    """One line per breaking change, compared with the tree and with every committed version."""
     accepted = _accepted(root)
     found: dict[str, str] = dict.fromkeys(breaks(published(root), files), "")
-    for commit, old in past(root):
+    for commit, old in committed_versions(root):
         for line in (*breaks(old, files), *_changed_records(old, root)):
             found.setdefault(line, f" (published in {commit})")
     return [f"{line}{since}" for line, since in sorted(found.items()) if line not in accepted]
 
 
 def _changed_records(old: Files, root: Path) -> Iterator[str]:
-    """What was published once stays as it was, byte by byte."""
+    """Golden records must stay unchanged, byte by byte."""
     for path, text in old.items():
         if path.startswith(GOLDEN) and path.endswith(".record"):
             now = root / path
             if not now.is_file() or now.read_bytes() != text.encode():
-                yield f"whoever reads old events: {path} was changed or removed"
+                yield f"consumers of old events: {path} was changed or removed"
 
 
 def _accepted(root: Path) -> set[str]:

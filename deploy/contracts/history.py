@@ -1,7 +1,7 @@
-"""The contracts that were committed before, as far as this clone knows its past.
+"""Reads the contracts of earlier commits.
 
-A tree without a past, such as an archive or a shallow clone, still has its committed files: what
-the code generates is compared with those in any case.
+In a tree without history, such as an archive or a shallow clone, the generated files are compared
+with the committed ones only.
 """
 
 import subprocess
@@ -10,18 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from deploy.contracts.files import PLACES, Files
+from deploy.contracts.files import FOLDERS, Files
 
 GOLDEN: Final = "tests/golden"
 
 
-def past(root: Path) -> Iterator[tuple[str, Files]]:
-    """(commit, published files and golden records) of each commit that touched them."""
+def committed_versions(root: Path) -> Iterator[tuple[str, Files]]:
+    """(commit, published files and golden records) of each commit that changed them."""
     if not _is_clone(root):
         return
     seen: set[bytes] = set()
-    for commit in _git(root, "log", "--format=%h", "--", *PLACES, GOLDEN).decode().split():
-        listing = _git(root, "ls-tree", "-r", "-z", commit, "--", *PLACES, GOLDEN)
+    for commit in _git(root, "log", "--format=%h", "--", *FOLDERS, GOLDEN).decode().split():
+        listing = _git(root, "ls-tree", "-r", "-z", commit, "--", *FOLDERS, GOLDEN)
         if listing not in seen:
             seen.add(listing)
             yield commit, dict(_files(root, listing))
@@ -29,8 +29,8 @@ def past(root: Path) -> Iterator[tuple[str, Files]]:
 
 def _files(root: Path, listing: bytes) -> Iterator[tuple[str, str]]:
     for line in listing.split(b"\0")[:-1]:
-        about, _, path = line.partition(b"\t")
-        yield path.decode(), _blob(root, about.split()[2].decode())
+        entry, _, path = line.partition(b"\t")
+        yield path.decode(), _blob(root, entry.split()[2].decode())
 
 
 def _is_clone(root: Path) -> bool:

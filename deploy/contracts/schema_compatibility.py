@@ -1,6 +1,6 @@
-"""Whether one JSON Schema still keeps what another one promised, and if not, where it doesn't.
+"""Whether a JSON Schema is compatible with an older one, and if not, in which field it differs.
 
-`jsoncompat` judges; what stands here only finds the place, so that people are told of a field.
+`jsoncompat` decides; this module finds the field, so that the message names it.
 """
 
 import json
@@ -12,41 +12,43 @@ from jsoncompat import check_compat
 
 Json = dict[str, Any]
 Role = Literal["serializer", "deserializer"]
-"""Tandem writes what it answers and publishes; it reads what it is sent."""
+"""Tandem serializes responses and events; it deserializes requests."""
 
-_REMARKS: Final = frozenset(("title", "description", "examples", "example", "default"))
+_ANNOTATIONS: Final = frozenset(("title", "description", "examples", "example", "default"))
 
 
-def differences(old: Json, new: Json, role: Role, place: str = "") -> Iterator[str]:
-    """One sentence for each break; none where whoever relied on `old` can live with `new`."""
-    if _compatible(_plain(old), _plain(new), role):
+def differences(old: Json, new: Json, role: Role, path: str = "") -> Iterator[str]:
+    """One sentence per incompatibility; empty if users of `old` can use `new`."""
+    if _compatible(_canonical(old), _canonical(new), role):
         return
-    found = list(_inside(old, new, role, place))
-    yield from found or [f"{place or 'the whole'} was {_plain(old)} and is {_plain(new)}"]
+    found = list(_inner_differences(old, new, role, path))
+    yield from found or [
+        f"{path or 'the schema'} changed from {_canonical(old)} to {_canonical(new)}"
+    ]
 
 
-def _inside(old: Json, new: Json, role: Role, place: str) -> Iterator[str]:
+def _inner_differences(old: Json, new: Json, role: Role, path: str) -> Iterator[str]:
     if "properties" in old and "properties" in new:
-        yield from _fields(old, new, role, place)
+        yield from _field_differences(old, new, role, path)
     elif "items" in old and "items" in new:
-        yield from differences(old["items"], new["items"], role, f"{place}/*")
+        yield from differences(old["items"], new["items"], role, f"{path}/*")
 
 
-def _fields(old: Json, new: Json, role: Role, place: str) -> Iterator[str]:
+def _field_differences(old: Json, new: Json, role: Role, path: str) -> Iterator[str]:
     before, after = old["properties"], new["properties"]
-    needed, needs = set(old.get("required", ())), set(new.get("required", ()))
+    required_before, required_now = set(old.get("required", ())), set(new.get("required", ()))
     added = sorted(after.keys() - before.keys())
     for name, schema in before.items():
         if name not in after:
-            hint = f" (new there: {', '.join(added)})" if added else ""
-            yield f"{place}/{name} is gone{hint}"
-        elif role == "serializer" and name in needed - needs:
-            yield f"{place}/{name} may be missing now"
+            hint = f" (added: {', '.join(added)})" if added else ""
+            yield f"{path}/{name} was removed{hint}"
+        elif role == "serializer" and name in required_before - required_now:
+            yield f"{path}/{name} is now optional"
         else:
-            yield from differences(schema, after[name], role, f"{place}/{name}")
+            yield from differences(schema, after[name], role, f"{path}/{name}")
     if role == "deserializer":
-        for name in sorted(needs - needed):
-            yield f"{place}/{name} is required now"
+        for name in sorted(required_now - required_before):
+            yield f"{path}/{name} is now required"
 
 
 @cache
@@ -54,20 +56,20 @@ def _compatible(old: str, new: str, role: Role) -> bool:
     return old == new or check_compat(old, new, role)
 
 
-def _plain(schema: Any) -> str:
-    """Without what says nothing about values, and with no order."""
-    return json.dumps(_without_remarks(schema), sort_keys=True, ensure_ascii=False)
+def _canonical(schema: Any) -> str:
+    """The schema as sorted JSON without annotations."""
+    return json.dumps(_without_annotations(schema), sort_keys=True, ensure_ascii=False)
 
 
-def _without_remarks(schema: Any) -> Any:
+def _without_annotations(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [_without_remarks(part) for part in schema]
+        return [_without_annotations(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: part for key, part in schema.items() if not _is_remark(key, part)}
-    return {key: _without_remarks(part) for key, part in kept.items()}
+    kept = {key: part for key, part in schema.items() if not _is_annotation(key, part)}
+    return {key: _without_annotations(part) for key, part in kept.items()}
 
 
-def _is_remark(key: str, part: Any) -> bool:
-    """A field may be called `title`: what describes it is an object."""
-    return key.startswith("x-") or (key in _REMARKS and not isinstance(part, dict))
+def _is_annotation(key: str, part: Any) -> bool:
+    """A property may be called `title`; its schema is an object, an annotation is not."""
+    return key.startswith("x-") or (key in _ANNOTATIONS and not isinstance(part, dict))

@@ -1,4 +1,4 @@
-"""The JSON Schema of each event type, out of its model."""
+"""Generates the JSON Schema of each event type from its model."""
 
 from typing import Any, Final
 
@@ -15,12 +15,14 @@ _FIELDS: Final = {
     "stock": "The stock after this event.",
     "amount": "Minor units.",
     "currency": "An ISO 4217 code.",
+    "payment_due_at": "The payment deadline, RFC 3339 in UTC; null if no payment is awaited.",
+    "reference": "The reference of the payment or refund. Not personal data.",
 }
-_PERSONAL: Final = "Personal: null once its person was erased."
+_PERSONAL: Final = "Personal data: null after the user was erased."
 
 
 def event_schema(event: type[Event]) -> Json:
-    """A document of its own; its `$id` is the records' `ce_dataschema`."""
+    """A standalone document; its `$id` is the `ce_dataschema` of the records."""
     schema = _described(event.model_json_schema(mode="serialization"))
     return {
         "$schema": _DIALECT,
@@ -33,20 +35,20 @@ def event_schema(event: type[Event]) -> Json:
 
 
 def inlined(schema: Any, definitions: Json) -> Any:
-    """The schema with the definition in place of every reference; none of ours is recursive."""
+    """The schema with every reference replaced by its definition; no definition is recursive."""
     if isinstance(schema, list):
         return [inlined(part, definitions) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        return inlined({**definitions[name], **beside}, definitions)
+        siblings = {key: value for key, value in schema.items() if key != "$ref"}
+        return inlined({**definitions[name], **siblings}, definitions)
     return {key: inlined(part, definitions) for key, part in schema.items() if key != "$defs"}
 
 
 def _described(schema: Json) -> Json:
-    """Descriptions in, the titles that repeat a field's name out."""
+    """Adds descriptions, and removes titles that only repeat the field's name."""
     for definition in schema.get("$defs", {}).values():
         _described(definition)
     for name, field in schema["properties"].items():

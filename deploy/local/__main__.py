@@ -1,4 +1,4 @@
-"""`python -m deploy.local up|down|ps|reset|token|demo`: what the Makefile's targets call."""
+"""`python -m deploy.local up|down|ps|reset|token|demo`: what the targets of the Makefile run."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy.local.errors import StackError
-from deploy.local.home import Home, home_of
+from deploy.local.home import Home, home_from
 
 Command = Callable[[Home, argparse.Namespace], int]
 
@@ -18,47 +18,47 @@ Command = Callable[[Home, argparse.Namespace], int]
 def up(home: Home, arguments: argparse.Namespace) -> int:
     from deploy.local.up import up
 
-    with home.only_one():
-        plan = up(home, os.environ, say, arguments.servers_only)
-    say(f"ready: commands at {plan.url_of('command-service')}, queries at", end=" ")
+    with home.exclusive():
+        plan = up(home, os.environ, report, arguments.servers_only)
+    report(f"ready: commands at {plan.url_of('command-service')}, queries at", end=" ")
     print(plan.url_of("query-service"))
-    print(f"next:  . {os.path.relpath(home.env)}; make token SCOPE=products:write; make ps")
+    print(f"next: . {os.path.relpath(home.env)}; make token SCOPE=products:write; make ps")
     return 0
 
 
 def down(home: Home, _: argparse.Namespace) -> int:
     from deploy.local.down import down
 
-    with home.only_one():
+    with home.exclusive():
         stopped = down(home)
-    say("stopped; the data stays" if stopped else "nothing was running")
+    report("stopped; the data is kept" if stopped else "nothing was running")
     return 0
 
 
 def reset(home: Home, _: argparse.Namespace) -> int:
     from deploy.local.down import down
 
-    with home.only_one():
+    with home.exclusive():
         down(home)
         shutil.rmtree(home.directory)
-    say(f"{home.directory} is deleted")
+    report(f"deleted {home.directory}")
     return 0
 
 
 def ps(home: Home, _: argparse.Namespace) -> int:
-    from deploy.local.ps import lines
+    from deploy.local.ps import process_lines
 
-    found = lines(home)
-    if not found:
+    lines = process_lines(home)
+    if not lines:
         raise StackError("nothing is running; start it with make up")
-    print("\n".join(line.text for line in found))
-    return 0 if all(line.state == "running" for line in found) else 1
+    print("\n".join(line.text for line in lines))
+    return 0 if all(line.state == "running" for line in lines) else 1
 
 
 def token(home: Home, _: argparse.Namespace) -> int:
-    from deploy.local.token_command import token_from
+    from deploy.local.token_command import token_from_environment
 
-    print(token_from(home, os.environ))
+    print(token_from_environment(home, os.environ))
     return 0
 
 
@@ -78,23 +78,23 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def say(text: str, end: str = "\n") -> None:
+def report(text: str, end: str = "\n") -> None:
     print(f"tandem: {text}", end=end, flush=True)
 
 
-def stop_in_order(number: int, frame: FrameType | None) -> NoReturn:
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local")
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--servers-only", action="store_true", help="up without the services")
+    parser.add_argument("--servers-only", action="store_true", help="up: start the servers only")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, stop_in_order)
-    signal.signal(signal.SIGHUP, stop_in_order)
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
     try:
-        return COMMANDS[arguments.command](home_of(os.environ), arguments)
+        return COMMANDS[arguments.command](home_from(os.environ), arguments)
     except StackError as error:
         print(f"tandem: {error}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -1,7 +1,6 @@
-"""Makes .venv and installs the locked requirements, only when a lock file changed.
+"""Creates .venv and installs the locked requirements if a lock file has changed.
 
-Uses the standard library alone, since nothing else is there yet. A crash leaves .venv without its
-stamp, and the next run completes it.
+Uses the standard library only. A crash leaves .venv without its stamp; the next run completes it.
 """
 
 import fcntl
@@ -22,7 +21,7 @@ VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "tandem-requirements"
 LOCKS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
 LOCKED = ("--require-hashes", "-r", str(LOCKS[-1]))
-NEEDED_BYTES = 1_500_000_000
+REQUIRED_BYTES = 1_500_000_000
 
 NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolutionError|Connection(Reset)?Error"
@@ -31,85 +30,85 @@ NO_NETWORK = re.compile(
 
 
 def main() -> None:
-    wanted = fingerprint()
-    if is_complete(wanted):
+    digest = locks_digest()
+    if is_complete(digest):
         return
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_complete(wanted):
+        if not is_complete(digest):
             check_disk()
-            make_venv()
-            install(wanted)
-            STAMP.write_text(wanted)
+            create_venv()
+            install(digest)
+            STAMP.write_text(digest)
 
 
-def fingerprint() -> str:
+def locks_digest() -> str:
     digest = hashlib.sha256()
     for lock in LOCKS:
         digest.update(lock.read_bytes())
     return digest.hexdigest()
 
 
-def is_complete(wanted: str) -> bool:
-    # os.access follows the link, so a Python that was removed since makes .venv anew.
+def is_complete(digest: str) -> bool:
+    # os.access follows the link: .venv is recreated if its Python was removed.
     return (
-        os.access(VENV_PYTHON, os.X_OK) and STAMP.is_file() and STAMP.read_text().strip() == wanted
+        os.access(VENV_PYTHON, os.X_OK) and STAMP.is_file() and STAMP.read_text().strip() == digest
     )
 
 
 def check_disk() -> None:
     free = shutil.disk_usage(ROOT).free
-    if free < NEEDED_BYTES:
+    if free < REQUIRED_BYTES:
         fail(
-            f"{free // 1_000_000} MB are free at {ROOT}, setting up needs "
-            f"{NEEDED_BYTES // 1_000_000} MB; free some space and run it again"
+            f"{free // 1_000_000} MB are free at {ROOT}, the installation needs "
+            f"{REQUIRED_BYTES // 1_000_000} MB; free some space and retry"
         )
 
 
-def make_venv() -> None:
+def create_venv() -> None:
     if os.access(VENV / "bin" / "pip", os.X_OK) and os.access(VENV_PYTHON, os.X_OK):
         return
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
         fail_without_venv()
-    say(f"making .venv with Python {sys.version.split()[0]}")
-    made = subprocess.run(
+    report(f"creating .venv with Python {sys.version.split()[0]}")
+    done = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True
     )
-    if made.returncode == 0:
+    if done.returncode == 0:
         return
-    if "ensurepip" in made.stdout + made.stderr:
+    if "ensurepip" in done.stdout + done.stderr:
         fail_without_venv()
-    fail(f"cannot make .venv: {last_line(made.stderr or made.stdout)}")
+    fail(f"cannot create .venv: {last_line(done.stderr or done.stdout)}")
 
 
 def fail_without_venv() -> NoReturn:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     fail(
-        f"{sys.executable} cannot make virtual environments (venv or ensurepip is missing); "
+        f"{sys.executable} cannot create virtual environments (venv or ensurepip is missing); "
         f"install it (Debian and Ubuntu: apt install python{version}-venv), or name another "
         "Python: make PYTHON=/path/to/python3"
     )
 
 
-def install(wanted: str) -> None:
+def install(digest: str) -> None:
     STAMP.unlink(missing_ok=True)
     wheels = cache_dir() / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
-    fetch(wheels, wanted)
-    say("packages: unpacking them into .venv, about half a minute")
+    download(wheels, digest)
+    report("packages: installing into .venv, about half a minute")
     command = ["install", "--no-index", "--find-links", str(wheels), "--no-compile"]
     run_pip([*command, *LOCKED])
 
 
-def fetch(wheels: Path, wanted: str) -> None:
-    """Into a directory that all clones share: the next one needs no network."""
-    have_all = wheels / f"complete-{wanted[:16]}-{sys.implementation.cache_tag}"
+def download(wheels: Path, digest: str) -> None:
+    """To a directory that all clones share: the next clone needs no network."""
+    complete = wheels / f"complete-{digest[:16]}-{sys.implementation.cache_tag}"
     with (wheels / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not have_all.exists():
+        if not complete.exists():
             command = ["download", "--only-binary", ":all:", "-d", str(wheels)]
-            run_pip([*command, *LOCKED], Progress(locked_packages()).show)
-            have_all.touch()
+            run_pip([*command, *LOCKED], Progress(count_locked_packages()).report_line)
+            complete.touch()
 
 
 def run_pip(arguments: list[str], progress: Callable[[str], None] = lambda line: None) -> None:
@@ -132,7 +131,7 @@ def run_pip(arguments: list[str], progress: Callable[[str], None] = lambda line:
         fail(reason(output))
 
 
-def locked_packages() -> int:
+def count_locked_packages() -> int:
     return len(re.findall(r"^[\w.-]+==", LOCKS[-1].read_text(), re.MULTILINE))
 
 
@@ -142,29 +141,29 @@ def cache_dir() -> Path:
 
 
 class Progress:
-    """Turns pip's output into a line now and then: every tenth package, every large file."""
+    """Summarizes pip's output: one line per ten packages and per large file."""
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.seen = 0
+        self.collected = 0
 
-    def show(self, line: str) -> None:
+    def report_line(self, line: str) -> None:
         if line.startswith("Collecting "):
-            self.seen += 1
-            if self.seen % 10 == 0:
-                say(f"packages: {self.seen} of about {self.total}")
-        elif fetched := re.search(r"Downloading (\S+) \((\d{2,}\.?\d* MB)\)", line):
-            say(f"packages: fetching {fetched[1].rsplit('/', 1)[-1]}, {fetched[2]}")
+            self.collected += 1
+            if self.collected % 10 == 0:
+                report(f"packages: {self.collected} of about {self.total}")
+        elif download := re.search(r"Downloading (\S+) \((\d{2,}\.?\d* MB)\)", line):
+            report(f"packages: downloading {download[1].rsplit('/', 1)[-1]}, {download[2]}")
 
 
 def reason(output: str) -> str:
-    """One line for what pip said in hundreds."""
+    """The cause of a failure, from pip's output, in one line."""
     if "No space left" in output:
-        return f"the disk of {VENV} or of {cache_dir()} is full; free some space and run it again"
+        return f"the disk of {VENV} or of {cache_dir()} is full; free some space and retry"
     if NO_NETWORK.search(output):
         return (
             "cannot reach the Python package index; check the network (or HTTPS_PROXY) "
-            "and run it again, what was fetched is kept"
+            "and retry; downloaded packages are kept"
         )
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
     return f"pip could not install the packages: {errors[0] if errors else last_line(output)}"
@@ -172,10 +171,10 @@ def reason(output: str) -> str:
 
 def last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "no reason given"
+    return lines[-1] if lines else "no output"
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     print(f"tandem: {text}", file=sys.stderr, flush=True)
 
 
@@ -187,6 +186,6 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        fail("stopped; run it again to go on")
+        fail("stopped; the next run continues")
     except OSError as error:
         fail(f"cannot set up .venv: {error}")

@@ -1,4 +1,4 @@
-"""`make demo`: a stack of its own on free ports, one order through it, and nothing left behind."""
+"""`make demo`: a temporary stack on free ports and one order through it."""
 
 import fcntl
 import shutil
@@ -11,56 +11,56 @@ from pathlib import Path
 from deploy.local.down import down
 from deploy.local.errors import StackError
 from deploy.local.home import Home
-from deploy.local.one_order import one_order
+from deploy.local.order_walkthrough import run_walkthrough
 from deploy.local.ports import free_ports, is_free
-from deploy.local.screen import Screen
 from deploy.local.settings import PORT_SETTINGS
 from deploy.local.supervision import clean_environment
+from deploy.local.terminal import Terminal
 from deploy.local.up import up
 
 NEXT = {
-    "make up": "the same stack in the background, to stay",
-    ". .tandem/env": "its addresses: $COMMAND_URL, $QUERY_URL, $DATABASE_URL, …",
-    "curl $COMMAND_URL/docs": "the API, to read in a browser",
-    'make token SCOPE="products:write"': "a token to call it with",
-    "make ps": "the processes: kill -9 one and look again",
-    "make test": "all of its promises, tested on real servers",
+    "make up": "start the same stack in the background",
+    ". .tandem/env": "load its addresses: $COMMAND_URL, $QUERY_URL, $DATABASE_URL, …",
+    "curl $COMMAND_URL/docs": "the API documentation, for a browser",
+    'make token SCOPE="products:write"': "create a token",
+    "make ps": "list its processes: kill -9 one, and list them again",
+    "make test": "test all guarantees on real servers",
 }
 
 
 def demo(home: Home, environ: Mapping[str, str]) -> int:
-    """0 if every step was right. Raises StackError, naming the step, otherwise."""
-    screen = Screen()
-    screen.title("Tandem: one order, from POST to view")
-    screen.space()
-    with throw_away(home) as own:
-        plan = up(own, own_settings(environ), screen.text, attached=True)
-        one_order(plan, screen)
-    screen.space()
-    screen.title("Everything is stopped and deleted again. What to try next:")
-    screen.pairs(NEXT)
+    """Returns 0. Raises StackError with the failed step otherwise."""
+    terminal = Terminal()
+    terminal.title("Tandem: one order, from POST to view")
+    terminal.blank_line()
+    with temporary_home(home) as temporary:
+        plan = up(temporary, isolated_settings(environ), terminal.text, attached=True)
+        run_walkthrough(plan, terminal)
+    terminal.blank_line()
+    terminal.title("Everything is stopped and deleted. Next steps:")
+    terminal.pairs(NEXT)
     return 0
 
 
 @contextmanager
-def throw_away(home: Home) -> Iterator[Home]:
-    """A home below the other one; stops what runs in it and deletes it, also on Ctrl-C."""
+def temporary_home(home: Home) -> Iterator[Home]:
+    """A home below the given one; at the end, its processes are stopped and it is deleted."""
     home.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    delete_left_over(home)
-    own = Home(Path(tempfile.mkdtemp(prefix="demo-", dir=home.directory)))
-    with own.only_one():
+    delete_leftovers(home)
+    temporary = Home(Path(tempfile.mkdtemp(prefix="demo-", dir=home.directory)))
+    with temporary.exclusive():
         try:
-            yield own
+            yield temporary
         finally:
-            # A second Ctrl-C would leave what the first one is about to stop.
+            # A second Ctrl-C would interrupt the stop.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             with suppress(StackError):
-                down(own)
-            shutil.rmtree(own.directory, ignore_errors=True)
+                down(temporary)
+            shutil.rmtree(temporary.directory, ignore_errors=True)
 
 
-def delete_left_over(home: Home) -> None:
-    """Of demos that were killed: nobody holds their lock any more."""
+def delete_leftovers(home: Home) -> None:
+    """Deletes the homes of demos that were killed: those that no process has locked."""
     for lock in home.directory.glob("demo-*/lock"):
         with lock.open() as file:
             try:
@@ -70,12 +70,12 @@ def delete_left_over(home: Home) -> None:
             shutil.rmtree(lock.parent, ignore_errors=True)
 
 
-def own_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Ports that nobody has, and none of the servers or numbers that are set."""
+def isolated_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Free ports; external servers and process counts of the environment are ignored."""
     while True:
         ports = free_ports(len(PORT_SETTINGS))
         settings = dict(zip(PORT_SETTINGS.values(), map(str, ports), strict=True))
-        # Kafka's controller takes the port after Kafka's.
+        # Kafka's controller uses the next port.
         controller = int(settings["KAFKA_PORT"]) + 1
         if controller not in ports and is_free(controller):
             return settings | clean_environment(environ)

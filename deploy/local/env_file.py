@@ -1,4 +1,4 @@
-"""Writes `.tandem/env`, which a shell reads to reach the stack."""
+"""Writes `.tandem/env`, a shell file with the addresses of the stack."""
 
 import shlex
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""The one error that the local stack raises for what can be foreseen: one line, with what to do."""
+"""The error of the local stack for foreseeable failures: one line that includes the remedy."""
 
 
 class StackError(Exception):
-    """Its text is shown to the person as it is, without a traceback."""
+    """The message is printed as it is, without a traceback."""

@@ -1,4 +1,4 @@
-"""Where a local stack keeps everything that is its own: `.tandem/` in the clone."""
+"""The directory of a local stack, `.tandem/` in the clone: its paths, its state, its lock."""
 
 import fcntl
 import hashlib
@@ -16,13 +16,13 @@ from deploy.local.errors import StackError
 from deploy.local.secrets import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
-# The system's limit is 103 to 107 bytes; supervisord adds a dot and a pid while it makes it.
-LONGEST_SOCKET_PATH = 90
+# The operating system allows 103 to 107 bytes; supervisord temporarily appends a dot and a pid.
+MAX_SOCKET_PATH_BYTES = 90
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The paths below one directory, which need not exist yet."""
+    """The paths below one directory, which may not exist yet."""
 
     directory: Path
 
@@ -60,29 +60,29 @@ class Home:
 
     @property
     def supervisor_socket(self) -> Path:
-        """In the directory, or, where that is too deep for one, in one of the user's in /tmp."""
+        """In the directory, or in /tmp if the path would be too long for a socket."""
         here = self.directory / "supervisor.sock"
-        if len(os.fsencode(here)) <= LONGEST_SOCKET_PATH:
+        if len(os.fsencode(here)) <= MAX_SOCKET_PATH_BYTES:
             return here
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"tandem-{os.geteuid()}" / f"{digest}.sock"
 
-    def remembered(self) -> dict[str, Any]:
-        """What the last `up` chose: `ports` by process name, `used` by setting."""
+    def load_state(self) -> dict[str, Any]:
+        """What the last `up` saved: `ports` by process name, `external` servers by setting."""
         path = self.directory / "stack.json"
         try:
-            known: dict[str, Any] = json.loads(path.read_text())
+            state: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
-            known = {}
+            state = {}
         except ValueError as error:
-            raise StackError(f"{path} is broken ({error}); delete it") from error
-        return {"ports": {}, "used": {}} | known
+            raise StackError(f"{path} is corrupt ({error}); delete it") from error
+        return {"ports": {}, "external": {}} | state
 
-    def remember(self, known: dict[str, Any]) -> None:
-        write_private(self.directory / "stack.json", json.dumps(known, indent=2) + "\n")
+    def save_state(self, state: dict[str, Any]) -> None:
+        write_private(self.directory / "stack.json", json.dumps(state, indent=2) + "\n")
 
-    def make(self) -> None:
-        """The directories, for the owner alone."""
+    def create_directories(self) -> None:
+        """Create the directories, accessible to the owner only."""
         for directory in (self.directory, self.data, self.logs):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         socket_directory = self.supervisor_socket.parent
@@ -90,32 +90,32 @@ class Home:
             socket_directory.mkdir(exist_ok=True, mode=0o700)
             if socket_directory.stat().st_uid != os.geteuid():
                 raise StackError(
-                    f"{self.directory} is too deep for a socket, and {socket_directory} belongs to "
-                    "another user; move the clone to a shorter path"
+                    f"the path {self.directory} is too long for a socket, and {socket_directory} "
+                    "belongs to another user; move the clone to a shorter path"
                 )
 
     @contextmanager
-    def only_one(self) -> Iterator[None]:
-        """Commands that change the stack take turns, also when one deletes the directory."""
+    def exclusive(self) -> Iterator[None]:
+        """One command changes the stack at a time, even if a command deletes the directory."""
         while True:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self.directory / "lock"
             with path.open("w") as lock:
-                wait_for_turn(lock)
+                _acquire(lock)
                 if not path.exists() or not os.path.samestat(path.stat(), os.fstat(lock.fileno())):
                     continue
                 yield
                 return
 
 
-def wait_for_turn(lock: IO[str]) -> None:
+def _acquire(lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("tandem: waiting for another make that changes this stack", file=sys.stderr)
+        print("tandem: waiting for another make target that changes this stack", file=sys.stderr)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def home_of(environ: Mapping[str, str]) -> Home:
-    """`.tandem` in the clone, or what TANDEM_HOME says."""
+def home_from(environ: Mapping[str, str]) -> Home:
+    """The directory named by TANDEM_HOME, by default `.tandem` in the clone."""
     return Home(Path(environ.get("TANDEM_HOME") or ROOT / ".tandem").absolute())

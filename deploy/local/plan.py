@@ -1,4 +1,4 @@
-"""What a stack consists of: its servers, its programs and the URLs under which they are reached."""
+"""The plan of a stack: its servers, its programs and the URLs of all of them."""
 
 import sys
 from collections.abc import Mapping
@@ -9,16 +9,21 @@ from deploy.local.home import Home
 from deploy.local.ports import HOST
 from deploy.local.programs import Program
 from deploy.local.secrets import Passwords
-from deploy.local.servers import Postgres, Server, Valkey
+from deploy.local.servers import Kafka, Postgres, Server, Valkey
 from deploy.local.servers.kafka import in_sync_of, replicas_of
-from deploy.local.servers.topologies import kafka_names, kafkas, redis_names, valkeys
+from deploy.local.servers.topologies import (
+    broker_names,
+    create_brokers,
+    create_redis_nodes,
+    redis_node_names,
+)
 from deploy.local.services import Service, services
 from deploy.local.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`servers` are those to start; `urls` holds the settings that lead to all stores and keys."""
+    """`servers`: those to start. `urls`: the settings with the addresses of all stores and keys."""
 
     home: Home
     ports: Mapping[str, int]
@@ -29,7 +34,7 @@ class Plan:
 
     @property
     def redis_nodes(self) -> list[Valkey]:
-        """Of a cluster that is to be started; none where there is one server, or one is used."""
+        """The nodes of a Redis Cluster to start; empty for a single or an external Redis."""
         return [s for s in self.servers if isinstance(s, Valkey) and s.bus_port]
 
     @property
@@ -41,19 +46,24 @@ class Plan:
         return [*(server_program(server) for server in self.servers), *self.services]
 
     def url_of(self, service: str) -> str:
-        """Of the first one, where there are several."""
+        """The URL of the service's first process."""
         name = service if service in self.ports else f"{service}-1"
         return f"http://{HOST}:{self.ports[name]}"
 
 
-def names_of(settings: Settings, used: Mapping[str, str]) -> list[str]:
-    """Of all processes to run, in the order in which they are shown."""
-    shape = {
+def process_names(settings: Settings, external: Mapping[str, str]) -> list[str]:
+    """The names of all processes to run, in display order."""
+    names = {
         "postgres": ["postgres"],
-        "kafka": kafka_names(settings.brokers),
-        "redis": redis_names(settings.redis_primaries),
+        "kafka": broker_names(settings.brokers),
+        "redis": redis_node_names(settings.redis_primaries),
     }
-    servers = [n for setting, kind in SERVER_OF.items() if setting not in used for n in shape[kind]]
+    servers = [
+        name
+        for setting, kind in SERVER_OF.items()
+        if setting not in external
+        for name in names[kind]
+    ]
     services = ["command-service", "relay", "projector", "query-service"]
     return servers + [name for service in services for name in settings.names(service)]
 
@@ -61,14 +71,14 @@ def names_of(settings: Settings, used: Mapping[str, str]) -> list[str]:
 def make_plan(
     home: Home,
     settings: Settings,
-    used: Mapping[str, str],
+    external: Mapping[str, str],
     passwords: Passwords,
     ports: Mapping[str, int],
     environ: Mapping[str, str],
 ) -> Plan:
     postgres = Postgres(home.data / "postgres", ports.get("postgres", 0), passwords)
-    brokers = kafkas(home.data, settings.brokers, ports)
-    nodes = valkeys(home.data, settings.redis_primaries, ports, passwords)
+    brokers = create_brokers(Kafka, home.data, settings.brokers, ports)
+    nodes = create_redis_nodes(Valkey, home.data, settings.redis_primaries, ports, passwords)
     cluster = str(settings.redis_primaries or str(settings.redis_is_cluster).lower())
     urls = {
         "KAFKA_BOOTSTRAP_SERVERS": ",".join(broker.address for broker in brokers),
@@ -76,21 +86,26 @@ def make_plan(
         "DATABASE_URL": postgres.url(),
         "REDIS_URL": nodes[0].url(others=nodes[1:]),
         "REDIS_CLUSTER": cluster,
-    } | dict(used)
+    } | dict(external)
     by_setting: dict[str, list[Server]] = dict(
         zip(SERVER_OF, ([postgres], [*brokers], [*nodes]), strict=True)
     )
-    servers = [s for setting, some in by_setting.items() if setting not in used for s in some]
+    servers = [
+        server
+        for setting, group in by_setting.items()
+        if setting not in external
+        for server in group
+    ]
     plan = Plan(home, ports, servers, [], urls, passwords)
-    for service in services(urls, passwords, _topics(settings, used)):
+    for service in services(urls, passwords, _topic_settings(settings, external)):
         for name in settings.names(service.name):
             plan.services.append(service_program(service, name, ports[name], environ))
     return plan
 
 
-def _topics(settings: Settings, used: Mapping[str, str]) -> dict[str, str]:
-    """How the relay makes them; a Kafka that is used has its own mind."""
-    if "KAFKA_BOOTSTRAP_SERVERS" in used:
+def _topic_settings(settings: Settings, external: Mapping[str, str]) -> dict[str, str]:
+    """The relay's settings for new topics; an external Kafka uses its own defaults."""
+    if "KAFKA_BOOTSTRAP_SERVERS" in external:
         return {}
     return {
         "REPLICATION_FACTOR": str(replicas_of(settings.brokers)),
@@ -99,9 +114,9 @@ def _topics(settings: Settings, used: Mapping[str, str]) -> dict[str, str]:
 
 
 def service_program(service: Service, name: str, port: int, environ: Mapping[str, str]) -> Program:
-    listens = {"HOST": HOST, "PORT": str(port)}
+    address = {"HOST": HOST, "PORT": str(port)}
     command = (sys.executable, "-m", *service.command)
-    return Program(name, command, port, service.environment_from(environ) | listens)
+    return Program(name, command, port, service.environment_from(environ) | address)
 
 
 def server_program(server: Server) -> Program:

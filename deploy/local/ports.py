@@ -1,4 +1,4 @@
-"""Which ports of 127.0.0.1 are free."""
+"""Finds free ports on 127.0.0.1."""
 
 import random
 import socket
@@ -18,13 +18,11 @@ def is_free(port: int) -> bool:
         return True
 
 
-def free_port() -> int:
-    """A port that is free now; another process may take it before the caller does."""
-    return free_ports(1)[0]
-
-
 def free_ports(count: int) -> list[int]:
-    """As many different ones, drawn from below those that the system gives to clients."""
+    """Different ports, from below the range that the system assigns to clients.
+
+    They are free now; another process may bind them before the caller does.
+    """
     draw = random.SystemRandom()
     chosen: set[int] = set()
     while len(chosen) < count:

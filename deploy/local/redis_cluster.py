@@ -1,4 +1,4 @@
-"""Makes a Redis Cluster of running nodes, and finds the nodes of one."""
+"""Creates a Redis Cluster from running nodes, and lists the nodes of a cluster."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,49 +13,49 @@ from deploy.local.ports import HOST
 from deploy.local.servers.valkey import Valkey
 
 SLOTS: Final = 16384
-_SECONDS: Final = 30.0
+_TIMEOUT_S: Final = 30.0
 
 
 def form_cluster(nodes: Sequence[Valkey]) -> None:
-    """Of empty nodes: the first half are primaries, each with its share of the slots, the others
-    are replicas of one each. Repeatable: it completes what a crash has left half done.
+    """The first half of the nodes become primaries that share the slots; the others become their
+    replicas, one each. Idempotent: it completes what a crash interrupted.
 
-    Returns when every node sees a whole cluster with all its replicas.
+    Returns when every node reports a complete cluster with all replicas.
     """
     primaries, replicas = nodes[: len(nodes) // 2], nodes[len(nodes) // 2 :]
     with _clients(nodes) as clients:
         _meet(nodes, clients)
         if not _covered(clients[0]):
             _share_slots([clients[n] for n in range(len(primaries))])
-        _until(lambda: all(map(_covered, clients)), "every slot has a primary everywhere")
-        own = [client.execute_command("CLUSTER", "MYID").decode() for client in clients]
-        for place, client in enumerate(clients[len(primaries) :]):
+        _until(lambda: all(map(_covered, clients)), "every node sees a primary for every slot")
+        primary_ids = [client.execute_command("CLUSTER", "MYID").decode() for client in clients]
+        for index, client in enumerate(clients[len(primaries) :]):
             if "slave" not in _myself(client) and not _slots_of(client):
-                _replicate(client, own[place])
+                _replicate(client, primary_ids[index])
         _until(lambda: _replicas(clients[0]) == len(replicas), "every primary has its replica")
-        _until(lambda: all(map(_answers, clients)), "every node says so")
+        _until(lambda: all(map(_is_ok, clients)), "every node reports cluster_state:ok")
 
 
 def node_urls(url: str) -> list[str]:
-    """The URL of every node, replicas too, of the cluster that one of the URL's nodes is in."""
+    """The URLs of all nodes, including replicas, of the cluster that the URL's nodes belong to."""
     parts = urlsplit(url)
     login, at, servers = parts.netloc.rpartition("@")
     failure: redis.RedisError | None = None
     for server in servers.split(","):
-        asked = urlunsplit(parts._replace(netloc=f"{login}{at}{server}"))
+        node_url = urlunsplit(parts._replace(netloc=f"{login}{at}{server}"))
         try:
-            with _client(asked) as client:
+            with _client(node_url) as client:
                 found = [line.split()[1] for line in _nodes(client)]
         except redis.RedisError as error:
             failure = error
             continue
         host = urlsplit(f"//{server}").hostname
-        places = [address.partition("@")[0].rpartition(":") for address in found]
+        addresses = [address.partition("@")[0].rpartition(":") for address in found]
         return [
             urlunsplit(parts._replace(netloc=f"{login}{at}{name or host}:{port}"))
-            for name, _, port in places
+            for name, _, port in addresses
         ]
-    raise failure or redis.ConnectionError("no node is named")
+    raise failure or redis.ConnectionError("the URL names no node")
 
 
 def _meet(nodes: Sequence[Valkey], clients: Sequence[Any]) -> None:
@@ -63,27 +63,27 @@ def _meet(nodes: Sequence[Valkey], clients: Sequence[Any]) -> None:
         clients[0].execute_command("CLUSTER", "MEET", HOST, node.port, node.bus_port)
     _until(
         lambda: all(len(_joined(client)) == len(nodes) for client in clients),
-        "every node has met every other one",
+        "every node has joined the others",
     )
 
 
 def _share_slots(primaries: Sequence[Any]) -> None:
-    bounds = [SLOTS * place // len(primaries) for place in range(len(primaries) + 1)]
-    for place, client in enumerate(primaries):
+    bounds = [SLOTS * n // len(primaries) for n in range(len(primaries) + 1)]
+    for n, client in enumerate(primaries):
         if not _slots_of(client):
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[place], bounds[place + 1] - 1)
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[n], bounds[n + 1] - 1)
             client.execute_command("CLUSTER", "BUMPEPOCH")
 
 
 def _replicate(client: Any, primary: str) -> None:
-    def known() -> bool:
+    def replicated() -> bool:
         try:
             client.execute_command("CLUSTER", "REPLICATE", primary)
-        except redis.ResponseError:  # the primary is not known here yet
+        except redis.ResponseError:  # the node has not discovered its primary yet
             return False
         return True
 
-    _until(known, "a replica has its primary")
+    _until(replicated, "a replica has its primary")
 
 
 def _covered(client: Any) -> bool:
@@ -91,8 +91,8 @@ def _covered(client: Any) -> bool:
     return bool(sum(last - first + 1 for first, last, *_ in shared) == SLOTS)
 
 
-def _answers(client: Any) -> bool:
-    """A node that has just started refuses for a moment, even where all is well."""
+def _is_ok(client: Any) -> bool:
+    """A node that has just started reports `fail` briefly, even in a complete cluster."""
     return b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO")
 
 
@@ -109,7 +109,7 @@ def _myself(client: Any) -> str:
 
 
 def _joined(client: Any) -> list[str]:
-    """Without those that are still shaking hands."""
+    """Without nodes whose handshake is not complete."""
     return [line for line in _nodes(client) if "handshake" not in line]
 
 
@@ -129,8 +129,8 @@ def _client(url: str) -> redis.Redis:
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + _TIMEOUT_S
     while not condition():
         if time.monotonic() > deadline:
-            raise StackError(f"the Redis Cluster is not whole after {_SECONDS:.0f} s: {what}")
+            raise StackError(f"the Redis Cluster is not complete after {_TIMEOUT_S:.0f} s: {what}")
         time.sleep(0.05)

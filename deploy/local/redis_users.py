@@ -1,4 +1,4 @@
-"""The users of Redis, from deploy/redis/users.acl: as an ACL file, or set on a server in use."""
+"""The users of Redis, from deploy/redis/users.acl: as an ACL file, or set on a running server."""
 
 import hashlib
 from pathlib import Path
@@ -11,14 +11,14 @@ TEMPLATE = Path(__file__).parents[1] / "redis" / "users.acl"
 
 
 def acl_file(passwords: Passwords) -> str:
-    """The whole file; it holds digests of the passwords, not the passwords."""
+    """The text of the ACL file. It contains digests of the passwords, not the passwords."""
     return "\n".join(_rules(passwords)) + "\n"
 
 
 def set_users(admin_url: str, passwords: Passwords) -> None:
-    """Makes the services' users on a running server. Its own users stay as they are.
+    """Creates the services' users on a running server and leaves its other users unchanged.
 
-    Raises redis.RedisError where the administrator may not do that.
+    Raises redis.RedisError if the administrator lacks the permission.
     """
     with redis.Redis.from_url(admin_url, socket_timeout=5, socket_connect_timeout=5) as client:
         for rule in _rules(passwords):

@@ -1,4 +1,4 @@
-"""Makes the database and its roles on any PostgreSQL that an administrator's URL opens."""
+"""Creates the database and its roles on any PostgreSQL, with an administrator's URL."""
 
 import base64
 import hashlib
@@ -16,17 +16,17 @@ ITERATIONS = 4096
 
 
 async def create_roles(admin_url: str, passwords: Passwords) -> None:
-    """Makes the database that the URL names if it is missing, and the roles, with these passwords.
+    """Creates the roles with these passwords, and the URL's database if it is missing.
 
-    Idempotent; a crash in between is completed by the next run. Raises what asyncpg raises, OSError
-    included, if the server does not answer or the administrator may not do that.
+    Idempotent; the next run completes what a crash interrupted. Raises asyncpg's errors, including
+    OSError, if the server does not respond or the administrator lacks the permission.
     """
     connection = await _connect(admin_url)
     try:
         async with connection.transaction():
             await connection.execute(ROLES_SQL.read_text())
             for role in POSTGRES_ROLES:
-                # The verifier instead of the password, so that no server log can hold it.
+                # The verifier instead of the password, so that no server log contains it.
                 verifier = scram_verifier(passwords[role])
                 await connection.execute(f"ALTER ROLE {role} PASSWORD '{verifier}'")
     finally:
@@ -34,7 +34,7 @@ async def create_roles(admin_url: str, passwords: Passwords) -> None:
 
 
 def url_for(admin_url: str, role: str, passwords: Passwords) -> str:
-    """The administrator's URL with another role in its place."""
+    """The administrator's URL with this role and its password."""
     parts = urlsplit(admin_url)
     server = parts.netloc.rpartition("@")[2]
     netloc = f"{quote(role)}:{quote(passwords[role], safe='')}@{server}"
@@ -42,7 +42,7 @@ def url_for(admin_url: str, role: str, passwords: Passwords) -> str:
 
 
 def scram_verifier(password: str) -> str:
-    """What PostgreSQL keeps of a password (RFC 5803), for passwords in ASCII."""
+    """What PostgreSQL stores for a password (RFC 5803); the password is ASCII."""
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, ITERATIONS)
     stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()

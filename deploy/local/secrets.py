@@ -1,4 +1,4 @@
-"""The generated passwords of the local servers: one per role, in a file for the owner alone."""
+"""The generated passwords of the local servers: one per role, in a private file."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def new_passwords() -> dict[str, str]:
 
 
 def passwords_in(path: Path) -> dict[str, str]:
-    """Those in the file, which is made, or completed, if necessary."""
+    """The passwords in the file, which is created or completed if necessary."""
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     passwords = new_passwords() | known
     if passwords != known:
@@ -33,7 +33,7 @@ def passwords_in(path: Path) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces the file in one step, readable by its owner only; a crash leaves the old one."""
+    """Replaces the file atomically, readable by its owner only; a crash keeps the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

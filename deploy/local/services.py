@@ -1,4 +1,4 @@
-"""The four services: what each is run with, with the rights of its own role and no others."""
+"""The four services: the command and environment of each, with its own role's credentials."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from query_service.settings import QuerySettings
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`command` is what follows `python -m`; `settings` tells which settings it knows."""
+    """`command` is what follows `python -m`; `settings` defines the settings that it reads."""
 
     name: str
     command: tuple[str, ...]
@@ -24,14 +24,14 @@ class Service:
     settings: type[BaseSettings]
 
     def environment_from(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Its own settings, and those of its others that the person has set."""
-        known = sorted(field.upper() for field in self.settings.model_fields)
-        others = {setting: environ[setting] for setting in known if environ.get(setting)}
+        """Its environment here, and the other settings that it reads from `environ`."""
+        readable = sorted(field.upper() for field in self.settings.model_fields)
+        others = {setting: environ[setting] for setting in readable if environ.get(setting)}
         return others | {"LOG_FORMAT": "json"} | dict(self.environment)
 
 
 def migration(urls: Mapping[str, str], passwords: Passwords) -> Service:
-    """What brings the tables to this version, before the others start."""
+    """The migration, which runs before the services start."""
     url = url_for(urls["DATABASE_URL"], "tandem_migrations", passwords)
     return Service(
         "migrate", ("command_service", "migrate"), {"DATABASE_URL": url}, MigrateSettings
@@ -41,8 +41,8 @@ def migration(urls: Mapping[str, str], passwords: Passwords) -> Service:
 def services(
     urls: Mapping[str, str], passwords: Passwords, topics: Mapping[str, str]
 ) -> list[Service]:
-    """In the order in which they are shown. `urls` are an administrator's; `topics` is how the
-    relay makes them.
+    """In display order. `urls` carry the administrator's credentials; `topics` are the relay's
+    settings for new topics.
     """
     kafka = {"KAFKA_BOOTSTRAP_SERVERS": urls["KAFKA_BOOTSTRAP_SERVERS"]}
     tokens = {"JWKS_URL": urls["JWKS_URL"], "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}

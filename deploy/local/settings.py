@@ -1,10 +1,10 @@
-"""What the person asked of `make up`, read from the environment once."""
+"""The settings of `make up`, read from the environment once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.local.errors import StackError
-from deploy.local.programs import numbered
+from deploy.local.programs import numbered_names
 
 PORT_SETTINGS = {
     "command-service": "COMMAND_PORT",
@@ -13,7 +13,7 @@ PORT_SETTINGS = {
     "kafka": "KAFKA_PORT",
     "redis": "REDIS_PORT",
 }
-"""The one setting that moves a process to another port, by its name."""
+"""Process name to the setting of its port."""
 
 COUNT_SETTINGS = {
     "command-service": "COMMAND_SERVICES",
@@ -21,18 +21,18 @@ COUNT_SETTINGS = {
     "projector": "PROJECTORS",
     "query-service": "QUERY_SERVICES",
 }
-MOST = 16
-MOST_BROKERS = 5
-LEAST_PRIMARIES = 3
-"""Of a Redis Cluster: fewer could not agree on who takes a dead one's place."""
+MAX_PROCESSES = 16
+MAX_BROKERS = 5
+MIN_PRIMARIES = 3
+"""Of a Redis Cluster: with fewer, a failover would find no majority."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How many of each service, and the ports that were asked for.
+    """The number of processes of each service, and the requested ports.
 
-    `redis_primaries`: of a Redis Cluster; 0 is a single Redis. `redis_is_cluster` is so for one
-    that is used and not started as well.
+    `redis_primaries`: primaries of the Redis Cluster to start; 0: a single Redis.
+    `redis_is_cluster`: also true for an external Redis Cluster.
     """
 
     counts: Mapping[str, int]
@@ -42,12 +42,12 @@ class Settings:
     redis_is_cluster: bool = False
 
     def names(self, service: str) -> list[str]:
-        return numbered(service, self.counts[service])
+        return numbered_names(service, self.counts[service])
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
     counts = {
-        service: _number(environ, setting, 1, 1, MOST)
+        service: _number(environ, setting, 1, 1, MAX_PROCESSES)
         for service, setting in COUNT_SETTINGS.items()
     }
     ports = {
@@ -56,26 +56,30 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         if environ.get(setting)
     }
     primaries, is_cluster = _redis_cluster(environ)
-    brokers = _number(environ, "BROKERS", 1, 1, MOST_BROKERS)
+    brokers = _number(environ, "BROKERS", 1, 1, MAX_BROKERS)
     return Settings(counts, ports, brokers, primaries, is_cluster)
 
 
 def _redis_cluster(environ: Mapping[str, str]) -> tuple[int, bool]:
-    """REDIS_CLUSTER is how many primaries to start; `true` or `false` for a Redis that is used."""
+    """REDIS_CLUSTER: the number of primaries to start; `true` or `false` for an external Redis."""
     text = environ.get("REDIS_CLUSTER", "").strip().lower()
     if text in ("", "0", "false"):
         return 0, False
     if text == "true":
         if not environ.get("REDIS_URL", "").strip():
-            raise StackError("REDIS_CLUSTER=true is for a REDIS_URL; say how many primaries")
+            raise StackError(
+                "REDIS_CLUSTER=true requires REDIS_URL; otherwise set the number of primaries"
+            )
         return 0, True
-    return _number(environ, "REDIS_CLUSTER", 0, LEAST_PRIMARIES, MOST), True
+    return _number(environ, "REDIS_CLUSTER", 0, MIN_PRIMARIES, MAX_PROCESSES), True
 
 
-def _number(environ: Mapping[str, str], setting: str, default: int, least: int, most: int) -> int:
+def _number(
+    environ: Mapping[str, str], setting: str, default: int, minimum: int, maximum: int
+) -> int:
     text = environ.get(setting, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise StackError(f"{setting}={text} must be a number from {least} to {most}")
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+        raise StackError(f"{setting}={text} must be a number from {minimum} to {maximum}")
     return int(text)

@@ -1,4 +1,4 @@
-"""The text of supervisord's configuration."""
+"""Generates supervisord's configuration."""
 
 import os
 import shlex
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deploy.local.home import ROOT, Home
 from deploy.local.programs import Program
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 
 SUPERVISORD = """\
 [unix_http_server]
@@ -26,8 +26,8 @@ directory={root}
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 
-# autostart is off because `up` starts the servers before the services. startretries: for ever, each
-# wait a second longer than the last; a program that ran for a second begins at no wait again.
+# autostart is off because `up` starts the servers before the services. startretries is unlimited in
+# effect: each delay is a second longer than the previous one, and 1 s of run time resets it.
 PROGRAM = """
 [program:{name}]
 command={command}
@@ -62,7 +62,7 @@ def _program(home: Home, program: Program) -> str:
     number = signal.Signals[f"SIG{program.stop_signal}"]
     return PROGRAM.format(
         name=program.name,
-        command=_literal(shlex.join(dying_with_parent(list(program.command), number))),
+        command=_literal(shlex.join(with_parent_death_signal(list(program.command), number))),
         environment=_literal(_environment(program.environment)),
         root=_literal(ROOT),
         logs=_literal(home.logs),
@@ -72,7 +72,7 @@ def _program(home: Home, program: Program) -> str:
 
 
 def _environment(values: Mapping[str, str]) -> str:
-    # A quote would end the value; in a URL, the only place one may come from, %22 is the same.
+    # A quote would end the value. Only URLs may contain one, and there %22 is equivalent.
     quotes = {name: value.replace(chr(34), "%22") for name, value in values.items()}
     return ",".join(f'{name}="{value}"' for name, value in quotes.items())
 

@@ -1,25 +1,27 @@
-"""`make token`: its settings come from the environment, as make hands its variables on."""
+"""`make token`: reads its settings from the environment, to which make exports its variables."""
 
 from collections.abc import Mapping
 
 from deploy.local.errors import StackError
 from deploy.local.home import Home
-from deploy.local.tokens import AUDIENCE, ISSUER, SUBJECT, TWELVE_HOURS, issue_token, make_keys
+from deploy.local.tokens import AUDIENCE, ISSUER, SUBJECT, TWELVE_HOURS, ensure_keys, issue_token
 
 
-def token_from(home: Home, environ: Mapping[str, str]) -> str:
-    """Works before the first `make up` too: the key is made then."""
+def token_from_environment(home: Home, environ: Mapping[str, str]) -> str:
+    """Creates the signing key if `make up` has not run yet."""
     if "SCOPE" not in environ:
         raise StackError(
             'SCOPE is missing: make token SCOPE="orders:read orders:write" '
-            "(users:, orders: and products:, each with read or write, and :all for everybody's)"
+            "(users:, orders:, products: with read or write; suffix :all: data of all users)"
         )
     try:
         expires_in = int(environ.get("EXPIRES_IN") or TWELVE_HOURS)
     except ValueError as error:
-        raise StackError(f"EXPIRES_IN={environ['EXPIRES_IN']} must be seconds") from error
-    home.make()
-    make_keys(home.private_key, home.jwks)
+        raise StackError(
+            f"EXPIRES_IN={environ['EXPIRES_IN']} must be a number of seconds"
+        ) from error
+    home.create_directories()
+    ensure_keys(home.private_key, home.jwks)
     return issue_token(
         home.private_key,
         environ["SCOPE"],

@@ -1,4 +1,4 @@
-"""The key of this installation and the tokens that it signs."""
+"""The signing key of this installation, and the tokens that it signs."""
 
 import base64
 import hashlib
@@ -24,8 +24,8 @@ SUBJECT = "local"
 TWELVE_HOURS = 12 * 3600
 
 
-def make_keys(private_key: Path, jwks: Path) -> None:
-    """The private key, once, and the set with its public half, which the services read."""
+def ensure_keys(private_key: Path, jwks: Path) -> None:
+    """Creates the private key if it is missing, and writes the JWKS with its public key."""
     if not private_key.exists():
         private_key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -55,7 +55,7 @@ def issue_token(
 
 
 def public_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
-    """Named by its thumbprint (RFC 7638)."""
+    """The public key as a JWK; its `kid` is its thumbprint (RFC 7638)."""
     numbers = key.public_key().public_numbers()
     x, y = (_base64(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
     required = {"crv": "P-256", "kty": "EC", "x": x, "y": y}

@@ -1,6 +1,6 @@
-"""Starts a stack: servers, roles, tables, services, and one command and read through all of it.
+"""Starts a stack: servers, roles, schema, services, and a round trip through all of them.
 
-Safe to repeat: what runs as planned is left alone. If it fails, what this run started is stopped.
+Idempotent: processes that run as planned are left unchanged. A failed run stops what it started.
 """
 
 import asyncio
@@ -13,61 +13,64 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncpg
 import redis
 
-from deploy.local.choose_ports import choose_ports
 from deploy.local.env_file import write_env
 from deploy.local.errors import StackError
-from deploy.local.external_servers import check_used, used_servers, without_password
+from deploy.local.external_servers import (
+    check_external_servers,
+    find_external_servers,
+    without_password,
+)
 from deploy.local.home import ROOT, Home
-from deploy.local.logs import last_words
-from deploy.local.plan import Plan, make_plan, names_of
+from deploy.local.log_tail import last_log_line
+from deploy.local.plan import Plan, make_plan, process_names
+from deploy.local.port_assignment import assign_ports
 from deploy.local.redis_cluster import form_cluster, node_urls
 from deploy.local.redis_users import set_users
 from deploy.local.roles import create_roles
+from deploy.local.round_trip_check import check_round_trip
 from deploy.local.secrets import passwords_in
-from deploy.local.servers.topologies import companions
+from deploy.local.servers.topologies import additional_ports
 from deploy.local.services import migration
 from deploy.local.settings import settings_from
-from deploy.local.smoke import one_command_and_read
-from deploy.local.starting import Starting
-from deploy.local.supervision import GONE, Supervision, clean_environment
-from deploy.local.tokens import make_keys
+from deploy.local.startup import Startup
+from deploy.local.supervision import UNREACHABLE, Supervision, clean_environment
+from deploy.local.tokens import ensure_keys
 
 NEEDED_BYTES = 1_000_000_000
-Say = Callable[[str], None]
 
 
 def up(
     home: Home,
     environ: Mapping[str, str],
-    say: Say,
+    report: Callable[[str], None],
     servers_only: bool = False,
     attached: bool = False,
 ) -> Plan:
-    """Returns when all is ready. Raises StackError, after stopping what it started.
+    """Returns when everything is ready. Raises StackError after stopping what it started.
 
-    Attached, it dies with us, and its first command and read are ours to make.
+    `attached`: the stack ends with this process, and the caller makes the first round trip.
     """
     check_disk(home)
-    used = used_servers(home, environ)
-    check_used(used)
-    plan = planned(home, environ, used)
+    external = find_external_servers(home, environ)
+    check_external_servers(external)
+    plan = create_plan(home, environ, external)
     if servers_only:
         plan.services.clear()
     supervision = Supervision(home, attached)
-    starting = Starting(supervision, say)
+    startup = Startup(supervision, report)
     try:
-        _bring_up(plan, starting, environ)
+        _start_all(plan, startup, environ)
         if plan.services and not attached:
-            one_command_and_read(plan, starting)
+            report(f"a command and its read took {check_round_trip(plan):.2f} s")
     except BaseException:
-        starting.undo()
+        startup.roll_back()
         raise
     write_env(plan)
     return plan
 
 
 def check_disk(home: Home) -> None:
-    home.make()
+    home.create_directories()
     free = shutil.disk_usage(home.directory).free
     if free < NEEDED_BYTES:
         raise StackError(
@@ -76,45 +79,47 @@ def check_disk(home: Home) -> None:
         )
 
 
-def planned(home: Home, environ: Mapping[str, str], used: Mapping[str, str]) -> Plan:
-    """What is to run. The ports are remembered, so that a repeat takes the same."""
+def create_plan(home: Home, environ: Mapping[str, str], external: Mapping[str, str]) -> Plan:
+    """The plan of this run. Its ports are saved, so that the next run uses the same."""
     settings = settings_from(environ)
-    make_keys(home.private_key, home.jwks)
-    known = home.remembered()
-    names = names_of(settings, used)
-    ports = choose_ports(names, settings.ports, known["ports"], _ports_of_running(home, known))
-    plan = make_plan(home, settings, used, passwords_in(home.secrets), ports, environ)
-    home.remember({"ports": known["ports"] | ports, "used": dict(used)})
+    ensure_keys(home.private_key, home.jwks)
+    state = home.load_state()
+    names = process_names(settings, external)
+    ports = assign_ports(names, settings.ports, state["ports"], _own_ports(home, state))
+    plan = make_plan(home, settings, external, passwords_in(home.secrets), ports, environ)
+    home.save_state({"ports": state["ports"] | ports, "external": dict(external)})
     return plan
 
 
-def _ports_of_running(home: Home, known: Mapping[str, Mapping[str, int]]) -> set[int]:
-    """Ports that are taken by ourselves."""
+def _own_ports(home: Home, state: Mapping[str, Mapping[str, int]]) -> set[int]:
+    """The ports that processes of this stack listen on."""
     try:
         running = {name for name, status in Supervision(home).statuses().items() if status.pid}
-    except GONE:
+    except UNREACHABLE:
         return set()
-    running |= {beside for name in running for beside in companions(name)}
-    return {port for name, port in known["ports"].items() if name in running}
+    running |= {port_name for name in running for port_name in additional_ports(name)}
+    return {port for name, port in state["ports"].items() if name in running}
 
 
-def _bring_up(plan: Plan, starting: Starting, environ: Mapping[str, str]) -> None:
+def _start_all(plan: Plan, startup: Startup, environ: Mapping[str, str]) -> None:
     _prepare_servers(plan)
-    starting.supervise(plan)
-    starting.begin([server.name for server in plan.servers])
+    startup.supervise(plan)
+    startup.start([server.name for server in plan.servers])
     checks = {server.name: server.is_ready for server in plan.servers}
-    # Kafka takes longest, and the tables do not need it.
-    starting.wait({name: check for name, check in checks.items() if not name.startswith("kafka")})
+    # Kafka takes the most time, and the migration does not need it.
+    startup.wait_ready(
+        {name: check for name, check in checks.items() if not name.startswith("kafka")}
+    )
     _prepare_stores(plan)
     if plan.services:
         migrate(plan, environ)
-    starting.wait(checks)
-    starting.begin([service.name for service in plan.services])
-    starting.wait_http(plan.services)
+    startup.wait_ready(checks)
+    startup.start([service.name for service in plan.services])
+    startup.wait_http(plan.services)
 
 
 def _prepare_servers(plan: Plan) -> None:
-    """At the same time, since the first time each one takes a second or two."""
+    """Concurrently, because each one takes a second or two the first time."""
     with ThreadPoolExecutor() as pool:
         for prepared in [pool.submit(server.prepare) for server in plan.servers]:
             prepared.result()
@@ -126,7 +131,7 @@ def _prepare_stores(plan: Plan) -> None:
         asyncio.run(create_roles(database, plan.passwords))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise StackError(
-            f"cannot make the roles of Tandem in PostgreSQL at {without_password(database)} "
+            f"cannot create Tandem's roles in PostgreSQL at {without_password(database)} "
             f"({error}); DATABASE_URL needs an administrator's rights"
         ) from error
     if plan.redis_nodes:
@@ -136,13 +141,13 @@ def _prepare_stores(plan: Plan) -> None:
             set_users(node, plan.passwords)
     except redis.RedisError as error:
         raise StackError(
-            f"cannot make the users of Tandem in Redis at {without_password(store)} ({error}); "
+            f"cannot create Tandem's users in Redis at {without_password(store)} ({error}); "
             "REDIS_URL needs an administrator's rights"
         ) from error
 
 
 def migrate(plan: Plan, environ: Mapping[str, str]) -> None:
-    """Brings the tables to this version. Safe to repeat, and to be killed in."""
+    """Migrates the schema to this version. Idempotent, also after a crash."""
     log = plan.home.logs / "migrate.log"
     service = migration(plan.urls, plan.passwords)
     environment = clean_environment(environ) | service.environment_from(environ)
@@ -152,4 +157,4 @@ def migrate(plan: Plan, environ: Mapping[str, str]) -> None:
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     if done.returncode:
-        raise StackError(f"the migrations failed: {last_words(log)}")
+        raise StackError(f"the migrations failed: {last_log_line(log)}")

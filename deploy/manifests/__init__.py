@@ -1,1 +1,1 @@
-"""The manifests in deploy/kubernetes and deploy/compose, rendered and held against the code."""
+"""Renders the manifests in deploy/kubernetes, and compares them and compose with the code."""

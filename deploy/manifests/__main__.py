@@ -7,12 +7,12 @@ from deploy.local.errors import StackError
 
 
 def check() -> int:
-    from deploy.manifests.run_checks import all_complaints
+    from deploy.manifests.run_checks import all_violations
 
-    complaints = list(all_complaints())
-    for line in complaints:
+    violations = list(all_violations())
+    for line in violations:
         print(line, file=sys.stderr)
-    return 1 if complaints else 0
+    return 1 if violations else 0
 
 
 def write() -> int:
@@ -25,7 +25,7 @@ def write() -> int:
 
 
 def secrets(directory: Path) -> int:
-    """Makes the passwords and keys where they are missing, and prints the Secrets."""
+    """Creates missing passwords and keys, and prints the Secrets."""
     from deploy.compose.prepare import prepare
     from deploy.manifests.local_secrets import as_yaml, local_secrets
 

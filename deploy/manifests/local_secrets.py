@@ -1,4 +1,4 @@
-"""The Secrets of the overlay `local`, from the directory that deploy/compose/prepare.py fills."""
+"""The Secrets of the overlay `local`, from the directory that deploy/compose/prepare.py writes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import yaml
 
 NAMESPACE: Final = "tandem"
 NOT_FOR_PODS: Final = ("keys",)
-"""The key that signs tokens stays where it is."""
+"""The private key that signs tokens."""
 PUBLIC: Final = ("jwks",)
 
 
@@ -19,7 +19,7 @@ def local_secrets(directory: Path) -> list[dict[str, Any]]:
 
 
 def keys_of(resources: list[dict[str, Any]]) -> Mapping[str, set[str]]:
-    """Of the Secrets: name to keys."""
+    """The Secrets: name to keys."""
     secrets = [resource for resource in resources if resource["kind"] == "Secret"]
     return {secret["metadata"]["name"]: set(secret["stringData"]) for secret in secrets}
 

@@ -1,4 +1,4 @@
-"""Whether alerts, the dashboard and autoscalers ask for what the processes measure."""
+"""Checks that alerts, the dashboard and autoscalers use metrics that the processes export."""
 
 import json
 import re
@@ -17,27 +17,27 @@ from query_service.positions import Positions
 from shared.http.request_metrics import RequestMetrics
 
 _NAME: Final = re.compile(r"\b(?:tandem|http)_\w+")
-_OF_HISTOGRAMS: Final = ("_bucket", "_count", "_sum")
+_SUFFIXES: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
 
-def measured_names() -> set[str]:
-    """Every name that a scrape of one of the processes may have."""
+def exported_names() -> set[str]:
+    """All sample names that the processes export."""
     names: set[str] = set()
     makers = (CommandMetrics, RelayMetrics, ProjectorMetrics, QueryMetrics, RequestMetrics)
     for make in makers:
         registry = CollectorRegistry()
         make(registry)
         for metric in registry.collect():
-            counted = {"counter": ("_total",), "histogram": _OF_HISTOGRAMS}.get(metric.type, ("",))
-            names |= {metric.name + suffix for suffix in counted}
+            suffixes = _SUFFIXES.get(metric.type, ("",))
+            names |= {metric.name + suffix for suffix in suffixes}
     return names | {metric.name for metric in ProjectionMetrics(Positions(), {}).collect()}
 
 
-def metric_complaints(resources: list[Resource]) -> list[str]:
-    known = measured_names()
+def metric_violations(resources: list[Resource]) -> list[str]:
+    known = exported_names()
     return [
-        f"{place}: nothing measures {name}"
-        for place, expression in _expressions(resources)
+        f"{location}: no process exports {name}"
+        for location, expression in _expressions(resources)
         for name in _NAME.findall(expression)
         if name not in known
     ]

@@ -1,4 +1,4 @@
-"""Whether each process gets, where it is run, what its code reads, and nothing else."""
+"""Checks that the manifests give each process the settings that its code reads, and no others."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,24 +13,24 @@ from shared.http.health import Health, health_operations
 from shared.settings import SECRETS_DIR, ProcessSettings, format_errors
 
 FILE_SETTINGS: Final = ("_FILE", "_URL")
-_SOME_SECRET: Final = {"redis_url": "redis://user:password@host"}
-"""What stands for a secret whose form is checked."""
+_EXAMPLE_SECRETS: Final = {"redis_url": "redis://user:password@host"}
+"""Valid values for secrets whose format is checked."""
 
 
-def process_complaints(process: Process) -> Iterator[str]:
-    """A line for each thing that is missing, unknown or of no effect."""
+def process_violations(process: Process) -> Iterator[str]:
+    """One line per setting that is missing, unknown or without effect."""
     settings = COMMANDS.get(process.command)
     if settings is None:
-        yield f"{process.place}: there is no command {' '.join(process.command)}"
+        yield f"{process.location}: there is no command {' '.join(process.command)}"
         return
-    for wrong in (
+    for violation in (
         *_unknown(process, settings),
         *_missing(process, settings),
         *_bad_values(process, settings),
         *_bad_files(process),
         *_bad_addresses(process),
     ):
-        yield f"{process.place}: {wrong}"
+        yield f"{process.location}: {violation}"
 
 
 def variables(settings: type[ProcessSettings]) -> dict[str, str]:
@@ -46,37 +46,38 @@ def is_required(settings: type[ProcessSettings], field: str) -> bool:
 def _unknown(process: Process, settings: type[ProcessSettings]) -> Iterator[str]:
     known = {*variables(settings), SECRETS_DIR}
     for name in sorted(set(process.environment) - known):
-        yield f"{name} is no setting of {' '.join(process.command)}"
+        yield f"{name} is not a setting of {' '.join(process.command)}"
     for name in sorted(process.secrets - set(settings.model_fields)):
-        yield f"the secret {name} is no setting of {' '.join(process.command)}"
+        yield f"the secret {name} is not a setting of {' '.join(process.command)}"
     for name in sorted(process.secrets & {name.lower() for name in process.environment}):
-        yield f"the secret {name} is hidden by the variable of its name"
+        yield f"the secret {name} is overridden by the environment variable"
 
 
 def _missing(process: Process, settings: type[ProcessSettings]) -> Iterator[str]:
     given = {*process.environment, *image_environment()}
     for variable, field in variables(settings).items():
         if is_required(settings, field) and variable not in given and field not in process.secrets:
-            yield f"{variable} is not given"
+            yield f"{variable} is not set"
 
 
 def _bad_values(process: Process, settings: type[ProcessSettings]) -> Iterator[str]:
     given = image_environment() | dict(process.environment)
     fields = variables(settings)
-    values = {name: _SOME_SECRET.get(name, "given") for name in process.secrets}
+    values = {name: _EXAMPLE_SECRETS.get(name, "given") for name in process.secrets}
     values |= {
         fields[name]: value
         for name, value in given.items()
-        if name in fields and not name.endswith("_FILE")  # it is there, not here
+        if name in fields and not name.endswith("_FILE")  # the file exists in the container only
     }
     try:
-        settings(**values)  # type: ignore[arg-type]  # strings, as the environment has them
+        settings(**values)  # type: ignore[arg-type]  # strings, as in the environment
     except ValidationError as error:
+        # Missing settings are reported by _missing.
         yield from (line for line in format_errors(settings, error) if "is not set" not in line)
 
 
 def _bad_files(process: Process) -> Iterator[str]:
-    """A file that a setting names lies in something that is mounted."""
+    """The files that settings name are in mounted directories."""
     named = {SECRETS_DIR: process.environment.get(SECRETS_DIR)}
     for name, value in process.environment.items():
         if name.endswith(FILE_SETTINGS):
@@ -84,13 +85,13 @@ def _bad_files(process: Process) -> Iterator[str]:
             named[name] = urlsplit(value).path.rpartition("/")[0] if is_path else None
     for name, directory in named.items():
         if directory is not None and directory not in process.mounts:
-            yield f"{name} names a file in {directory}, where nothing is mounted"
+            yield f"{name} names a file in {directory}, which is not mounted"
 
 
 def _bad_addresses(process: Process) -> Iterator[str]:
     listening = int(process.environment.get("PORT") or image_environment()["PORT"])
     for port in sorted(process.ports - {listening}):
-        yield f"it listens on {listening}, not on {port or 'the port that a probe names'}"
+        yield f"it listens on {listening}, not on {port or 'the port of a probe'}"
     served = {operation.path for operation in health_operations(Health(), CollectorRegistry())}
     for path in sorted(process.probes - served):
         yield f"it does not serve {path}"

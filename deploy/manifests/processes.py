@@ -1,4 +1,4 @@
-"""Our own processes as the manifests run them: command, environment, secrets, files and ports."""
+"""Tandem's processes in the manifests: command, environment, secrets, mounts and ports."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import yaml
 
-from command_service.relay.settings import MakeTopicsSettings, RelaySettings
+from command_service.relay.settings import CreateTopicsSettings, RelaySettings
 from command_service.settings import AwaitSettings, MigrateSettings, ServeSettings
+from deploy.compose.prepare import SECRETS_OF
 from deploy.local.home import ROOT
 from deploy.manifests.rendering import Resource
 from projector.settings import ProjectorSettings
@@ -22,30 +23,30 @@ COMMANDS: Final[Mapping[tuple[str, ...], type[ProcessSettings]]] = {
     ("query_service",): QuerySettings,
     ("command_service", "migrate"): MigrateSettings,
     ("command_service", "await-schema"): AwaitSettings,
-    ("command_service", "topics"): MakeTopicsSettings,
+    ("command_service", "topics"): CreateTopicsSettings,
 }
 """What follows `python -m`, and the settings that it reads."""
 
 COMPOSE: Final = ROOT / "deploy" / "compose" / "compose.yaml"
-OURS: Final = "tandem"
+IMAGE: Final = "tandem"
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One container of ours. `secrets` are the names of the files in SECRETS_DIR."""
+    """One container of Tandem's image. `secrets`: the names of the files in SECRETS_DIR."""
 
-    place: str
+    location: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     secrets: frozenset[str] = frozenset()
     mounts: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
     probes: frozenset[str] = field(default_factory=frozenset)
-    """Paths that are asked for."""
+    """The paths of the probes."""
 
 
 def image_environment() -> dict[str, str]:
-    """What the Dockerfile sets for every process."""
+    """The environment that the Dockerfile sets for every process."""
     [block] = re.findall(
         r"^ENV ((?:[^\n\\]|\\\n)*)", (ROOT / "Dockerfile").read_text(), re.MULTILINE
     )
@@ -53,25 +54,25 @@ def image_environment() -> dict[str, str]:
 
 
 def pods(resources: list[Resource]) -> Iterator[tuple[Resource, dict[str, Any]]]:
-    """Each resource that makes pods, and their spec."""
+    """Each resource with a pod template, and the pod spec."""
     for resource in resources:
         if resource["kind"] in ("Deployment", "StatefulSet", "Job"):
             yield resource, resource["spec"]["template"]["spec"]
 
 
 def in_kubernetes(resources: list[Resource]) -> list[Process]:
-    """The containers that run our image."""
+    """The containers with Tandem's image."""
     config = {r["metadata"]["name"]: r["data"] for r in resources if r["kind"] == "ConfigMap"}
     return [
         _container(f"{resource['kind']} {resource['metadata']['name']}", container, pod, config)
         for resource, pod in pods(resources)
         for container in [*pod.get("initContainers", []), *pod["containers"]]
-        if container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0] == OURS
+        if container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0] == IMAGE
     ]
 
 
 def in_compose() -> list[Process]:
-    """The services that run our image, but for those that make secrets and tokens."""
+    """The services with Tandem's image, except those that create secrets and tokens."""
     services = yaml.load(COMPOSE.read_text(), yaml.CSafeLoader)["services"]
     return [
         _service(name, service)
@@ -82,7 +83,7 @@ def in_compose() -> list[Process]:
 
 
 def _container(
-    place: str, container: dict[str, Any], pod: dict[str, Any], config: Mapping[str, Any]
+    owner: str, container: dict[str, Any], pod: dict[str, Any], config: Mapping[str, Any]
 ) -> Process:
     environment: dict[str, str] = {}
     for source in container.get("envFrom", []):
@@ -91,14 +92,14 @@ def _container(
     mounts = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", [])}
     ports = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
     probes = [container[kind]["httpGet"] for kind in container if kind.endswith("Probe")]
-    asked_elsewhere = {probe["port"] for probe in probes} - set(ports)
+    unknown_ports = {probe["port"] for probe in probes} - set(ports)
     return Process(
-        f"{place}, container {container['name']}",
+        f"{owner}, container {container['name']}",
         tuple(container["args"]),
         environment,
         frozenset(_secret_files(pod, mounts.get(environment.get("SECRETS_DIR", "")))),
         frozenset(mounts),
-        frozenset({*ports.values(), *(0 for _ in asked_elsewhere)}),
+        frozenset({*ports.values(), *(0 for _ in unknown_ports)}),
         frozenset(probe["path"] for probe in probes),
     )
 
@@ -111,8 +112,6 @@ def _secret_files(pod: dict[str, Any], volume: str | None) -> Iterator[str]:
 
 
 def _service(name: str, service: dict[str, Any]) -> Process:
-    from deploy.compose.prepare import SECRETS_OF
-
     volumes = [volume.split(":") for volume in service.get("volumes", [])]
     environment = {key: str(value) for key, value in service.get("environment", {}).items()}
     known = {f"./secrets/{owner}": secrets for owner, secrets in SECRETS_OF.items()}

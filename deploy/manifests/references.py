@@ -1,10 +1,10 @@
-"""Whether what manifests name is there: in the code, or in another manifest."""
+"""Checks that everything that a manifest references exists in the code or in another manifest."""
 
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from command_service.relay.settings import MakeTopicsSettings
+from command_service.relay.settings import CreateTopicsSettings
 from command_service.relay.topics import topic_configs
 from deploy.contracts.files import COMMANDS_FILE, QUERIES_FILE
 from deploy.local.home import ROOT
@@ -20,8 +20,8 @@ MADE_BY_CLOUDNATIVE_PG: Final = frozenset({"write-store-ca"})
 AUTOSCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
-def reference_complaints(resources: list[Resource], secrets: dict[str, set[str]]) -> list[str]:
-    """`secrets` are those that something else brings: name to keys."""
+def reference_violations(resources: list[Resource], secrets: dict[str, set[str]]) -> list[str]:
+    """`secrets`: Secrets from other sources, name to keys."""
     checks: list[Callable[[list[Resource]], Iterator[str]]] = [
         _scaling,
         _topics,
@@ -30,7 +30,7 @@ def reference_complaints(resources: list[Resource], secrets: dict[str, set[str]]
         _routes,
         _services,
     ]
-    found = [complaint for check in checks for complaint in check(resources)]
+    found = [violation for check in checks for violation in check(resources)]
     return [*found, *_secrets(resources, secrets)]
 
 
@@ -39,7 +39,7 @@ def of_kind(resources: list[Resource], *kinds: str) -> Iterator[Resource]:
 
 
 def partitions(resources: list[Resource]) -> int:
-    """As the processes are told."""
+    """The setting PARTITIONS of the processes."""
     [found] = [
         int(config["data"]["PARTITIONS"])
         for config in of_kind(resources, "ConfigMap")
@@ -56,7 +56,7 @@ def _scaling(resources: list[Resource]) -> Iterator[str]:
         if target not in deployments:
             yield f"{autoscaler['kind']} {name}: there is no Deployment {target}"
         elif "replicas" in deployments[target]["spec"]:
-            yield f"Deployment {target}: replicas belong to its {autoscaler['kind']}"
+            yield f"Deployment {target}: replicas is set, but its {autoscaler['kind']} owns it"
         if target in owners:
             yield f"{target} has two autoscalers: {owners[target]} and {autoscaler['kind']}"
         owners[target] = autoscaler["kind"]
@@ -90,12 +90,12 @@ def _topics(resources: list[Resource]) -> Iterator[str]:
                 yield f"KafkaTopic {name}: {key} must be {value}"
 
 
-def _topic_settings(resources: list[Resource]) -> MakeTopicsSettings:
+def _topic_settings(resources: list[Resource]) -> CreateTopicsSettings:
     data: dict[str, Any] = {}
     for config in of_kind(resources, "ConfigMap"):
         data |= config["data"]
     known = {name: data[name.upper()] for name in ("retention_ms", "segment_ms")}
-    return MakeTopicsSettings(kafka_bootstrap_servers="unused:9092", **known)
+    return CreateTopicsSettings(kafka_bootstrap_servers="unused:9092", **known)
 
 
 def _kafka_users(resources: list[Resource]) -> Iterator[str]:
@@ -105,14 +105,14 @@ def _kafka_users(resources: list[Resource]) -> Iterator[str]:
             group = ProjectorSettings.model_fields["consumer_group"].default
             known = TOPICS if resource["type"] == "topic" else (group,)
             if resource["name"] not in known:
-                yield f"KafkaUser {user['metadata']['name']}: no {resource['type']} is called so"
+                yield f"KafkaUser {user['metadata']['name']}: no {resource['type']} has this name"
 
 
 def _roles(resources: list[Resource]) -> Iterator[str]:
     for cluster in of_kind(resources, "Cluster"):
         owner = cluster["spec"]["bootstrap"]["initdb"]["owner"]
-        named = {owner, *(role["name"] for role in cluster["spec"]["managed"]["roles"])}
-        if named != set(POSTGRES_ROLES):
+        roles = {owner, *(role["name"] for role in cluster["spec"]["managed"]["roles"])}
+        if roles != set(POSTGRES_ROLES):
             yield f"Cluster {cluster['metadata']['name']}: its roles are not those of roles.sql"
     for secret in of_kind(resources, "ExternalSecret"):
         known = {
@@ -126,14 +126,14 @@ def _roles(resources: list[Resource]) -> Iterator[str]:
 
 
 def _routes(resources: list[Resource]) -> Iterator[str]:
-    """Each published operation goes to the service that has it."""
+    """Each published operation is routed to its service."""
     for route in of_kind(resources, "HTTPRoute"):
         for backend, document in BACKENDS.items():
             paths = json.loads((ROOT / document).read_text())["paths"]
             for path, operations in paths.items():
                 for method in operations:
                     if path.startswith("/v1") and _backend(route, method, path) != backend:
-                        yield f"HTTPRoute: {method.upper()} {path} does not go to {backend}"
+                        yield f"HTTPRoute: {method.upper()} {path} is not routed to {backend}"
 
 
 def _backend(route: Resource, method: str, path: str) -> str | None:
@@ -146,15 +146,15 @@ def _backend(route: Resource, method: str, path: str) -> str | None:
 
 
 def _services(resources: list[Resource]) -> Iterator[str]:
-    """A Service, and what routes to it, names ports that are there."""
+    """Services and routes use existing ports."""
     ports = {
         service["metadata"]["name"]: {port["port"] for port in service["spec"]["ports"]}
         for service in of_kind(resources, "Service")
     }
     for service in of_kind(resources, "Service"):
-        wanted = {port["targetPort"] for port in service["spec"]["ports"]}
-        if not wanted <= set(_named_ports(resources, service["spec"]["selector"])):
-            yield f"Service {service['metadata']['name']}: no pod that it selects has these ports"
+        target_ports = {port["targetPort"] for port in service["spec"]["ports"]}
+        if not target_ports <= set(_named_ports(resources, service["spec"]["selector"])):
+            yield f"Service {service['metadata']['name']}: no selected pod has these ports"
     for route in of_kind(resources, "HTTPRoute"):
         for backend in (ref for rule in route["spec"]["rules"] for ref in rule["backendRefs"]):
             if backend["port"] not in ports.get(backend["name"], set()):
@@ -168,8 +168,8 @@ def _named_ports(resources: list[Resource], selector: dict[str, str]) -> Iterato
                 yield from (port["name"] for port in container.get("ports", []))
 
 
-def _secrets(resources: list[Resource], brought: dict[str, set[str]]) -> Iterator[str]:
-    known = {name: set(keys) for name, keys in brought.items()}
+def _secrets(resources: list[Resource], external: dict[str, set[str]]) -> Iterator[str]:
+    known = {name: set(keys) for name, keys in external.items()}
     for secret in of_kind(resources, "ExternalSecret"):
         target = secret["spec"]["target"]
         keys = target.get("template", {}).get("data") or [

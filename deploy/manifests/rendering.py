@@ -1,4 +1,4 @@
-"""The overlays as the cluster gets them: rendered, committed, and compared."""
+"""Renders the overlays, and compares them with the committed renderings."""
 
 import subprocess
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ OVERLAYS: Final = ("local", "production")
 
 
 def rendered() -> Mapping[str, str]:
-    """Overlay to YAML. Raises StackError with what kustomize says of a broken one."""
+    """Overlay name to YAML. Raises StackError with kustomize's error."""
     return {overlay: _render(KUBERNETES / "overlays" / overlay) for overlay in OVERLAYS}
 
 
 def resources(text: str) -> list[Resource]:
-    """Each document of a rendered overlay."""
+    """The resources of a rendered overlay."""
     return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
@@ -34,11 +34,11 @@ def write(texts: Mapping[str, str], directory: Path = RENDERED) -> None:
         (directory / f"{overlay}.yaml").write_text(text)
 
 
-def outdated(texts: Mapping[str, str], directory: Path = RENDERED) -> list[str]:
-    """A complaint for each committed file that is not what its overlay gives."""
+def stale_renderings(texts: Mapping[str, str], directory: Path = RENDERED) -> list[str]:
+    """One line per committed file that differs from its overlay."""
     files = {overlay: directory / f"{overlay}.yaml" for overlay in texts}
     return [
-        f"{file.name} is not what overlays/{overlay} gives: run make manifests"
+        f"{file.name} is stale, overlays/{overlay} has changed: run make manifests"
         for overlay, file in files.items()
         if not file.exists() or file.read_text() != texts[overlay]
     ]

@@ -1,4 +1,4 @@
-"""Each resource held against its kind's schema, and all of them against a linter's policies."""
+"""Validates each resource against the schema of its kind, and all against a linter's policies."""
 
 import subprocess
 from typing import Final
@@ -11,29 +11,29 @@ from deploy.manifests.rendering import Resource
 from deploy.manifests.tools import program
 
 KUBERNETES_VERSION: Final = "1.36"
-NOT_OURS: Final = (
-    # One digest or tag means one image.
+IGNORED_POLICIES: Final = (
+    # A digest or tag always refers to the same image.
     "container-image-pull-policy",
-    # Roots are read-only, and every emptyDir has a limit.
+    # Root file systems are read-only, and every emptyDir has a limit.
     "container-ephemeral-storage-request-and-limit",
 )
-"""The linter's policies that are not followed. CPU has no limit: it would only make pods slow."""
+"""Policies that do not apply. CPU limits are not required either: they only slow pods down."""
 
 
-def schema_complaints(resources: list[Resource], custom: Schemas) -> list[str]:
-    """A line for each field that is unknown, missing or of the wrong shape, and unknown kinds."""
-    return [f"{name_of(r)}: {wrong}" for r in resources if (wrong := _wrong(r, custom))]
+def schema_violations(resources: list[Resource], custom: Schemas) -> list[str]:
+    """One line per invalid resource: an unknown, missing or invalid field, or an unknown kind."""
+    return [f"{name_of(r)}: {error}" for r in resources if (error := _error(r, custom))]
 
 
-def policy_complaints(rendered: str) -> list[str]:
-    """What the linter calls critical."""
+def policy_violations(rendered: str) -> list[str]:
+    """The critical findings of the linter."""
     command = [
         str(program("kube-score")),
         "score",
         "--kubernetes-version",
         f"v{KUBERNETES_VERSION}",
     ]
-    ignored = ["--ignore-container-cpu-limit", "--ignore-test", ",".join(NOT_OURS)]
+    ignored = ["--ignore-container-cpu-limit", "--ignore-test", ",".join(IGNORED_POLICIES)]
     done = subprocess.run(
         [*command, *ignored, "--output-format", "ci", "-"],
         input=rendered,
@@ -51,7 +51,7 @@ def name_of(resource: Resource) -> str:
     return f"{resource['kind']} {resource['metadata']['name']}"
 
 
-def _wrong(resource: Resource, custom: Schemas) -> str | None:
+def _error(resource: Resource, custom: Schemas) -> str | None:
     kind = f"{resource['apiVersion']} {resource['kind']}"
     if kind in WITHOUT_SCHEMA:
         return None
@@ -63,5 +63,5 @@ def _wrong(resource: Resource, custom: Schemas) -> str | None:
     except kubernetes_validate.ValidationError as error:
         return str(error.message)[:300]
     except kubernetes_validate.SchemaNotFoundError:
-        return f"no schema is known for {kind}"
+        return f"there is no schema for {kind}"
     return None

@@ -1,4 +1,4 @@
-"""The table of all settings in deploy/README.md: all but its last column comes from the code."""
+"""Generates the table of settings in deploy/README.md, except its last column, from the code."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ _TABLE: Final = re.compile(re.escape(HEAD) + r"(?:\|.*\n)*")
 
 
 def with_table(page: str) -> str:
-    """The page with the table as the code has it. A new setting's meaning is empty."""
+    """The page with the table from the code. The meaning of a new setting is empty."""
     meanings = dict(_ROW.findall(page))
     rows = "".join(
         f"| `{name}` | {default} | {readers} | {meanings.get(name, '')} |\n"
@@ -30,30 +30,39 @@ def with_table(page: str) -> str:
     return _TABLE.sub(lambda _: HEAD + rows, page)
 
 
-def table_complaints(page: Path = PAGE) -> list[str]:
+def table_violations(page: Path = PAGE) -> list[str]:
     text = page.read_text()
     if not _TABLE.search(text):
         return [f"{page.name} has no table of settings"]
-    empty = [name for name, meaning in _ROW.findall(text) if not meaning.strip()]
-    stale = [] if with_table(text) == text else ["its settings are not the code's: make manifests"]
-    return [f"{page.name}: {line}" for line in (*stale, *(f"what does {n} mean?" for n in empty))]
+    violations = [] if with_table(text) == text else ["the table is stale: run make manifests"]
+    violations += [
+        f"the meaning of {name} is missing"
+        for name, meaning in _ROW.findall(text)
+        if not meaning.strip()
+    ]
+    return [f"{page.name}: {line}" for line in violations]
 
 
 def _settings() -> list[tuple[str, str, str]]:
-    """Name, default and commands of each, those that must be set first."""
+    """Name, default and commands of each setting; required ones first."""
     defaults: dict[str, dict[str, list[str]]] = {}
     for command, settings in COMMANDS.items():
         for name, field in variables(settings).items():
             default = settings.model_fields[field].default
-            shown = "must be set" if is_required(settings, field) else f"`{default}`"
-            # Without a port of its own a command serves nothing.
-            if (name, default) not in (("PORT", 0), ("HOST", 0)):
+            shown = "required" if is_required(settings, field) else _environment_value(default)
+            # Commands with the default port 0 do not listen.
+            if (name, default) != ("PORT", 0):
                 defaults.setdefault(name, {}).setdefault(shown, []).append(
                     NAMES.get(command, command[-1])
                 )
     rows = [(name, _shown(found), _readers(found)) for name, found in defaults.items()]
     rows.append((SECRETS_DIR, "none", "all"))
-    return sorted(rows, key=lambda row: (row[1] != "must be set", row[0]))
+    return sorted(rows, key=lambda row: (row[1] != "required", row[0]))
+
+
+def _environment_value(default: object) -> str:
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return "none" if default is None else f"`{text}`"
 
 
 def _shown(found: dict[str, list[str]]) -> str:

@@ -1,6 +1,6 @@
--- The roles of Tandem in the database that this connection is to. An administrator runs it, as
--- often as they like: psql -f roles.sql. Passwords are set apart from it (ALTER ROLE … PASSWORD);
--- what the services may do with the tables, the migrations grant.
+-- Creates Tandem's roles in the current database. Idempotent; run it as an administrator:
+-- psql -f roles.sql. Passwords are set separately (ALTER ROLE … PASSWORD); the migrations grant the
+-- services' permissions on tables.
 
 DO $$
 DECLARE
@@ -16,7 +16,7 @@ BEGIN
             'ALTER ROLE %I LOGIN NOCREATEDB NOCREATEROLE NOINHERIT', role);
     END LOOP;
 
-    -- An administrator who is no superuser gives a database only to a role it is a member of.
+    -- An administrator who is not a superuser must be a member of the new owner of a database.
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         EXECUTE format('GRANT tandem_migrations TO %I', current_user);
     END IF;
@@ -33,5 +33,5 @@ $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO tandem_migrations;
 GRANT USAGE ON SCHEMA public TO tandem_command_service, tandem_relay, tandem_log_reader;
--- A function that a migration makes can be called by nobody until the migration grants it.
+-- New functions of migrations are not executable until a migration grants them.
 ALTER DEFAULT PRIVILEGES FOR ROLE tandem_migrations REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;

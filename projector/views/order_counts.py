@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from functools import lru_cache
 
+from projector.views.payments import count_payments, no_payments
 from shared.contracts.dashboard_parts import DAYS_KEPT, OrdersPart
 from shared.contracts.documents import OrderDocument
 
@@ -10,6 +11,7 @@ from shared.contracts.documents import OrderDocument
 def empty_part() -> OrdersPart:
     return {
         "statuses": {"placed": 0, "shipped": 0, "delivered": 0, "cancelled": 0},
+        "payments": no_payments(),
         "revenue": {},
         "by_day": {},
         "latest_day": None,
@@ -17,11 +19,12 @@ def empty_part() -> OrdersPart:
 
 
 def count(part: OrdersPart, before: OrderDocument | None, after: OrderDocument | None) -> None:
-    """Which days are kept follows from the order of events alone, not from batches or clocks."""
+    """Changes the part in place. The order of events alone decides which days are kept."""
     if before is not None:
         part["statuses"][before["status"]] -= 1
     if after is not None:
         part["statuses"][after["status"]] += 1
+    count_payments(part.setdefault("payments", no_payments()), before, after)
     if before is None and after is not None:
         _open_day(part, _day(after))
     sold, sells = _sells(before), _sells(after)
@@ -40,7 +43,7 @@ def _day(order: OrderDocument) -> str:
 
 
 def _open_day(part: OrdersPart, day: str) -> None:
-    """A later day than any before moves the window: the days that fall out of it go for good."""
+    """Moves the window of kept days to a later day, and deletes the days before the window."""
     latest = part["latest_day"]
     if latest is not None and day <= latest:
         return
@@ -68,7 +71,7 @@ def _add(part: OrdersPart, order: OrderDocument, sign: int) -> None:
 
 
 def _add_to_day(part: OrdersPart, day: str, currency: str, amount: int, sign: int) -> None:
-    """A currency, or a day, without an order left goes."""
+    """Also removes a currency or a day without orders."""
     entry = part["by_day"].setdefault(day, {"orders": 0, "revenue": {}, "orders_in": {}})
     entry["orders"] += sign
     entry["revenue"][currency] = entry["revenue"].get(currency, 0) + amount

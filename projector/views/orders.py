@@ -1,21 +1,24 @@
-"""The view of orders: what was placed, how far it is, whose it is."""
+"""The view of orders: content, status, payment and customer."""
 
 from typing import Final, assert_never
 
 from projector.views.order_counts import count, empty_part
-from projector.views.view import View, absent, existing
+from projector.views.payments import cancelled, no_payment, paid, payment_of, refunded
+from projector.views.view import View, absent, event_types, existing
 from shared.contracts.documents import MoneyDocument, OrderDocument, OrderItem
 from shared.contracts.events import (
     OrderAnonymized,
     OrderCancelled,
     OrderDelivered,
     OrderEvent,
+    OrderPaid,
     OrderPlaced,
+    OrderRefunded,
     OrderShipped,
     PlacedItem,
 )
 from shared.contracts.money import Money
-from shared.contracts.views import customer_key, ids_key, status_key
+from shared.contracts.views import customer_key, ids_key, payment_key, status_key
 
 
 def project(document: OrderDocument | None, event: OrderEvent, at: str) -> OrderDocument | None:
@@ -36,10 +39,20 @@ def project(document: OrderDocument | None, event: OrderEvent, at: str) -> Order
             order = _changed(document, event, at)
             order["status"], order["cancelled_at"] = "cancelled", at
             order["cancel_reason"] = event.reason
+            order["payment"] = cancelled(order["payment"])
+            return order
+        case OrderPaid():
+            order = _changed(document, event, at)
+            order["payment"] = paid(order["payment"], event, at)
+            return order
+        case OrderRefunded():
+            order = _changed(document, event, at)
+            order["payment"] = refunded(order["payment"], event, at)
             return order
         case OrderAnonymized():
             order = _changed(document, event, at)
-            order["customer_name"] = order["shipping_address"] = None
+            order["customer_name"] = order["shipping_address"] = order["cancel_reason"] = None
+            order["carrier"] = order["tracking_number"] = None
             return order
         case _:
             assert_never(event)
@@ -50,10 +63,12 @@ def owner(order: OrderDocument) -> str:
 
 
 def lists(shard: str, order: OrderDocument) -> list[str]:
+    payment = payment_of(order)["status"]
     return [
         ids_key(shard),
         status_key(shard, order["status"]),
         customer_key(shard, order["customer_id"]),
+        *([payment_key(shard, payment)] if payment != "none" else []),
     ]
 
 
@@ -70,6 +85,7 @@ def _placed(event: OrderPlaced, at: str) -> OrderDocument:
         "carrier": None,
         "tracking_number": None,
         "cancel_reason": None,
+        "payment": no_payment(event.payment_due_at),
         "placed_at": at,
         "shipped_at": None,
         "delivered_at": None,
@@ -94,6 +110,7 @@ def _changed(document: OrderDocument | None, event: OrderEvent, at: str) -> Orde
     order: OrderDocument = existing(document).copy()
     order["version"] = event.version
     order["updated_at"] = at
+    order["payment"] = payment_of(order)
     return order
 
 
@@ -102,15 +119,13 @@ def _money(money: Money) -> MoneyDocument:
 
 
 ORDERS: Final = View(
+    name="orders",
     topic="orders",
-    events={
-        e.type: e
-        for e in (OrderPlaced, OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized)
-    },
+    events=event_types(OrderEvent),
     project=project,
     owner=owner,
     lists=lists,
-    listed_by=("status", "customer_id"),
+    listed_by=("status", "payment", "customer_id"),
     empty_part=empty_part,
     count=count,
     anonymizes=OrderAnonymized,

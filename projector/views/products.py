@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from projector.views.view import View, absent, existing
+from projector.views.view import View, absent, event_types, existing
 from shared.contracts.dashboard_parts import ProductsPart
 from shared.contracts.documents import MoneyDocument, ProductDocument
 from shared.contracts.events import (
@@ -43,7 +43,7 @@ def project(
 
 
 def owner(product: ProductDocument) -> None:
-    """Everybody may read it."""
+    """None: every caller may read it."""
 
 
 def lists(shard: str, product: ProductDocument) -> list[str]:
@@ -106,14 +106,9 @@ def _sold_out(product: ProductDocument | None) -> bool:
 
 
 PRODUCTS: Final = View(
+    name="products",
     topic="products",
-    events={
-        e.type: e
-        for e in (
-            *(ProductAdded, ProductPriceChanged, ProductRestocked),
-            *(ProductReserved, ProductReleased, ProductRetired),
-        )
-    },
+    events=event_types(ProductEvent),
     project=project,
     owner=owner,
     lists=lists,

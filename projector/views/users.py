@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never, cast
 
-from projector.views.view import View, absent, existing
+from projector.views.view import View, absent, event_types, existing
 from shared.contracts.dashboard_parts import UsersPart
 from shared.contracts.documents import UserDocument
 from shared.contracts.events import (
@@ -70,13 +70,14 @@ def _changed(document: UserDocument | None, event: UserEvent, at: str) -> UserDo
 
 
 def _text(personal: str | None) -> str:
-    """Null where the user was erased since; `user.erased` follows before anybody may read it."""
+    """Null if the user has been erased; `user.erased` follows before the document can be read."""
     return cast("str", personal)
 
 
 USERS: Final = View(
+    name="users",
     topic="users",
-    events={e.type: e for e in (UserCreated, UserRenamed, UserEmailChanged, UserErased)},
+    events=event_types(UserEvent),
     project=project,
     owner=owner,
     lists=lists,

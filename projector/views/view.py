@@ -1,33 +1,42 @@
-"""What a view is made of: all pure, all a matter of one document before and after one event."""
+"""What a view consists of: pure functions of one document before and after one event."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from shared.contracts.events import Event
 from shared.contracts.shards import Topic
 from shared.contracts.upcasting import UPCASTS, Upcast
+from shared.contracts.views import view_key
 
 Document = Mapping[str, Any]
 
 
 class CannotFold(ValueError):
-    """The event does not follow from the document; the message quotes no value of either."""
+    """The event does not follow from the document. The message quotes no value of either."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A topic's view. Whatever its functions raise, the event is parked, not the shard."""
+    """One document per aggregate of a topic, its lists, and a part of the dashboard per shard.
 
+    If one of its functions raises, the event's aggregate is parked in all views of the topic.
+    """
+
+    name: str
+    """Unique. The topic's primary view has the topic's name, and keeps the aggregates' history."""
     topic: Topic
     events: Mapping[str, type[Event]]
-    """The event types it folds; it ignores all others."""
+    """All event types of the topic: `event_types(OrderEvent)`."""
     project: Callable[[Any, Any, str], Any]
-    """(document or None, event, time) -> the document after it; None: gone, with its history."""
+    """(document or None, event, time) -> the next document, or None after the last event.
+
+    A document has a field `version`, the version of its last event.
+    """
     owner: Callable[[Any], str | None]
-    """Who may read the document besides those who may read all."""
+    """The id of the user who may read the document; None: every caller may."""
     lists: Callable[[str, Any], list[str]]
-    """(shard, document) -> keys of the sorted sets that its id stands in."""
+    """(shard, document) -> keys of the sorted sets that contain its id."""
     listed_by: tuple[str, ...]
     """The fields that `lists` depends on."""
     empty_part: Callable[[], Any]
@@ -35,19 +44,32 @@ class View:
     count: Callable[[Any, Any, Any], None]
     """(part, before, after): changes the part in place."""
     anonymizes: type[Event] | None = None
-    """The event after which the aggregate's first history item loses its personal fields."""
+    """The event that removes the personal fields from earlier history items (primary view)."""
     upcasts: Mapping[str, Upcast] = field(default_factory=lambda: UPCASTS)
-    """What brings events of an older shape to the present one."""
+    """Convert events of an older shape to the present one (primary view, for all views)."""
+
+    @property
+    def is_primary(self) -> bool:
+        return self.name == self.topic
+
+    def key(self, key: str) -> str:
+        """The view's own form of a key of `shared.contracts.views`."""
+        return key if self.name == self.topic else view_key(self.name, key)
+
+
+def event_types(union: Any) -> dict[str, type[Event]]:
+    """The members of a union of events, such as `OrderEvent`, by their types."""
+    return {event.type: event for event in get_args(union) or (union,)}
 
 
 def existing(document: Any) -> Any:
-    """The document that an event presumes."""
+    """The document. Raises CannotFold if there is none."""
     if document is None:
-        raise CannotFold("nothing is there yet")
+        raise CannotFold("there is no document yet")
     return document
 
 
 def absent(document: Any) -> None:
-    """A first event presumes that there is no document."""
+    """Raises CannotFold if there is a document before the first event."""
     if document is not None:
-        raise CannotFold("it is there already")
+        raise CannotFold("there is a document already")

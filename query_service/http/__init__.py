@@ -1,1 +1,1 @@
-"""What queries over HTTP have in common: parameters, cursors, conditions, answers."""
+"""The HTTP side that queries share: parameters, cursors and responses."""

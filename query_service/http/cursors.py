@@ -1,36 +1,40 @@
-"""Cursors: where a walk goes on, bound to the query and the filters that it was begun with."""
+"""Pagination cursors, each valid only for the list, with its filters, that returned it."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 from typing import Final
 
-_CHECK: Final = 6
-_LONGEST: Final = 100
+_CHECKSUM_BYTES: Final = 6
+_MAX_LENGTH: Final = 100
 
 
 class BadCursor(ValueError):
-    """The text is no cursor of this query and these filters."""
+    """The text is not a cursor of this list."""
 
 
-def encode_cursor(walk: str, place: bytes) -> str:
-    """`walk` names the query and its filters; `place` is where it goes on."""
-    return urlsafe_b64encode(place + _check(walk, place)).rstrip(b"=").decode()
+def encode_cursor(list_key: str, last: bytes) -> str:
+    """`list_key` names the query and its filters; `last` is the last item of the page."""
+    return urlsafe_b64encode(last + _checksum(list_key, last)).rstrip(b"=").decode()
 
 
-def decode_cursor(walk: str, text: str) -> bytes:
-    """The place. The check finds mistakes; it keeps nobody out, nor need it. Raises BadCursor."""
+def decode_cursor(list_key: str, text: str) -> bytes:
+    """The last item of the previous page. Raises BadCursor.
+
+    The checksum detects mistakes; it is not a protection, and none is needed.
+    """
     try:
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_LENGTH:
             raise BadCursor
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     except (binascii.Error, UnicodeEncodeError):
         raise BadCursor from None
-    place = raw[:-_CHECK]
-    if not place or encode_cursor(walk, place) != text:
+    last = raw[:-_CHECKSUM_BYTES]
+    if not last or encode_cursor(list_key, last) != text:
         raise BadCursor
-    return place
+    return last
 
 
-def _check(walk: str, place: bytes) -> bytes:
-    return blake2b(walk.encode(errors="replace") + b"\0" + place, digest_size=_CHECK).digest()
+def _checksum(list_key: str, last: bytes) -> bytes:
+    content = list_key.encode(errors="replace") + b"\0" + last
+    return blake2b(content, digest_size=_CHECKSUM_BYTES).digest()

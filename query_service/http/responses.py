@@ -1,5 +1,6 @@
-"""How queries answer: bytes out of the views, with a token, and for nobody else's cache."""
+"""Builds the responses of queries: stored bytes, consistency token, Cache-Control, ETag."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -8,10 +9,11 @@ from shared.http.problems import Problem
 
 _PUBLIC: Final = (b"cache-control", b"no-cache")
 _PRIVATE: Final = (b"cache-control", b"private, no-cache")
+_ETAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def cache_control(private: bool) -> tuple[bytes, bytes]:
-    """`private`: the answer needed a bearer token."""
+    """`private`: the response required a bearer token."""
     return _PRIVATE if private else _PUBLIC
 
 
@@ -23,17 +25,24 @@ def not_modified(version: bytes, token: str, *, private: bool) -> Response:
     return Response(304, b"", _headers(version, token, private))
 
 
+def etag_matches(if_none_match: str, etag: str) -> bool:
+    """Whether an If-None-Match header contains the ETag, by weak comparison (RFC 9110)."""
+    if if_none_match == etag:
+        return True
+    return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)
+
+
 def list_response(
     items: Iterable[bytes], next: str | None, token: str, *, private: bool, parked: int = 0
 ) -> Response:
-    """`{"items": [...], "next": ...}` out of items that are JSON already."""
-    end = b"null" if next is None else b'"%s"' % next.encode()
-    body = b'{"items":[%s],"next":%s}' % (b",".join(items), end)
+    """`{"items": [...], "next": ...}` with items that are JSON already."""
+    cursor = b"null" if next is None else b'"%s"' % next.encode()
+    body = b'{"items":[%s],"next":%s}' % (b",".join(items), cursor)
     return view_response(body, token, private=private, parked=parked)
 
 
 def view_response(body: bytes, token: str, *, private: bool, parked: int = 0) -> Response:
-    """An answer without an ETag."""
+    """A response without an ETag."""
     headers = [cache_control(private), (b"consistency-token", token.encode())]
     if parked:
         headers.append((b"tandem-parked", b"%d" % parked))
@@ -41,7 +50,7 @@ def view_response(body: bytes, token: str, *, private: bool, parked: int = 0) ->
 
 
 def not_found(token: str, *, private: bool) -> Problem:
-    """The same for what is not there and for what the caller may not see."""
+    """404, identical for documents that do not exist and those the caller may not access."""
     headers = {"Cache-Control": cache_control(private)[1].decode()}
     if token:
         headers["Consistency-Token"] = token

@@ -1,1 +1,4 @@
-"""One file for each query: how it is asked, who may ask, what answers."""
+"""One file per query: its operation, its access rule and its handler.
+
+A query's module docstring is its name and its description in the OpenAPI document.
+"""

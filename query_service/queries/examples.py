@@ -1,42 +1,38 @@
-"""What each query may answer, as the documentation shows it."""
+"""Example responses in the OpenAPI document."""
 
 from typing import Any, Final
 
 from query_service.dashboard import DashboardDocument
 from shared.contracts.documents import HistoryItem, OrderDocument, ProductDocument, UserDocument
-
-_USER_ID: Final = "019cb1a4-7c35-7d10-9f3a-5b1c60a2e7c4"
-_PRODUCT_ID: Final = "019cb1a4-91aa-7b02-8a44-0d6f1e93b0a1"
-_ORDER_ID: Final = "019cb1a5-02f1-7e4b-b5d0-93c4a1f087c4"
-_AT: Final = "2026-03-01T09:30:00.125Z"
+from shared.contracts.examples import ORDER_ID, PRODUCT_ID, TIME, USER_ID
 
 _USER: Final[UserDocument] = {
-    "id": _USER_ID,
+    "id": USER_ID,
     "name": "Ada",
     "email": "ada@example.com",
     "version": 1,
-    "created_at": _AT,
-    "updated_at": _AT,
+    "created_at": TIME,
+    "updated_at": TIME,
 }
 _PRODUCT: Final[ProductDocument] = {
-    "id": _PRODUCT_ID,
+    "id": PRODUCT_ID,
     "name": "Green tea",
     "description": "100 g",
     "price": {"amount": 450, "currency": "EUR"},
     "stock": 98,
     "status": "active",
     "version": 2,
-    "created_at": _AT,
-    "updated_at": _AT,
+    "created_at": TIME,
+    "updated_at": TIME,
 }
 _ORDER: Final[OrderDocument] = {
-    "id": _ORDER_ID,
-    "customer_id": _USER_ID,
+    "id": ORDER_ID,
+    "customer_id": USER_ID,
     "customer_name": "Ada",
     "status": "placed",
     "items": [
         {
-            "product_id": _PRODUCT_ID,
+            "product_id": PRODUCT_ID,
             "name": "Green tea",
             "quantity": 2,
             "unit_price": {"amount": 450, "currency": "EUR"},
@@ -49,12 +45,20 @@ _ORDER: Final[OrderDocument] = {
     "carrier": None,
     "tracking_number": None,
     "cancel_reason": None,
-    "placed_at": _AT,
+    "payment": {
+        "status": "paid",
+        "due_at": "2026-03-01T10:30:00.125Z",
+        "paid_at": TIME,
+        "reference": "payment-1",
+        "refunded_at": None,
+        "refund_reference": None,
+    },
+    "placed_at": TIME,
     "shipped_at": None,
     "delivered_at": None,
     "cancelled_at": None,
     "version": 1,
-    "updated_at": _AT,
+    "updated_at": TIME,
 }
 _DASHBOARD: Final[DashboardDocument] = {
     "orders": {"placed": 1, "shipped": 0, "delivered": 0, "cancelled": 0, "total": 1},
@@ -62,6 +66,7 @@ _DASHBOARD: Final[DashboardDocument] = {
     "by_day": [
         {"date": "2026-03-01", "orders": 1, "revenue": [{"currency": "EUR", "amount": 900}]}
     ],
+    "payments": {"due": 0, "paid": 1, "overdue": 0, "refund_due": 0, "refunded": 0},
     "users": 1,
     "products": 1,
     "sold_out": 0,
@@ -73,11 +78,11 @@ def _page(item: Any) -> Any:
 
 
 def _history(type: str, data: dict[str, Any]) -> Any:
-    item: HistoryItem = {"type": type, "at": _AT, "by": _USER_ID, "version": 1, "data": data}
+    item: HistoryItem = {"type": type, "at": TIME, "by": USER_ID, "version": 1, "data": data}
     return _page(item)
 
 
-ANSWERS: Final[dict[str, Any]] = {
+RESPONSES: Final[dict[str, Any]] = {
     "GetUserById": _USER,
     "ListUsers": _page(_USER),
     "GetProduct": _PRODUCT,
@@ -104,4 +109,4 @@ ANSWERS: Final[dict[str, Any]] = {
         "age_seconds": 0.4,
     },
 }
-"""By operation."""
+"""By operation id."""

@@ -1,4 +1,4 @@
-"""GetDashboard: the shop in numbers, from one moment of each shard."""
+"""GetDashboard: order, revenue, user and product figures; each shard's are read atomically."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from query_service.consistency import (
     merged_token,
     parse_consistency_headers,
 )
-from query_service.dashboard import DashboardDocument, add_up
-from query_service.documents import parked_events
+from query_service.dashboard import DashboardDocument, sum_parts
+from query_service.documents import count_parked
 from query_service.http.responses import view_response
 from query_service.queries.query import (
     READ_HEADERS,
@@ -29,11 +29,11 @@ from shared.http.operations import Operation
 from shared.http.parameters import PARKED_HEADER
 
 
-def get_dashboard(reads: QueryDependencies) -> Operation:
+def get_dashboard(dependencies: QueryDependencies) -> Operation:
     return Operation(
         method="GET",
         path="/v1/dashboard",
-        handler=partial(_answer, reads),
+        handler=partial(_handle, dependencies),
         operation_id="GetDashboard",
         summary="GetDashboard",
         scopes=("orders:read:all",),
@@ -48,39 +48,43 @@ def get_dashboard(reads: QueryDependencies) -> Operation:
 @dataclass(frozen=True, slots=True)
 class _Parts:
     stored: tuple[bytes | None, ...]
-    read: Mapping[str, int]
+    positions: Mapping[str, int]
     parked: int
 
 
-async def _answer(reads: QueryDependencies, request: Request) -> Response:
-    wanted = parse_consistency_headers(request, reads.partitions)
-    shards = tuple(all_shards(reads.partitions))
-    parts = await reads.consistency.answer(wanted, partial(_read, reads, shards, wanted))
-    document = _document(shards, parts.stored, reads.now().date())
+async def _handle(dependencies: QueryDependencies, request: Request) -> Response:
+    requirement = parse_consistency_headers(request, dependencies.partitions)
+    shards = tuple(all_shards(dependencies.partitions))
+    parts = await dependencies.consistency.read(
+        requirement, partial(_read, dependencies, shards, requirement)
+    )
+    document = _document(shards, parts.stored, dependencies.now().date())
     return view_response(
-        document, merged_token(wanted, parts.read), private=True, parked=parts.parked
+        document, merged_token(requirement, parts.positions), private=True, parked=parts.parked
     )
 
 
 @lru_cache(maxsize=2)
 def _document(shards: Sequence[str], stored: Sequence[bytes | None], today: date) -> bytes:
-    """Added up once for all who ask before a part changes. A shard without events has no part."""
+    """Cached until a part or the day changes. A shard without events has no part."""
     parts: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
     for shard, part in zip(shards, stored, strict=True):
         if part is not None:
             parts[split_shard(shard)[0]].append(orjson.loads(part))
-    return orjson.dumps(add_up(parts["orders"], parts["users"], parts["products"], today))
+    return orjson.dumps(sum_parts(parts["orders"], parts["users"], parts["products"], today))
 
 
 async def _read(
-    reads: QueryDependencies, shards: Sequence[str], wanted: ConsistencyRequirement | None
+    dependencies: QueryDependencies,
+    shards: Sequence[str],
+    requirement: ConsistencyRequirement | None,
 ) -> _Parts:
-    floors = reads.consistency.floors(list(shards))
+    floors = dependencies.consistency.floors(list(shards))
     keys = [key(s) for key in (checkpoint_key, dashboard_key, parked_key) for s in shards]
-    values, _ = await reads.reader.read(keys)
+    values, _ = await dependencies.reader.read(keys)
     count = len(shards)
     return _Parts(
         stored=tuple(values[count : 2 * count]),
-        read=reads.consistency.check(floors, values[:count], wanted),
-        parked=sum(map(parked_events, values[2 * count :])),
+        positions=dependencies.consistency.check(floors, values[:count], requirement),
+        parked=sum(map(count_parked, values[2 * count :])),
     )

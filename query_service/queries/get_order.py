@@ -1,4 +1,4 @@
-"""GetOrderSummary: an order; its customer's alone, unless the scope reaches everybody's."""
+"""GetOrderSummary: one order, for its customer or with the unrestricted scope."""
 
 from query_service.queries.document_query import document_query
 from query_service.queries.query import QueryDependencies
@@ -6,9 +6,9 @@ from shared.contracts.documents import OrderDocument
 from shared.http.operations import Operation
 
 
-def get_order(reads: QueryDependencies) -> Operation:
+def get_order(dependencies: QueryDependencies) -> Operation:
     return document_query(
-        reads,
+        dependencies,
         name="GetOrderSummary",
         path="/v1/orders/{id}",
         topic="orders",

@@ -1,13 +1,13 @@
-"""GetOrderHistory: what happened to an order, oldest first."""
+"""GetOrderHistory: the events of an order, oldest first."""
 
 from query_service.queries.history_query import history_query
 from query_service.queries.query import QueryDependencies
 from shared.http.operations import Operation
 
 
-def get_order_history(reads: QueryDependencies) -> Operation:
+def get_order_history(dependencies: QueryDependencies) -> Operation:
     return history_query(
-        reads,
+        dependencies,
         name="GetOrderHistory",
         path="/v1/orders/{id}/history",
         topic="orders",

@@ -1,4 +1,4 @@
-"""GetProduct: a product, for everybody; retired ones too."""
+"""GetProduct: one product, active or retired."""
 
 from query_service.queries.document_query import document_query
 from query_service.queries.query import QueryDependencies
@@ -6,9 +6,9 @@ from shared.contracts.documents import ProductDocument
 from shared.http.operations import Operation
 
 
-def get_product(reads: QueryDependencies) -> Operation:
+def get_product(dependencies: QueryDependencies) -> Operation:
     return document_query(
-        reads,
+        dependencies,
         name="GetProduct",
         path="/v1/products/{id}",
         topic="products",

@@ -1,13 +1,13 @@
-"""GetProductHistory: what happened to a product, for those who look after products."""
+"""GetProductHistory: the events of a product, oldest first."""
 
 from query_service.queries.history_query import history_query
 from query_service.queries.query import QueryDependencies
 from shared.http.operations import Operation
 
 
-def get_product_history(reads: QueryDependencies) -> Operation:
+def get_product_history(dependencies: QueryDependencies) -> Operation:
     return history_query(
-        reads,
+        dependencies,
         name="GetProductHistory",
         path="/v1/products/{id}/history",
         topic="products",

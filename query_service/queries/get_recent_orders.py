@@ -1,60 +1,87 @@
-"""GetRecentOrders: everybody's orders, or those of one status, newest first."""
+"""GetRecentOrders: all orders, optionally of one status or payment status, newest first."""
 
+from collections.abc import Sequence
 from typing import Final, get_args
 
 from query_service.consistency import ConsistencyRequirement
 from query_service.http.parameters import Parameters
 from query_service.pages import Page
-from query_service.queries.list_query import asked, list_answer, list_operation
-from query_service.queries.order_page import OrderPage
+from query_service.queries.list_query import (
+    OrderPage,
+    list_operation,
+    page_response,
+    parse_list_request,
+)
 from query_service.queries.query import QueryDependencies
-from shared.contracts.documents import OrderStatus
+from shared.contracts.documents import OrderStatus, PaymentStatus
 from shared.contracts.shards import shards_of_topic
-from shared.contracts.views import ids_key, status_key
+from shared.contracts.views import ids_key, payment_key, status_key
 from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 from shared.http.parameters import query
 from shared.http.problems import invalid_field
 
 _STATUSES: Final = get_args(OrderStatus)
+_PAYMENTS: Final = get_args(PaymentStatus)
 _STATUS: Final = query("status", "Only orders of this status.", enum=list(_STATUSES))
+_PAYMENT: Final = query("payment", "Only orders of this payment status.", enum=list(_PAYMENTS))
 
 
-def get_recent_orders(reads: QueryDependencies) -> Operation:
-    shards = shards_of_topic("orders", reads.partitions)
+def get_recent_orders(dependencies: QueryDependencies) -> Operation:
+    shards = shards_of_topic("orders", dependencies.partitions)
 
-    async def answer(request: Request) -> Response:
-        wanted, parameters = asked(request, reads, "status")
-        status = _status_of(parameters)
-        indexes = {s: status_key(s, status) if status else ids_key(s) for s in shards}
+    async def handle(request: Request) -> Response:
+        requirement, parameters = parse_list_request(request, dependencies, "status", "payment")
+        status = _parse_choice(parameters, "status", _STATUSES)
+        payment = _parse_choice(parameters, "payment", _PAYMENTS)
+        indexes = {shard: _index(shard, status, payment) for shard in shards}
+        must_contain = _fields(status, payment)
 
-        async def fetch(
-            before: str | None, limit: int, wanted: ConsistencyRequirement | None
+        async def fetch_page(
+            before: str | None, limit: int, requirement: ConsistencyRequirement | None
         ) -> Page:
-            still = _written(status) if status else b""
-            return await reads.pages.page("orders", indexes, before, limit, wanted, still)
+            return await dependencies.pages.page(
+                "orders", indexes, before, limit, requirement, must_contain
+            )
 
-        walk = f"orders {status}"
-        return await list_answer(reads, wanted, parameters, walk, fetch, private=True)
+        list_key = f"orders {status} {payment}"
+        return await page_response(
+            dependencies, requirement, parameters, list_key, fetch_page, private=True
+        )
 
     return list_operation(
         name="GetRecentOrders",
         path="/v1/orders",
         topic="orders",
         page=OrderPage,
-        handler=answer,
+        handler=handle,
         scopes=("orders:read:all",),
-        parameters=(_STATUS,),
+        parameters=(_STATUS, _PAYMENT),
     )
 
 
-def _status_of(parameters: Parameters) -> str | None:
-    status = parameters.get("status")
-    if status is not None and status not in _STATUSES:
-        raise invalid_field("/status", f"must be one of {', '.join(_STATUSES)}")
-    return status
+def _parse_choice(parameters: Parameters, name: str, choices: Sequence[str]) -> str | None:
+    value = parameters.get(name)
+    if value is not None and value not in choices:
+        raise invalid_field(f"/{name}", f"must be one of {', '.join(choices)}")
+    return value
 
 
-def _written(status: str) -> bytes:
-    """As it stands in an order's body, and nowhere else: within a string, quotes are escaped."""
-    return f'"status":"{status}"'.encode()
+def _index(shard: str, status: str | None, payment: str | None) -> str:
+    """The index to read. Orders without a payment have no index of their own."""
+    if payment is not None and payment != "none":
+        return payment_key(shard, payment)
+    return status_key(shard, status) if status else ids_key(shard)
+
+
+def _fields(status: str | None, payment: str | None) -> tuple[bytes, ...]:
+    """What the body of each such order contains, and of no other.
+
+    Within strings, JSON escapes quotes; no status of an order is one of a payment.
+    """
+    fields = []
+    if status:
+        fields.append(f'"status":"{status}"'.encode())
+    if payment:
+        fields.append(f'"payment":{{"status":"{payment}"'.encode())
+    return tuple(fields)

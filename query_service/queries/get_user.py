@@ -1,4 +1,4 @@
-"""GetUserById: an account; its owner's alone, unless the scope reaches everybody's."""
+"""GetUserById: one account, for its owner or with the unrestricted scope."""
 
 from query_service.queries.document_query import document_query
 from query_service.queries.query import QueryDependencies
@@ -6,9 +6,9 @@ from shared.contracts.documents import UserDocument
 from shared.http.operations import Operation
 
 
-def get_user(reads: QueryDependencies) -> Operation:
+def get_user(dependencies: QueryDependencies) -> Operation:
     return document_query(
-        reads,
+        dependencies,
         name="GetUserById",
         path="/v1/users/{id}",
         topic="users",

@@ -1,4 +1,4 @@
-"""What happened to an aggregate, oldest first: its history's items, as they are stored."""
+"""Queries of an aggregate's history, oldest first; its items are stored as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,17 @@ from typing import Final, cast
 from typing_extensions import TypedDict
 
 from query_service.consistency import ConsistencyRequirement, merged_token
-from query_service.documents import Found
+from query_service.documents import StoredDocument
 from query_service.http.cursors import encode_cursor
-from query_service.http.parameters import limit_of, path_id, version_cursor, version_place
+from query_service.http.parameters import (
+    parse_limit,
+    parse_path_id,
+    parse_version_cursor,
+    version_bytes,
+)
 from query_service.http.responses import list_response, not_found
-from query_service.queries.access import visible
-from query_service.queries.list_query import asked, list_operation
+from query_service.queries.access import require_visible
+from query_service.queries.list_query import list_operation, parse_list_request
 from query_service.queries.query import QueryDependencies
 from shared.contracts.documents import HistoryItem
 from shared.contracts.shards import Topic
@@ -21,7 +26,7 @@ from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 from shared.http.problems import unavailable
 
-_ATTEMPTS: Final = 3
+_MAX_ATTEMPTS: Final = 3
 
 
 class HistoryPage(TypedDict):
@@ -30,7 +35,7 @@ class HistoryPage(TypedDict):
 
 
 def history_query(
-    reads: QueryDependencies,
+    dependencies: QueryDependencies,
     *,
     name: str,
     path: str,
@@ -38,75 +43,77 @@ def history_query(
     scopes: tuple[str, ...],
     owned: bool = True,
 ) -> Operation:
-    """`owned`: the last scope reaches everybody's; else the scope alone decides."""
+    """`owned`: the last scope is the unrestricted one; otherwise any scope is sufficient."""
     unrestricted_scope = scopes[-1] if owned else None
     return list_operation(
         name=name,
         path=path,
         topic=topic,
         page=HistoryPage,
-        handler=HistoryEndpoint(reads, topic, unrestricted_scope),
+        handler=HistoryEndpoint(dependencies, topic, unrestricted_scope),
         scopes=scopes,
         problems=("not-found",),
-        description="What happened, oldest first.",
-        tells_parked=False,
+        has_parked_header=False,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class _Items:
     items: Sequence[bytes]
-    last: int
-    more: bool
-    read: dict[str, int]
+    last_version: int
+    has_next: bool
+    positions: dict[str, int]
 
 
 class HistoryEndpoint:
-    """Answers the histories of one topic's aggregates."""
+    """Handles GET of the histories of one topic's aggregates."""
 
     def __init__(
-        self, reads: QueryDependencies, topic: Topic, unrestricted_scope: str | None
+        self, dependencies: QueryDependencies, topic: Topic, unrestricted_scope: str | None
     ) -> None:
-        self._reads = reads
+        self._dependencies = dependencies
         self._topic: Topic = topic
         self._unrestricted_scope = unrestricted_scope
 
     async def __call__(self, request: Request) -> Response:
-        wanted, parameters = asked(request, self._reads)
-        id = path_id(request)
-        walk = f"history of {self._topic} {id}"
-        limit, after = limit_of(parameters), version_cursor(parameters, walk)
+        requirement, parameters = parse_list_request(request, self._dependencies)
+        id = parse_path_id(request)
+        list_key = f"history of {self._topic} {id}"
+        limit, after = parse_limit(parameters), parse_version_cursor(parameters, list_key)
         if id is None:
-            raise not_found(merged_token(wanted, {}), private=True)
-        section = await self._section(request, id, after, limit, wanted)
-        next = encode_cursor(walk, version_place(section.last)) if section.more else None
-        return list_response(section.items, next, merged_token(wanted, section.read), private=True)
+            raise not_found(merged_token(requirement, {}), private=True)
+        found = await self._read(request, id, after, limit, requirement)
+        last = version_bytes(found.last_version)
+        next = encode_cursor(list_key, last) if found.has_next else None
+        token = merged_token(requirement, found.positions)
+        return list_response(found.items, next, token, private=True)
 
-    async def _section(
+    async def _read(
         self,
         request: Request,
         id: str,
         after: int,
         limit: int,
-        wanted: ConsistencyRequirement | None,
-    ) -> _Section:
-        """The items of versions after `after`. What changes under our eyes is read again."""
-        for _ in range(_ATTEMPTS):
-            found = await self._reads.documents.find(self._topic, id, wanted)
-            version, _ = visible(
-                found, wanted, request.caller, self._unrestricted_scope, private=True
+        requirement: ConsistencyRequirement | None,
+    ) -> _Items:
+        """The items of versions greater than `after`; retried if one disappears during the read."""
+        for _ in range(_MAX_ATTEMPTS):
+            document = await self._dependencies.documents.find(self._topic, id, requirement)
+            version, _ = require_visible(
+                document, requirement, request.caller, self._unrestricted_scope, private=True
             )
             last = min(int(version), after + limit)
-            read, items = await self._items(found, id, range(after + 1, last + 1))
+            positions, items = await self._fetch(document, id, range(after + 1, last + 1))
             if None not in items:
-                return _Section(cast("list[bytes]", items), last, last < int(version), read)
-        raise unavailable("the history changes; try again")
+                return _Items(cast("list[bytes]", items), last, last < int(version), positions)
+        raise unavailable("the history is changing; retry later")
 
-    async def _items(
-        self, found: Found, id: str, versions: range
+    async def _fetch(
+        self, document: StoredDocument, id: str, versions: range
     ) -> tuple[dict[str, int], list[bytes | None]]:
-        """Where the shard is now, and the items; None for one that has gone since."""
-        shard = found.shard
+        """The shard's current position, and the items; None for one that no longer exists."""
+        shard = document.shard
         keys = [history_key(shard, id, version) for version in versions]
-        values, _ = await self._reads.reader.read([checkpoint_key(shard), *keys])
-        return self._reads.consistency.check(found.read, values[:1]), values[1:]
+        values, _ = await self._dependencies.reader.read([checkpoint_key(shard), *keys])
+        check = self._dependencies.consistency.check
+        return check(document.positions, values[:1]), values[1:]

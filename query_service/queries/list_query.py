@@ -1,8 +1,10 @@
-"""A list of documents, newest first: what its operation declares, and how a page is answered."""
+"""Queries of lists of documents, newest first: their operation, and the response with one page."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
+
+from typing_extensions import TypedDict
 
 from query_service.consistency import (
     ConsistencyRequirement,
@@ -12,10 +14,10 @@ from query_service.consistency import (
 from query_service.http.cursors import encode_cursor
 from query_service.http.parameters import (
     Parameters,
-    id_cursor,
-    id_place,
-    limit_of,
-    read_parameters,
+    id_bytes,
+    parse_id_cursor,
+    parse_limit,
+    parse_parameters,
 )
 from query_service.http.responses import list_response
 from query_service.pages import Page
@@ -25,13 +27,19 @@ from query_service.queries.query import (
     READ_PROBLEMS,
     QueryDependencies,
 )
+from shared.contracts.documents import OrderDocument
 from shared.contracts.shards import Topic
 from shared.http.messages import Request, Response
 from shared.http.operations import Handler, Operation
 from shared.http.parameters import CURSOR, LIMIT, PARKED_HEADER, Parameter
 
-Fetch = Callable[[str | None, int, ConsistencyRequirement | None], Awaitable[Page]]
-"""(id that the page is to begin after, items, token) -> an attempt at a page."""
+FetchPage = Callable[[str | None, int, ConsistencyRequirement | None], Awaitable[Page]]
+"""(last id of the previous page, limit, requirement) -> an attempt at a page."""
+
+
+class OrderPage(TypedDict):
+    items: list[OrderDocument]
+    next: str | None
 
 
 def list_operation(
@@ -45,10 +53,10 @@ def list_operation(
     parameters: tuple[Parameter, ...] = (),
     problems: tuple[str, ...] = (),
     description: str = "",
-    tells_parked: bool = True,
+    has_parked_header: bool = True,
 ) -> Operation:
     """`page` is the model of `{items, next}`."""
-    headers = {**READ_HEADERS, "Tandem-Parked": PARKED_HEADER} if tells_parked else READ_HEADERS
+    parked_header = {"Tandem-Parked": PARKED_HEADER} if has_parked_header else {}
     return Operation(
         method="GET",
         path=path,
@@ -61,31 +69,33 @@ def list_operation(
         tags=(topic,),
         problems=(*READ_PROBLEMS, "invalid-field", *problems),
         parameters=(*parameters, LIMIT, CURSOR, *READ_PARAMETERS),
-        response_headers=headers,
+        response_headers={**READ_HEADERS, **parked_header},
     )
 
 
-async def list_answer(
-    reads: QueryDependencies,
-    wanted: ConsistencyRequirement | None,
+def parse_list_request(
+    request: Request, dependencies: QueryDependencies, *names: str
+) -> tuple[ConsistencyRequirement | None, Parameters]:
+    """The requirement, and the parameters `limit`, `cursor` and `names`. Raises 400 and 422."""
+    requirement = parse_consistency_headers(request, dependencies.partitions)
+    return requirement, parse_parameters(request, ("limit", "cursor", *names))
+
+
+async def page_response(
+    dependencies: QueryDependencies,
+    requirement: ConsistencyRequirement | None,
     parameters: Parameters,
-    walk: str,
-    fetch: Fetch,
+    list_key: str,
+    fetch_page: FetchPage,
     *,
     private: bool,
-    also_read: Mapping[str, int] | None = None,
+    more_positions: Mapping[str, int] | None = None,
 ) -> Response:
-    """A page of the walk that `walk` names: the query and its filters."""
-    limit, before = limit_of(parameters), id_cursor(parameters, walk)
-    page = await reads.consistency.answer(wanted, partial(fetch, before, limit, wanted))
-    next = None if page.last is None else encode_cursor(walk, id_place(page.last))
-    token = merged_token(wanted, {**(also_read or {}), **page.read})
+    """One page of a list; `list_key` names the query and its filters."""
+    limit, before = parse_limit(parameters), parse_id_cursor(parameters, list_key)
+    page = await dependencies.consistency.read(
+        requirement, partial(fetch_page, before, limit, requirement)
+    )
+    next = None if page.last is None else encode_cursor(list_key, id_bytes(page.last))
+    token = merged_token(requirement, {**(more_positions or {}), **page.positions})
     return list_response(page.bodies.values(), next, token, private=private, parked=page.parked)
-
-
-def asked(
-    request: Request, reads: QueryDependencies, *names: str
-) -> tuple[ConsistencyRequirement | None, Parameters]:
-    """The token and the parameters of a list's request. Raises 400 and 422."""
-    wanted = parse_consistency_headers(request, reads.partitions)
-    return wanted, read_parameters(request, ("limit", "cursor", *names))

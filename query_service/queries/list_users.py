@@ -4,7 +4,7 @@ from typing_extensions import TypedDict
 
 from query_service.consistency import ConsistencyRequirement
 from query_service.pages import Page
-from query_service.queries.list_query import asked, list_answer, list_operation
+from query_service.queries.list_query import list_operation, page_response, parse_list_request
 from query_service.queries.query import QueryDependencies
 from shared.contracts.documents import UserDocument
 from shared.contracts.shards import shards_of_topic
@@ -18,21 +18,26 @@ class UserPage(TypedDict):
     next: str | None
 
 
-def list_users(reads: QueryDependencies) -> Operation:
-    indexes = {shard: ids_key(shard) for shard in shards_of_topic("users", reads.partitions)}
+def list_users(dependencies: QueryDependencies) -> Operation:
+    shards = shards_of_topic("users", dependencies.partitions)
+    indexes = {shard: ids_key(shard) for shard in shards}
 
-    async def fetch(before: str | None, limit: int, wanted: ConsistencyRequirement | None) -> Page:
-        return await reads.pages.page("users", indexes, before, limit, wanted)
+    async def fetch_page(
+        before: str | None, limit: int, requirement: ConsistencyRequirement | None
+    ) -> Page:
+        return await dependencies.pages.page("users", indexes, before, limit, requirement)
 
-    async def answer(request: Request) -> Response:
-        wanted, parameters = asked(request, reads)
-        return await list_answer(reads, wanted, parameters, "users", fetch, private=True)
+    async def handle(request: Request) -> Response:
+        requirement, parameters = parse_list_request(request, dependencies)
+        return await page_response(
+            dependencies, requirement, parameters, "users", fetch_page, private=True
+        )
 
     return list_operation(
         name="ListUsers",
         path="/v1/users",
         topic="users",
         page=UserPage,
-        handler=answer,
+        handler=handle,
         scopes=("users:read:all",),
     )

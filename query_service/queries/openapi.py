@@ -1,11 +1,11 @@
-"""The queries as operations, with what the documentation says of each."""
+"""The operations of all queries, and the OpenAPI document."""
 
 import inspect
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from query_service.queries.examples import ANSWERS
+from query_service.queries.examples import RESPONSES
 from query_service.queries.query import Query, QueryDependencies
 from query_service.queries.registry import QUERIES
 from shared.http.documentation import openapi_document
@@ -13,33 +13,33 @@ from shared.http.operations import Operation
 
 _TAGS: Final = {
     "users": "Accounts.",
-    "products": "The catalogue. Public, its history aside.",
+    "products": "The catalogue. Public, except for the history.",
     "orders": "Orders, as documents and lists.",
-    "dashboard": "The shop in numbers.",
-    "projections": "Where the views are.",
+    "dashboard": "The figures of the shop.",
+    "projections": "The state of the views.",
 }
 _DESCRIPTION: Final = """\
-Queries answer from views that follow the commands within moments.
+Queries read views, which usually contain an event within milliseconds after its command.
 
-**Reading your own writes.** Every answer, of a command or a query, carries a `Consistency-Token`. \
-Send it, or several joined by commas: the answer is never from before it. A read waits for the \
-view, 2 s or as long as `Prefer: wait=<seconds>` says, at most 30, then answers 412 \
-`projection-behind`, which is worth sending again.
+**Reading your own writes.** Every response, of a command or a query, has a `Consistency-Token`. \
+Send it, or several separated by commas, to get a response that covers the same events. If the \
+view does not contain them yet, the request waits for 2 s, or for `Prefer: wait=<seconds>`, at \
+most 30 s. It then fails with 412 `projection-behind` and can be retried.
 
-**Lists** are `{items, next}`, newest first; send `next` as `cursor` for the next page. What \
-matches all the time appears exactly once in a walk, anything else at most once.
+**Lists** are `{items, next}`, newest first; send `next` as `cursor` to get the next page. An item \
+that matches during the complete traversal is returned exactly once, any other at most once.
 
-**Conditions.** Documents carry an `ETag`; with `If-None-Match` an unchanged one is 304. HEAD \
-works as GET.
+**Conditional requests.** Documents have an `ETag`; with a matching `If-None-Match` the response \
+is 304. HEAD works like GET.
 
-**What is refused** is `application/problem+json` (RFC 9457); its `type` says why, and \
-`Retry-After` that the same request is worth sending again. Another's order or account is 404, \
-not 403."""
+**Errors** are `application/problem+json` (RFC 9457). Their `type` is the reason; `Retry-After` \
+means that the same request can be retried. Resources that belong to another user are reported as \
+404, not 403."""
 
 
-def query_operations(reads: QueryDependencies) -> list[Operation]:
-    """One operation for each query."""
-    return [_documented(query, query(reads)) for query in QUERIES]
+def query_operations(dependencies: QueryDependencies) -> list[Operation]:
+    """One operation per query."""
+    return [_documented(query, query(dependencies)) for query in QUERIES]
 
 
 def query_document(operations: Iterable[Operation]) -> dict[str, Any]:
@@ -54,9 +54,9 @@ def query_document(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 def _documented(query: Query, operation: Operation) -> Operation:
-    """Each query's module opens with its name and what it answers."""
-    text = inspect.getdoc(inspect.getmodule(query)) or ""
-    what = text.partition(": ")[2]
-    description = " ".join(filter(None, [what[:1].upper() + what[1:], operation.description]))
-    example = ANSWERS.get(operation.operation_id)
+    """Takes the description from the docstring of the query's module, after the name."""
+    docstring = inspect.getdoc(inspect.getmodule(query)) or ""
+    text = docstring.partition(": ")[2]
+    description = " ".join(filter(None, [text[:1].upper() + text[1:], operation.description]))
+    example = RESPONSES.get(operation.operation_id)
     return replace(operation, description=description, response_example=example)

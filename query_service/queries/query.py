@@ -1,4 +1,4 @@
-"""What queries are made of."""
+"""The type of a query, and what the operations of all queries have in common."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.http.parameters import CACHE_HEADER, CONSISTENCY_TOKEN, PREFER, TOKE
 
 @dataclass(frozen=True, slots=True)
 class QueryDependencies:
-    """What a query may use; `now` tells the time in UTC."""
+    """The dependencies of queries; `now` returns the time in UTC."""
 
     reader: Reader
     consistency: Consistency
@@ -25,7 +25,7 @@ class QueryDependencies:
 
 
 Query = Callable[[QueryDependencies], Operation]
-"""Declares a query's operation, whose handler uses these reads."""
+"""Creates a query's operation; its handler uses the dependencies."""
 
 READ_PARAMETERS = (CONSISTENCY_TOKEN, PREFER)
 READ_PROBLEMS = ("malformed-request", "projection-behind", "unavailable")

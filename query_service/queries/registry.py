@@ -1,4 +1,4 @@
-"""Every query that Tandem answers. A new one is a file beside this one and a line below."""
+"""All queries. A new one is a file in this folder and a line below."""
 
 from typing import Final
 

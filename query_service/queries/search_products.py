@@ -1,4 +1,4 @@
-"""SearchProducts: active products whose words begin as the words of `q` do, newest first."""
+"""SearchProducts: active products with words that start with the words of `q`, newest first."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from query_service.consistency import ConsistencyRequirement
 from query_service.http.parameters import Parameters
 from query_service.pages import Page
-from query_service.queries.list_query import asked, list_answer, list_operation
+from query_service.queries.list_query import list_operation, page_response, parse_list_request
 from query_service.queries.query import QueryDependencies
 from query_service.search import Search
 from shared.contracts.documents import ProductDocument
@@ -20,16 +20,18 @@ from shared.http.operations import Operation
 from shared.http.parameters import query
 from shared.http.problems import invalid_field
 
-_LONGEST: Final = 1000
+_MAX_LENGTH: Final = 1000
 _Q: Final = query(
-    "q", "Each of its words must begin a word of the name or description.", maxLength=_LONGEST
+    "q",
+    "Each of its words must be a prefix of a word in the name or description.",
+    maxLength=_MAX_LENGTH,
 )
 _ACTIVE: Final = b'"status":"active"'
 _DESCRIPTION: Final = (
-    "Words are runs of letters and digits, whatever their case and marks. Without `q` all active "
-    "products are listed; a `q` without words finds nothing. A search looks at a bounded number of "
-    "products for a page: with several words, a page may hold fewer items than `limit`, even none, "
-    "while `next` says where to go on."
+    "Words are runs of letters and digits; case and diacritics are ignored. Without `q`, all "
+    "active products are listed; a `q` without words matches nothing. A search examines a limited "
+    "number of products per page: with several words, a page can have fewer items than `limit`, "
+    "or none, although `next` is not null."
 )
 
 
@@ -38,38 +40,45 @@ class ProductPage(TypedDict):
     next: str | None
 
 
-def search_products(reads: QueryDependencies) -> Operation:
-    shards = shards_of_topic("products", reads.partitions)
-    everything = {shard: ids_key(shard) for shard in shards}
+def search_products(dependencies: QueryDependencies) -> Operation:
+    shards = shards_of_topic("products", dependencies.partitions)
+    indexes = {shard: ids_key(shard) for shard in shards}
 
-    async def all_active(
-        before: str | None, limit: int, wanted: ConsistencyRequirement | None
+    async def fetch_all(
+        before: str | None, limit: int, requirement: ConsistencyRequirement | None
     ) -> Page:
-        return await reads.pages.page("products", everything, before, limit, wanted, _ACTIVE)
+        return await dependencies.pages.page(
+            "products", indexes, before, limit, requirement, (_ACTIVE,)
+        )
 
-    async def answer(request: Request) -> Response:
-        wanted, parameters = asked(request, reads, "q")
-        words = _words_of(parameters)
-        fetch = all_active if words is None else Search(reads.pages, shards, words).page
-        walk = "products" if words is None else f"products {orjson.dumps(words).decode()}"
-        return await list_answer(reads, wanted, parameters, walk, fetch, private=False)
+    async def handle(request: Request) -> Response:
+        requirement, parameters = parse_list_request(request, dependencies, "q")
+        words = _parse_words(parameters)
+        if words is None:
+            list_key, fetch_page = "products", fetch_all
+        else:
+            list_key = f"products {orjson.dumps(words).decode()}"
+            fetch_page = Search(dependencies.pages, shards, words).page
+        return await page_response(
+            dependencies, requirement, parameters, list_key, fetch_page, private=False
+        )
 
     return list_operation(
         name="SearchProducts",
         path="/v1/products",
         topic="products",
         page=ProductPage,
-        handler=answer,
+        handler=handle,
         parameters=(_Q,),
         description=_DESCRIPTION,
     )
 
 
-def _words_of(parameters: Parameters) -> list[str] | None:
-    """The words to look for, each once; None: all products are asked for."""
+def _parse_words(parameters: Parameters) -> list[str] | None:
+    """The distinct words of `q`, sorted; None without `q`."""
     q = parameters.get("q")
     if q is None:
         return None
-    if len(q) > _LONGEST:
-        raise invalid_field("/q", f"must have at most {_LONGEST} characters")
+    if len(q) > _MAX_LENGTH:
+        raise invalid_field("/q", f"must have at most {_MAX_LENGTH} characters")
     return sorted(set(words_of(q)))

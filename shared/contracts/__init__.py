@@ -1,1 +1,1 @@
-"""What the services agree on: ids, shards, tokens, events, documents and where views are kept."""
+"""The contracts between the services: ids, shards, tokens, events, documents, Redis keys."""

@@ -1,6 +1,6 @@
-"""The parts of the dashboard as each shard keeps them, and as the query service adds them up.
+"""Each shard's part of the dashboard, as the projector stores it and the query service sums it.
 
-JSON under `dashboard_key`; absent where the shard never had an event. Amounts are minor units.
+JSON under `dashboard_key`; absent if the shard has no event yet. Amounts are minor units.
 """
 
 from typing import Final
@@ -17,8 +17,18 @@ class StatusCounts(TypedDict):
     cancelled: int
 
 
+class PaymentCounts(TypedDict):
+    """Orders by payment status; `none` is not counted."""
+
+    due: int
+    paid: int
+    overdue: int
+    refund_due: int
+    refunded: int
+
+
 class CurrencyRevenue(TypedDict):
-    """Of the orders that were not cancelled: their totals' sum and their number."""
+    """The sum of the totals and the number of the orders that were not cancelled."""
 
     amount: int
     orders: int
@@ -36,26 +46,27 @@ class DayOfOrders(TypedDict):
 
 
 class OrdersPart(TypedDict):
-    """Of a shard of `orders`. Days and currencies without an order are left out.
+    """The part of a shard of `orders`. Days and currencies without an order are absent.
 
-    `by_day` keeps the days later than `latest_day` less DAYS_KEPT; `latest_day` is the latest one
-    on which an order was placed, cancelled ones included, or null. Days are `2026-03-01`.
+    `latest_day` is the latest day on which an order was placed, cancelled or not, or null;
+    `by_day` has the days later than `latest_day` minus DAYS_KEPT. Days are `2026-03-01`.
     """
 
     statuses: StatusCounts
+    payments: PaymentCounts
     revenue: dict[str, CurrencyRevenue]
     by_day: dict[str, DayOfOrders]
     latest_day: str | None
 
 
 class UsersPart(TypedDict):
-    """Of a shard of `users`: those not erased."""
+    """The part of a shard of `users`: the number of users that were not erased."""
 
     users: int
 
 
 class ProductsPart(TypedDict):
-    """Of a shard of `products`: active ones, and those of them that have no stock."""
+    """The part of a shard of `products`: active products, and those of them without stock."""
 
     active: int
     sold_out: int

@@ -1,4 +1,4 @@
-"""The documents that reads answer with, field by field. Amounts are minor units, times RFC 3339."""
+"""The documents in the responses to queries. Amounts are minor units, times RFC 3339."""
 
 from typing import Any, Literal
 
@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 ProductStatus = Literal["active", "retired"]
 OrderStatus = Literal["placed", "shipped", "delivered", "cancelled"]
+PaymentStatus = Literal["none", "due", "paid", "overdue", "refund_due", "refunded"]
 
 
 class MoneyDocument(TypedDict):
@@ -42,8 +43,22 @@ class OrderItem(TypedDict):
     subtotal: MoneyDocument
 
 
+class PaymentDocument(TypedDict):
+    """`status` is `none` if unpaid without a deadline, `overdue` if cancelled unpaid with one.
+
+    References name payments at the payment provider and are not personal data.
+    """
+
+    status: PaymentStatus
+    due_at: str | None
+    paid_at: str | None
+    reference: str | None
+    refunded_at: str | None
+    refund_reference: str | None
+
+
 class OrderDocument(TypedDict):
-    """`customer_name` is the name when the order was placed; what does not apply is null."""
+    """`customer_name` is the name when the order was placed; fields that do not apply are null."""
 
     id: str
     customer_id: str
@@ -56,6 +71,7 @@ class OrderDocument(TypedDict):
     carrier: str | None
     tracking_number: str | None
     cancel_reason: str | None
+    payment: PaymentDocument
     placed_at: str
     shipped_at: str | None
     delivered_at: str | None

@@ -1,9 +1,9 @@
-"""What happened, as the topics carry it. Fields may be added; none is removed or changes meaning.
+"""The events in the topics. Fields may be added; none is removed or changes its meaning.
 
-Personal fields are null in an event that is published again after its customer was erased.
+Personal fields are null in an event that is published after its customer was erased.
 """
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,7 @@ Personal = Annotated[str | None, Field(json_schema_extra={PERSONAL_DATA: True})]
 
 
 class Event(BaseModel):
-    """A fact about the aggregate `id`; `version` is the aggregate's version after it, from 1."""
+    """A change of the aggregate `id`; `version` is the aggregate's version after it, from 1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     type: ClassVar[str]
@@ -59,7 +59,7 @@ class ProductPriceChanged(Event):
 
 
 class ProductRestocked(Event):
-    """`stock` is the stock after the event, here and below."""
+    """`stock` is the stock after the event, as in the events below."""
 
     type, topic = "product.restocked", "products"
     quantity: int
@@ -85,7 +85,7 @@ class ProductRetired(Event):
 
 
 class PlacedItem(BaseModel):
-    """A line of an order, at the price and under the name of the moment it was placed."""
+    """A line of an order, with the product's price and name when the order was placed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     product_id: str
@@ -101,12 +101,26 @@ class OrderPlaced(Event):
     items: list[PlacedItem]
     total: Money
     shipping_address: Personal
+    payment_due_at: str | None = None
+    """RFC 3339; null if no payment is awaited."""
+
+
+class OrderPaid(Event):
+    """`reference` names the payment at the payment provider. It is not personal data."""
+
+    type, topic = "order.paid", "orders"
+    reference: str
+
+
+class OrderRefunded(Event):
+    type, topic = "order.refunded", "orders"
+    reference: str
 
 
 class OrderShipped(Event):
     type, topic = "order.shipped", "orders"
-    carrier: str
-    tracking_number: str
+    carrier: Personal
+    tracking_number: Personal
 
 
 class OrderDelivered(Event):
@@ -115,7 +129,7 @@ class OrderDelivered(Event):
 
 class OrderCancelled(Event):
     type, topic = "order.cancelled", "orders"
-    reason: str
+    reason: Personal
 
 
 class OrderAnonymized(Event):
@@ -133,21 +147,25 @@ ProductEvent = (
     | ProductReleased
     | ProductRetired
 )
-OrderEvent = OrderPlaced | OrderShipped | OrderDelivered | OrderCancelled | OrderAnonymized
+OrderEvent = (
+    OrderPlaced
+    | OrderPaid
+    | OrderRefunded
+    | OrderShipped
+    | OrderDelivered
+    | OrderCancelled
+    | OrderAnonymized
+)
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event
-    for event in (
-        *(UserCreated, UserRenamed, UserEmailChanged, UserErased),
-        *(ProductAdded, ProductPriceChanged, ProductRestocked),
-        *(ProductReserved, ProductReleased, ProductRetired),
-        *(OrderPlaced, OrderShipped, OrderDelivered, OrderCancelled, OrderAnonymized),
-    )
+    for union in (UserEvent, ProductEvent, OrderEvent)
+    for event in get_args(union)
 }
 
 
 def personal_fields(event: type[Event]) -> list[str]:
-    """The fields that are nulled when their customer is erased."""
+    """The fields that are set to null when their customer is erased."""
     return [
         name
         for name, field in event.model_fields.items()

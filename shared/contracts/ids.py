@@ -1,4 +1,4 @@
-"""Ids are UUIDv7 in lower case; their last 12 bits are the *placement* that chooses the shard."""
+"""Ids are UUIDv7 in lower case; their last 12 bits, the *placement*, determine the shard."""
 
 import re
 from typing import Annotated
@@ -12,7 +12,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 def new_id(now_ms: int, randomness: int, placement: int) -> str:
     """A UUIDv7 of this millisecond.
 
-    `randomness` gives 62 bits (12 before the variant, 50 after it), `placement` the last 12.
+    `randomness` has 62 bits (12 before the variant, 50 after it), `placement` the last 12.
     """
     value = (now_ms & (1 << 48) - 1) << 80
     value |= 0x7 << 76 | (randomness >> 50 & 0xFFF) << 64
@@ -27,7 +27,7 @@ def placement(id: str) -> int:
 
 
 def parse_id(text: str) -> str | None:
-    """The id in lower case, or None where the text is no UUID."""
+    """The id in lower case; None if the text is not a UUID."""
     return text.lower() if _UUID.fullmatch(text) else None
 
 

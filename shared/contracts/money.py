@@ -1,4 +1,4 @@
-"""Money is a non-negative whole number of minor units and an ISO 4217 code."""
+"""Money is a non-negative integer of minor units and an ISO 4217 code."""
 
 from typing import Final
 

@@ -1,10 +1,10 @@
-"""A committed event as a CloudEvent: the log's row, and the Kafka record made of it."""
+"""A committed event as a row of the event log, and as the Kafka record (CloudEvent) of it."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from shared.contracts.names import NAMESPACE
+from shared.contracts.names import NAMESPACE, SCHEMA_BASE
 
 Header = tuple[str, bytes]
 Headers = Sequence[Header]
@@ -15,7 +15,7 @@ _CONTENT_TYPE: Final[Header] = ("content-type", b"application/json")
 
 
 class Record(NamedTuple):
-    """An event at its place in the log. `data` is the JSON that the topics carry, as bytes."""
+    """An event at its position in the event log. `data` is its JSON in the topics, as bytes."""
 
     shard: str
     position: int
@@ -29,8 +29,8 @@ class Record(NamedTuple):
 
 
 def data_schema(type: str) -> str:
-    """The address that names the JSON Schema of an event type."""
-    return f"{NAMESPACE}/schemas/{type}.json"
+    """The URI of the JSON Schema of an event type."""
+    return f"{SCHEMA_BASE}{type}.json"
 
 
 def to_headers(record: Record) -> list[Header]:
@@ -60,12 +60,12 @@ def _type_headers(type: str) -> tuple[Header, Header]:
 
 
 def position_of(headers: Headers) -> int | None:
-    """The position that a Kafka record claims, or None where it is not one of Tandem's."""
+    """The position of a Kafka record; None if it is not one of Tandem's."""
     return parse_position(dict(headers).get("ce_position"))
 
 
 def from_kafka(shard: str, value: bytes | None, headers: Headers) -> Record | None:
-    """The event that a Kafka record of the shard carries, or None where it is not Tandem's."""
+    """The event in a Kafka record of the shard; None if it is not one of Tandem's."""
     found = dict(headers)
     position = parse_position(found.get("ce_position"))
     if position is None or value is None:
@@ -88,5 +88,5 @@ def from_kafka(shard: str, value: bytes | None, headers: Headers) -> Record | No
 
 
 def parse_position(value: bytes | None) -> int | None:
-    """The position that a header names, or None where it names none."""
+    """The position in a header's value; None if there is none."""
     return int(value) if value and value.isdigit() and len(value) <= 18 else None

@@ -1,4 +1,4 @@
-"""A shard is a partition of a topic; `orders.7` names it in the log, Kafka, Redis and tokens."""
+"""A shard is a partition of a topic, such as `orders.7`: the unit of ordering and of views."""
 
 from typing import Final, Literal
 
@@ -7,6 +7,8 @@ from shared.contracts.ids import placement
 Topic = Literal["users", "products", "orders"]
 TOPICS: Final[tuple[Topic, ...]] = ("users", "products", "orders")
 DEFAULT_PARTITIONS: Final = 12
+MAX_PARTITIONS: Final = 128
+"""A token of all shards then has at most 8 kB, which servers and proxies accept in a header."""
 
 
 def shard_name(topic: str, partition: int) -> str:

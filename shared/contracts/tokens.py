@@ -1,6 +1,6 @@
-"""Consistency tokens: the position that a reader must not answer from before, for each shard.
+"""Consistency tokens name, per shard, the position that a response must cover.
 
-Written `orders.7:42;users.3:1`. Several, joined by commas, stand for all they name.
+Format: `orders.7:42;users.3:1`. Several tokens, separated by commas, cover what each covers.
 """
 
 import re
@@ -13,7 +13,7 @@ _PART = re.compile(rf"({'|'.join(TOPICS)})\.(0|[1-9][0-9]{{0,3}}):(0|[1-9][0-9]{
 
 
 class MalformedToken(ValueError):
-    """The text is no consistency token of this installation."""
+    """The text is not a consistency token of this installation."""
 
 
 def format_token(positions: Token) -> str:
@@ -22,21 +22,21 @@ def format_token(positions: Token) -> str:
 
 
 def parse_token(text: str, partitions: int) -> dict[str, int]:
-    """The highest position named for each shard.
+    """The highest position for each shard.
 
-    Raises MalformedToken, which never quotes the text.
+    Raises MalformedToken, whose message does not quote the text.
     """
     positions: dict[str, int] = {}
     for token in text.split(","):
         for part in token.strip(" \t").split(";"):
             match = _PART.fullmatch(part)
             if match is None or int(match[2]) >= partitions:
-                raise MalformedToken("Consistency-Token is not one that Tandem gave")
+                raise MalformedToken("Consistency-Token is not a token of Tandem")
             merge_position(positions, f"{match[1]}.{match[2]}", int(match[3]))
     return positions
 
 
 def merge_position(positions: dict[str, int], shard: str, position: int) -> None:
-    """Keep the higher one of the position held and the one given."""
+    """Raise the shard's position to `position` if it is lower."""
     if position > positions.get(shard, -1):
         positions[shard] = position

@@ -1,8 +1,8 @@
-"""Brings an event of an older shape to the present one, before anybody looks at its fields.
+"""Converts events of an older shape to the current one before their fields are read.
 
-Where a field must change its name or its form, the topics and the log go on holding the old
-events: a line here reads them as if they had been written today. An upcast is pure, leaves an
-event of the present shape as it is, and reads null where a personal field was erased.
+If a field must change its name or form, the topics and the event log still contain old events;
+an upcast here converts them. An upcast is pure, returns an event of the current shape unchanged,
+and accepts null in a personal field.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from typing import Any, Final
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTS: Final[Mapping[str, Upcast]] = MappingProxyType({})
-"""By event type. No event has changed its shape so far."""
+"""By event type. No event has changed its shape yet."""
 
 
 def upcast(type: str, data: dict[str, Any], upcasts: Mapping[str, Upcast]) -> dict[str, Any]:
-    """The event's value in its present shape."""
+    """The event's data in its current shape."""
     change = upcasts.get(type)
     return data if change is None else change(data)

@@ -1,7 +1,8 @@
-"""Where a shard's views are kept in Redis, and how they are written there.
+"""The keys and values of views in Redis.
 
-All keys of a shard carry the hash tag `{orders.7}`, so they stand in one slot and change in one
-step. The projector writes them, the query service reads them; nobody else may rely on them.
+All keys of a shard have the hash tag `{orders.7}`; they are therefore in one slot, and one script
+changes them atomically. The projector writes them, the query service reads them; the layout is
+private to these two.
 """
 
 from dataclasses import dataclass
@@ -48,26 +49,37 @@ def status_key(shard: str, status: str) -> str:
     return f"{{{shard}}}:status:{status}"
 
 
+def payment_key(shard: str, status: str) -> str:
+    """The orders of one payment status: a sorted set of ids, score 0."""
+    return f"{{{shard}}}:payment:{status}"
+
+
 def customer_key(shard: str, customer_id: str) -> str:
     """The orders of one customer: a sorted set of ids, score 0."""
     return f"{{{shard}}}:customer:{customer_id}"
 
 
 def prefix_key(shard: str, prefix: str) -> str:
-    """Active products with a word that starts so: a sorted set of ids, score 0.
+    """Active products with a word that starts with `prefix`: a sorted set of ids, score 0.
 
-    Kept for prefixes of 1 to MAX_PREFIX_LENGTH characters; longer ones are checked on the
+    Exists for prefixes of 1 to MAX_PREFIX_LENGTH characters; longer ones are matched in the
     documents.
     """
     return f"{{{shard}}}:prefix:{prefix}"
 
 
+def view_key(view: str, key: str) -> str:
+    """The key of a view that is not its topic's primary one: `{orders.7}:view:NAME:ids`."""
+    shard, _, rest = key.partition("}:")
+    return f"{shard}}}:view:{view}:{rest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a shard's views are.
+    """Up to which event a shard's views contain the event log.
 
-    `offset` is the Kafka offset of the last record taken from there (-1: none). Until `position`
-    reaches `target` the views are further back than they once were, and must not be read.
+    `offset` is the Kafka offset of the last record applied from there (-1: none). While `position`
+    is below `target`, the views have lost events that they contained before and must not be read.
     """
 
     position: int
@@ -88,7 +100,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The log's last position as it was seen, and when views were last level with it (Unix ms)."""
+    """The last position in the event log, when it was observed, and when the views were last caught
+    up with it (Unix ms).
+    """
 
     position: int
     seen_at_ms: int
@@ -103,8 +117,26 @@ class Head:
         return cls(int(position), int(seen_at_ms), int(caught_up_at_ms))
 
 
+def decode_checkpoint(stored: bytes | None) -> Checkpoint | None:
+    """None if there is none (None or b""), or if it is unreadable: the position is unknown."""
+    if not stored:
+        return None
+    try:
+        return Checkpoint.decode(stored)
+    except ValueError:
+        return None
+
+
+def decode_head(stored: bytes | None) -> Head | None:
+    """None if there is none, or if it is unreadable."""
+    try:
+        return None if stored is None else Head.decode(stored)
+    except ValueError:
+        return None
+
+
 def pack_document(version: int, position: int, owner: str | None, body: bytes) -> bytes:
-    """A document as stored: `version position owner`, a line break, the response body."""
+    """The stored form of a document: `version position owner`, a line break, the response body."""
     return f"{version} {position} {owner or NO_VALUE}\n".encode() + body
 
 

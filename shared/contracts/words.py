@@ -1,4 +1,4 @@
-"""The words of a text for search: runs of letters and digits, without marks, case folded."""
+"""Splits text into words for search: runs of letters and digits, without marks, case-folded."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 
 
 def words_of(text: str) -> list[str]:
-    """Every word, in order, as `Crème BRÛLÉE-2` gives `creme`, `brulee`, `2`."""
+    """The words in order: `Crème BRÛLÉE-2` has `creme`, `brulee`, `2`."""
     if text.isascii():
         folded = text.casefold()
     else:

@@ -1,7 +1,7 @@
 """The address of a client, seen through the proxies that are trusted to name it."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from shared.http.headers import Headers
 
@@ -31,3 +31,13 @@ def forwarded_address(headers: Headers, peer: str, networks: Networks) -> str:
             return address
         peer = address
     return peer
+
+
+def network_of(address: str) -> str:
+    """What a limit per address counts: an IPv4 address, or the /64 network of an IPv6 address."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ip_network(f"{address.partition('%')[0]}/64", strict=False))
+    except ValueError:
+        return address

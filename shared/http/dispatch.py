@@ -1,6 +1,6 @@
 """Responds to every operation in one way, a few microseconds above the cost of the server.
 
-Order of checks: 404 and 405, 401, 403, 429, 413, 415, then the operation's handler.
+Order of checks: 404 and 405, 401, 429, 403, 413, 415, then the handler of the operation.
 """
 
 import time
@@ -13,10 +13,10 @@ from shared.http.authentication import Authenticates
 from shared.http.caller import Caller
 from shared.http.framing import RequestHead
 from shared.http.headers import Headers
-from shared.http.messages import AnyResponse, Request, problem_response
+from shared.http.messages import AnyResponse, Request, Response, problem_response
 from shared.http.operations import Operation
 from shared.http.problems import Problem, forbidden, unauthorized, unavailable
-from shared.http.rate_limit import RateLimit
+from shared.http.rate_limit import VERIFICATION_COST, RateLimits
 from shared.http.request_metrics import RequestMetrics, Timings
 from shared.http.routing import Routes
 from shared.logging_setup import describe_error
@@ -55,13 +55,13 @@ class Dispatcher:
         authenticator: Authenticates | None,
         registry: CollectorRegistry,
         max_in_flight: int = 1024,
-        rate_limit: RateLimit | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._metrics = RequestMetrics(registry)
         self._unmatched = self._metrics.of("none")
         self._max_in_flight = max_in_flight
-        self._rate_limit = rate_limit
+        self._rate_limits = rate_limits or RateLimits(per_caller=0, per_address=0)
         self._routes = Routes(self._by_path(operations))
 
     def _by_path(self, operations: Iterable[Operation]) -> Sequence[tuple[str, dict[str, _Target]]]:
@@ -85,10 +85,10 @@ class Dispatcher:
         target = None if found is None else found[0].get(head.method)
         if found is None or target is None:
             timings = self._unmatched
-            response: AnyResponse = problem_response(_no_operation(found and found[0]))
+            response: AnyResponse = self._reject(_no_operation(found and found[0]), address)
         else:
             timings = target.timings
-            response = await self._respond(target, found[1], head, body)
+            response = await self._respond(target, found[1], head, body, address)
         timings.observe(response.status, time.perf_counter() - started)
         return response
 
@@ -101,6 +101,7 @@ class Dispatcher:
         path_params: dict[str, str],
         head: RequestHead,
         body: bytes | None,
+        address: str,
     ) -> AnyResponse:
         metrics, counts = self._metrics, target.counts
         if counts and metrics.in_flight >= self._max_in_flight:
@@ -110,12 +111,8 @@ class Dispatcher:
         try:
             headers, caller = head.headers, None
             if self._authenticator is not None:
-                authorization = _authorization(headers)
-                if authorization is not None:
-                    caller = self._authenticator.recall(authorization)
-                    if caller is None:
-                        caller = await self._authenticator.authenticate(authorization)
-                self._admit(target, caller)
+                caller = await self._authenticate(headers, address, self._authenticator)
+                self._admit(target, caller, address)
             if body is None or len(body) > target.operation.max_body:
                 raise _too_large(target.operation.max_body)
             if not target.reads_body:
@@ -133,6 +130,8 @@ class Dispatcher:
             )
             return await target.handler(request)
         except Problem as problem:
+            if problem.reason is not None:
+                self.count_rejected(problem.reason)
             return problem_response(problem)
         except Exception as error:
             operation = target.operation.operation_id
@@ -141,15 +140,39 @@ class Dispatcher:
         finally:
             metrics.in_flight -= counts
 
-    def _admit(self, target: _Target, caller: Caller | None) -> None:
+    def _reject(self, problem: Problem, address: str) -> Response:
+        """A request without an operation costs its address as much as a read."""
+        try:
+            self._rate_limits.take_address(address, 1)
+        except Problem as limited:
+            self.count_rejected(limited.reason or limited.name)
+            return problem_response(limited)
+        return problem_response(problem)
+
+    async def _authenticate(
+        self, headers: Headers, address: str, authenticator: Authenticates
+    ) -> Caller | None:
+        """The caller, None without a token. Raises 401, and 429 before a signature is verified."""
+        authorization = _authorization(headers)
+        if authorization is None:
+            return None
+        caller = authenticator.recall(authorization)
         if caller is None:
+            self._rate_limits.take_address(address, VERIFICATION_COST)
+            caller = await authenticator.authenticate(authorization)
+            self._rate_limits.give_back_address(address, VERIFICATION_COST)
+        return caller
+
+    def _admit(self, target: _Target, caller: Caller | None, address: str) -> None:
+        """Raises 401, 403 and 429."""
+        if caller is None:
+            self._rate_limits.take_address(address, target.operation.cost)
             if target.scopes:
                 raise unauthorized("this needs a bearer token", token_sent=False)
             return
+        self._rate_limits.take_caller(caller.sub, target.operation.cost)
         if target.scopes and target.scopes.isdisjoint(caller.scopes):
             raise forbidden(target.operation.scopes[0])
-        if self._rate_limit is not None:
-            self._rate_limit.take(caller.sub)
 
 
 def _too_large(max_bytes: int) -> Problem:

@@ -63,17 +63,18 @@ def health_operations(health: Health, registry: CollectorRegistry) -> list[Opera
     return [
         _operational("/livez", health.livez, "Whether the process makes progress"),
         _operational("/readyz", health.readyz, "Whether the process can do its work now"),
-        _operational("/metrics", metrics, "Prometheus metrics"),
+        _operational("/metrics", metrics, "Prometheus metrics", cost=50.0),
     ]
 
 
-def _operational(path: str, handler: Handler, summary: str) -> Operation:
+def _operational(path: str, handler: Handler, summary: str, *, cost: float = 0.0) -> Operation:
     return Operation(
         method="GET",
         path=path,
         handler=handler,
         operation_id=path.strip("/"),
         summary=summary,
+        cost=cost,
         operational=True,
     )
 

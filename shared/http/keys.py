@@ -22,7 +22,7 @@ _ALGORITHMS: Final[Mapping[tuple[str, str | None], tuple[str, ...]]] = {
     ("EC", "P-256"): ("ES256",),
     ("EC", "P-384"): ("ES384",),
     ("EC", "P-521"): ("ES512",),
-    ("OKP", "Ed25519"): ("EdDSA",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
 }
 _LEAST_RSA_BITS: Final = 2048
 
@@ -67,7 +67,9 @@ def _parse_key(entry: Any) -> VerificationKey:
     if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
         raise ValueError("it is not meant for signatures")
     public = {name: entry[name] for name in _MEMBERS[str(kty)] if name in entry}
-    key = jwt.PyJWK(public, named or algorithms[0])
+    key = jwt.PyJWK(public, algorithms[0] if kty == "OKP" else named or algorithms[0])
     if isinstance(key.key, RSAPublicKey) and key.key.key_size < _LEAST_RSA_BITS:
         raise ValueError(f"an RSA key needs {_LEAST_RSA_BITS} bits")
-    return VerificationKey(kid, frozenset([named] if named else algorithms), key)
+    # The two names of an OKP key's algorithm mean the same.
+    usable = [named] if named and kty != "OKP" else algorithms
+    return VerificationKey(kid, frozenset(usable), key)

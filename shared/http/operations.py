@@ -18,6 +18,9 @@ class Operation:
     that is sent must be valid all the same). A GET operation answers HEAD too. `handler` raises
     Problem for everything that is not success.
 
+    `cost` is what a request takes from a rate limit: 1 for a read of one document. `max_body` is in
+    bytes.
+
     An `operational` one (health, metrics, documents) is neither documented nor counted against
     the bound on requests in flight.
 
@@ -39,6 +42,7 @@ class Operation:
     success_status: int = 200
     media_type: str = "application/json"
     max_body: int = 128 * 1024
+    cost: float = 1.0
     operational: bool = False
     tags: tuple[str, ...] = ()
     description: str = ""

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
+from shared.contracts.names import PROBLEM_BASE
 from shared.http.operations import Operation
 from shared.http.parameters import response_header
-from shared.http.problems import MEDIA_TYPE, PROBLEM_TYPES, TYPE_BASE, ProblemType
+from shared.http.problems import MEDIA_TYPE, PROBLEM_TYPES, ProblemType
 
 Json = dict[str, Any]
 
@@ -17,7 +18,7 @@ PROBLEM_SCHEMA: Final[Json] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "format": "uri", "examples": [TYPE_BASE + "not-found"]},
+        "type": {"type": "string", "format": "uri", "examples": [PROBLEM_BASE + "not-found"]},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -99,7 +100,7 @@ def _answer(status: int, names: list[str]) -> Json:
 def _schema(status: int, types: list[ProblemType]) -> Json:
     """The problem with the only types and the only status that it may have here."""
     narrowed = {
-        "type": {"type": "string", "enum": [TYPE_BASE + kind.name for kind in types]},
+        "type": {"type": "string", "enum": [PROBLEM_BASE + kind.name for kind in types]},
         "status": {"type": "integer", "const": status},
     }
     return {
@@ -111,7 +112,7 @@ def _schema(status: int, types: list[ProblemType]) -> Json:
 
 def _example(kind: ProblemType) -> Json:
     example: Json = {
-        "type": TYPE_BASE + kind.name,
+        "type": PROBLEM_BASE + kind.name,
         "title": kind.title,
         "status": kind.status,
         "detail": kind.title,

@@ -6,7 +6,8 @@ from typing import Final, TypedDict
 
 import orjson
 
-TYPE_BASE: Final = "https://tandem.local/problems/"
+from shared.contracts.names import PROBLEM_BASE
+
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -22,7 +23,7 @@ class ProblemType:
     @property
     def uri(self) -> str:
         """What the `type` of its documents is."""
-        return "about:blank" if self.name in _GENERIC else TYPE_BASE + self.name
+        return "about:blank" if self.name in _GENERIC else PROBLEM_BASE + self.name
 
 
 class FieldError(TypedDict):
@@ -81,7 +82,8 @@ class Problem(Exception):
     """Raised anywhere below the dispatcher to answer with a problem.
 
     `detail` is for the client's developer and quotes no value that could be personal. `headers`
-    are added to the type's own, and replace those of the same name.
+    are added to the type's own, and replace those of the same name. `reason` names the limit that
+    was reached, for the metric of rejected requests.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(name, detail)
+        self.reason = reason
         self.type = PROBLEM_TYPES[name]
         self.detail = detail
         self.errors = errors
@@ -143,6 +147,7 @@ def invalid_field(pointer: str, message: str) -> Problem:
     )
 
 
-def unavailable(detail: str, *, retry_after: int = 1) -> Problem:
+def unavailable(detail: str, *, retry_after: int = 1, reason: str | None = None) -> Problem:
     """503 with Retry-After in seconds."""
-    return Problem("unavailable", detail, headers={"Retry-After": str(retry_after)})
+    headers = {"Retry-After": str(retry_after)}
+    return Problem("unavailable", detail, headers=headers, reason=reason)

@@ -1,1 +1,1 @@
-"""Kafka: the settings that lead to it, and thin client factories."""
+"""Clients of Kafka and their settings."""

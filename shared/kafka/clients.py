@@ -1,7 +1,4 @@
-"""Thin factories of Kafka clients. What they do with records is their owners' business.
-
-Whoever starts a client stops it; a client that was not started needs no stop.
-"""
+"""Factories of Kafka clients. The caller starts and stops them."""
 
 import importlib
 import ssl
@@ -15,7 +12,7 @@ REQUEST_TIMEOUT_MS: Final = 10_000
 
 
 def bootstrap_servers(text: str) -> list[str]:
-    """`"a:9092, b:9092"` as the list that the clients want. Raises ValueError where it is empty."""
+    """The servers in `"a:9092, b:9092"`. Raises ValueError if there is none."""
     servers = [part.strip() for part in text.split(",") if part.strip()]
     if not servers:
         raise ValueError("names no server")
@@ -23,13 +20,13 @@ def bootstrap_servers(text: str) -> list[str]:
 
 
 def require_fast_records() -> None:
-    """Raise ImportError where aiokafka would parse records in Python, 20 times slower."""
+    """Raise ImportError if aiokafka would parse records in Python, which is 20 times slower."""
     importlib.import_module("aiokafka.record._crecords")
 
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """How to reach Kafka. The security fields are aiokafka's, by the same names."""
+    """The connection to Kafka. The security fields are aiokafka's, with the same names."""
 
     servers: list[str]
     security_protocol: str = "PLAINTEXT"
@@ -39,7 +36,7 @@ class Kafka:
     ssl_context: ssl.SSLContext | None = None
 
     def options(self, client_id: str) -> dict[str, Any]:
-        """Keyword arguments that every aiokafka client takes."""
+        """Keyword arguments of every aiokafka client."""
         return {
             "bootstrap_servers": self.servers,
             "client_id": client_id,
@@ -56,11 +53,11 @@ class Kafka:
         return AIOKafkaProducer(**self.options(client_id), enable_idempotence=True, **tuning)
 
     def consumer(self, client_id: str, *topics: str, **tuning: Any) -> AIOKafkaConsumer:
-        """A consumer that commits nothing by itself; not started yet."""
+        """A consumer without automatic commits; not started yet."""
         return AIOKafkaConsumer(
             *topics, **self.options(client_id), **{"enable_auto_commit": False, **tuning}
         )
 
     def admin(self, client_id: str) -> AIOKafkaAdminClient:
-        """An admin client; not started yet, to be ended with `close`."""
+        """An admin client; not started yet, stopped with `close`."""
         return AIOKafkaAdminClient(**self.options(client_id))

@@ -1,4 +1,4 @@
-"""The settings that lead to Kafka, with TLS and user; combinations that cannot be are named."""
+"""The settings of Kafka, TLS and SASL. Errors name combinations that are not valid."""
 
 import ssl
 from typing import Final, Literal
@@ -14,10 +14,10 @@ _TLS: Final = ("SSL", "SASL_SSL")
 
 
 class KafkaSettings(ProcessSettings):
-    """How to reach Kafka. Each field is the environment variable of that name in upper case.
+    """The connection to Kafka. Each field is the environment variable of that name in upper case.
 
-    Files are in PEM. Without KAFKA_CA_FILE the authorities that the system knows are trusted; a
-    certificate of our own, with its key, is for brokers that ask for one.
+    Files are in PEM. Without KAFKA_CA_FILE the system's authorities are trusted. A client
+    certificate and its key are for brokers that require one.
     """
 
     kafka_bootstrap_servers: str = Field(min_length=1)
@@ -31,12 +31,12 @@ class KafkaSettings(ProcessSettings):
 
     @field_validator("kafka_bootstrap_servers")
     @classmethod
-    def _names_brokers(cls, text: str) -> str:
+    def _validate_servers(cls, text: str) -> str:
         bootstrap_servers(text)
         return text
 
     @model_validator(mode="after")
-    def _kafka_fits(self) -> "KafkaSettings":
+    def _validate_kafka(self) -> "KafkaSettings":
         protocol = f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"
         for field in ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password"):
             require_exactly_when(self, field, self.kafka_security_protocol in _SASL, protocol)
@@ -45,7 +45,7 @@ class KafkaSettings(ProcessSettings):
                 require_exactly_when(self, field, False, protocol)
         elif self.kafka_certificate_file or self.kafka_key_file:
             for field in ("kafka_certificate_file", "kafka_key_file"):
-                require_exactly_when(self, field, True, "a certificate of our own")
+                require_exactly_when(self, field, True, "a client certificate")
         self._kafka_tls()
         return self
 

@@ -1,1 +1,1 @@
-"""Redis and Redis Cluster: settings, clients, and many commands in one round trip."""
+"""Clients of Redis and Redis Cluster, their settings, and batches of commands."""

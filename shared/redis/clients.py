@@ -1,6 +1,6 @@
-"""Thin factories of Redis clients: answers as bytes, bounded waits, nothing retried unseen.
+"""Factories of Redis clients: replies as bytes, timeouts everywhere, no implicit retries.
 
-Whoever gets a client closes it with `aclose`. Making one does no I/O.
+The caller closes a client with `aclose`. Creating one does no I/O.
 """
 
 from typing import Any, Final
@@ -18,8 +18,8 @@ CONNECT_TIMEOUT_S: Final = 2.0
 REPLY_TIMEOUT_S: Final = 5.0
 _PORT: Final = 6379
 
-# What a caller sees when Redis is away, loading, full or slow. Never an absent value.
 REDIS_ERRORS: Final = (RedisError, OSError, TimeoutError)
+"""Raised if Redis is unavailable, loading, full or slow; never reported as an absent value."""
 
 
 def redis_client(
@@ -29,16 +29,16 @@ def redis_client(
     max_connections: int = 64,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     reply_timeout_s: float = REPLY_TIMEOUT_S,
-    again: int = 0,
+    retries: int = 0,
     ca_file: str | None = None,
 ) -> Redis:
-    """A client of `redis://user:password@host:port/0` (or `rediss://`) that calls itself `name`.
+    """A client of `redis://user:password@host:port/0` (or `rediss://`) with the client name `name`.
 
-    With `rediss://` the server's certificate must be of an authority in `ca_file`, or, without
-    one, of one that the system knows, and name the host.
+    With `rediss://` the server's certificate must match the host and be issued by an authority in
+    `ca_file`, or else by one that the system trusts.
 
-    A command that fails is not sent again unless the caller, who knows whether that is safe, says
-    how often: `again` is for connections that were lost, as all are when Redis restarts.
+    `retries` is how often a command is sent again after a lost connection, such as after a restart
+    of Redis. Only the caller can decide whether that is safe.
     """
     tls: dict[str, Any] = {"ssl_ca_certs": ca_file} if ca_file else {}
     return Redis.from_url(
@@ -50,16 +50,16 @@ def redis_client(
         socket_connect_timeout=connect_timeout_s,
         socket_timeout=reply_timeout_s,
         socket_keepalive=True,
-        # With them, the client hands out connections that the server has closed meanwhile.
+        # With them, the client hands out connections that the server has closed.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        retry=Retry(NoBackoff(), again, supported_errors=(ConnectionError,)),
+        retry=Retry(NoBackoff(), retries, supported_errors=(ConnectionError,)),
     )
 
 
 def redis_cluster(url: str, name: str, **options: Any) -> Cluster:
-    """A cluster that is found at any of the nodes of `redis://user:password@host:port,host:port/0`.
+    """The cluster to which the nodes of `redis://user:password@host:port,host:port/0` belong.
 
-    All nodes are reached as that URL says; `options` are those of `redis_client`.
+    All nodes are reached with that URL's scheme and login; `options` are those of `redis_client`.
     """
 
     def connect(address: Address) -> Redis:
@@ -69,13 +69,13 @@ def redis_cluster(url: str, name: str, **options: Any) -> Cluster:
 
 
 def nodes_of(url: str) -> list[Address]:
-    """The hosts and ports that the URL names. Raises ValueError where it is no such URL."""
+    """The hosts and ports in the URL. Raises ValueError if it is not a Redis URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss"):
         raise ValueError("must begin with redis:// or rediss://")
     nodes = [urlsplit(f"//{node.strip()}") for node in _servers(parts.netloc).split(",")]
     if not all(node.hostname for node in nodes):
-        raise ValueError("names no server, or has a comma too many")
+        raise ValueError("names no server, or has an extra comma")
     return [Address(node.hostname or "", node.port or _PORT) for node in nodes]
 
 

@@ -1,8 +1,8 @@
-"""A Redis Cluster: which node holds a shard, and asking it through failovers and moved slots.
+"""A client of Redis Cluster: routes requests by shard, through failovers and moved slots.
 
-redis-py's own cluster client hashes every key of a script and sends ASKING on whatever connection
-is free; here a shard's name is its hash tag, so one lookup places a whole request. Only primaries
-are asked: a replica that was not told READONLY answers MOVED.
+redis-py's cluster client hashes every key of a script and sends ASKING on an arbitrary connection.
+Here a shard's name is its hash tag, so one lookup routes a request. Only primaries are used:
+replicas redirect with MOVED.
 """
 
 import asyncio
@@ -21,59 +21,59 @@ from redis.exceptions import (
     ResponseError,
 )
 
-_MOST_MOVES: Final = 5
-_MAP_SECONDS: Final = 1.0
+_MAX_REDIRECTS: Final = 5
+_SLOTS_TIMEOUT_S: Final = 1.0
 _UNREACHABLE: Final = (RedisError, OSError, TimeoutError)
 
 T = TypeVar("T")
 
 
 class Address(NamedTuple):
-    """Of a node, as the cluster gives it to clients."""
+    """Host and port of a node, as the cluster announces them."""
 
     host: str
     port: int
 
 
 class Node(NamedTuple):
-    """A primary's client. `asking`: send ASKING, on the same connection, before each command."""
+    """A primary's client. If it is `importing` the slot, ASKING must precede each command."""
 
     client: Redis
-    asking: bool = False
+    importing: bool = False
 
 
-class _Range(NamedTuple):
+class _SlotRange(NamedTuple):
     first: int
     last: int
     owner: Address
 
 
 class Cluster:
-    """Raises what redis-py raises; whoever is asked again meets the cluster as it is by then.
+    """Finds the primary of a shard and runs work there. Raises what redis-py raises.
 
-    A node that does not answer is an error, never an absent value, until the cluster has put
-    another one in its place.
+    An unavailable node is an error, never an absent value, until the cluster has replaced it. The
+    next call after an error uses the current slot map.
     """
 
     def __init__(self, seeds: Sequence[Address], connect: Callable[[Address], Redis]) -> None:
-        """`seeds` are asked for the map of slots at first. Making one does no I/O."""
+        """The first slot map comes from one of `seeds`. Does no I/O."""
         self._seeds = list(seeds)
         self._connect = connect
         self._clients: dict[Address, Redis] = {}
-        self._ranges: list[_Range] = []
+        self._ranges: list[_SlotRange] = []
         self._owners: dict[str, Address] = {}
-        self._doubted: set[Address] = set()
+        self._suspects: set[Address] = set()
         self._stale = True
-        self._learning = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
 
     async def owner(self, shard: str) -> Address:
-        """The primary that has the shard, as far as is known."""
+        """The primary of the shard according to the slot map."""
         if self._stale:
-            await self._learn()
-        known = self._owners.get(shard)
-        if known is None:
-            known = self._owners[shard] = self._of_slot(key_slot(shard.encode()))
-        return known
+            await self._refresh()
+        owner = self._owners.get(shard)
+        if owner is None:
+            owner = self._owners[shard] = self._slot_owner(key_slot(shard.encode()))
+        return owner
 
     def client(self, address: Address) -> Redis:
         if address not in self._clients:
@@ -81,33 +81,34 @@ class Cluster:
         return self._clients[address]
 
     async def run(self, shard: str, work: Callable[[Node], Awaitable[T]]) -> T:
-        """`work` on the node that has the shard, again where it turns out to have moved.
+        """Run `work` on the shard's primary, and again elsewhere after MOVED or ASK.
 
-        Work that changes something must be safe to repeat only after MOVED or ASK: both say that
-        the node did nothing.
+        A node that redirects has executed nothing, so work that writes is safe.
         """
         address = await self.owner(shard)
-        for _ in range(_MOST_MOVES):
+        for _ in range(_MAX_REDIRECTS):
             try:
                 return await work(Node(self.client(address)))
             except MovedError as error:
-                address = self._owners[shard] = _told(error, address)
+                address = self._owners[shard] = _redirect_target(error, address)
             except AskError as error:
-                return await work(Node(self.client(_told(error, address)), asking=True))
+                return await work(
+                    Node(self.client(_redirect_target(error, address)), importing=True)
+                )
             except _UNREACHABLE as error:
-                self.doubt(address, error)
+                self.mark_suspect(address, error)
                 raise
         self._stale = True
-        raise ClusterError(f"{shard} moves from node to node")
+        raise ClusterError(f"{shard}: too many redirects")
 
     async def run_each(
         self, shards: Iterable[str], work: Callable[[Node, list[str]], Awaitable[T]]
     ) -> list[T]:
-        """`work` on all nodes at once, each with its shards; repeats are as for `run`.
+        """Run `work` on all nodes concurrently, each with its shards; redirects as in `run`.
 
-        Nodes that do not answer are left out. Raises where none does.
+        Nodes that fail are left out. Raises if all fail.
         """
-        groups = await self.by_owner(shards)
+        groups = await self.group_by_owner(shards)
         done = await asyncio.gather(
             *(self._run_group(address, group, work) for address, group in groups.items()),
             return_exceptions=True,
@@ -117,17 +118,17 @@ class Cluster:
             raise failures[0]
         return [one for part in done if not isinstance(part, BaseException) for one in part]
 
-    async def by_owner(self, shards: Iterable[str]) -> dict[Address, list[str]]:
+    async def group_by_owner(self, shards: Iterable[str]) -> dict[Address, list[str]]:
         groups: dict[Address, list[str]] = {}
         for shard in shards:
             groups.setdefault(await self.owner(shard), []).append(shard)
         return groups
 
-    def doubt(self, address: Address, error: BaseException) -> None:
-        """After a failure at that node, ask others where things are; a refusal says nothing."""
+    def mark_suspect(self, address: Address, error: BaseException) -> None:
+        """After a failed connection, refresh the slot map, preferably from another node."""
         if not isinstance(error, ResponseError) or isinstance(error, ClusterDownError):
             self._stale = True
-            self._doubted.add(address)
+            self._suspects.add(address)
 
     async def aclose(self) -> None:
         await asyncio.gather(*(client.aclose() for client in self._clients.values()))
@@ -140,51 +141,51 @@ class Cluster:
         except AskError:
             return [await self.run(s, lambda node, s=s: work(node, [s])) for s in shards]  # type: ignore[misc]
         except _UNREACHABLE as error:
-            self.doubt(address, error)
+            self.mark_suspect(address, error)
             raise
 
-    def _of_slot(self, slot: int) -> Address:
-        place = bisect_right(self._ranges, slot, key=lambda found: found.first) - 1
-        if place >= 0 and slot <= self._ranges[place].last:
-            return self._ranges[place].owner
+    def _slot_owner(self, slot: int) -> Address:
+        index = bisect_right(self._ranges, slot, key=lambda range: range.first) - 1
+        if index >= 0 and slot <= self._ranges[index].last:
+            return self._ranges[index].owner
         self._stale = True
-        raise ClusterDownError(f"no node has slot {slot}")
+        raise ClusterDownError(f"no node serves slot {slot}")
 
-    async def _learn(self) -> None:
-        """The map from whoever answers first; those that failed are asked last."""
-        async with self._learning:
+    async def _refresh(self) -> None:
+        """Get the slot map from the first node that replies, suspects last."""
+        async with self._refreshing:
             if not self._stale:
                 return
-            known = dict.fromkeys([*(found.owner for found in self._ranges), *self._seeds])
-            for address in sorted(known, key=self._doubted.__contains__):
+            nodes = dict.fromkeys([*(range.owner for range in self._ranges), *self._seeds])
+            for address in sorted(nodes, key=self._suspects.__contains__):
                 try:
-                    async with asyncio.timeout(_MAP_SECONDS):
-                        ranges = await _map_of_slots(self.client(address), address)
+                    async with asyncio.timeout(_SLOTS_TIMEOUT_S):
+                        ranges = await _fetch_slot_map(self.client(address), address)
                 except _UNREACHABLE as error:
                     failure: Exception = error
                     continue
                 self._ranges, self._stale = ranges, False
                 self._owners.clear()
-                self._doubted.clear()
+                self._suspects.clear()
                 return
-        raise ConnectionError("no node of the Redis Cluster answers") from failure
+        raise ConnectionError("no node of the Redis Cluster replies") from failure
 
 
-async def _map_of_slots(client: Redis, asked: Address) -> list[_Range]:
-    """Raises ClusterDownError where there is none, as on a node that was not met yet."""
+async def _fetch_slot_map(client: Redis, node: Address) -> list[_SlotRange]:
+    """Raises ClusterDownError if it is empty, as on a node that has not joined yet."""
     found = await client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
     if not found:
-        raise ClusterDownError(f"{asked.host}:{asked.port} knows of no slots")
+        raise ClusterDownError(f"{node.host}:{node.port} has no slot map")
     return sorted(
-        _Range(first, last, Address(_host(primary[0], asked), primary[1]))
+        _SlotRange(first, last, Address(_host(primary[0], node), primary[1]))
         for first, last, primary, *_ in found
     )
 
 
-def _host(given: bytes | None, asked: Address) -> str:
-    """A node that knows no name of its own means the one by which it was reached."""
-    return given.decode() if given and given != b"?" else asked.host
+def _host(announced: bytes | None, node: Address) -> str:
+    """A node that announces no host name means the one by which it was reached."""
+    return announced.decode() if announced and announced != b"?" else node.host
 
 
-def _told(error: AskError, asked: Address) -> Address:
-    return Address(_host(str(error.host).encode(), asked), int(error.port))
+def _redirect_target(error: AskError, node: Address) -> Address:
+    return Address(_host(str(error.host).encode(), node), int(error.port))

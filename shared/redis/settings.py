@@ -1,4 +1,4 @@
-"""The settings that lead to Redis or a Redis Cluster; combinations that cannot be are named."""
+"""The settings of Redis and Redis Cluster. Errors name combinations that are not valid."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from shared.tls import server_verifying_context
 
 
 class RedisSettings(ProcessSettings):
-    """How to reach Redis. Each field is the environment variable of that name in upper case.
+    """The connection to Redis. Each field is the environment variable of that name in upper case.
 
-    REDIS_URL: `redis://user:password@host:port/0`, or `rediss://` for TLS; of a cluster, with
-    REDIS_CLUSTER, one or several of its nodes: `…@host:port,host:port/0`.
+    REDIS_URL: `redis://user:password@host:port/0`, or `rediss://` for TLS; with REDIS_CLUSTER, one
+    or several nodes of the cluster: `…@host:port,host:port/0`.
     """
 
     redis_url: str = Field(min_length=1)
@@ -24,20 +24,20 @@ class RedisSettings(ProcessSettings):
 
     @field_validator("redis_cluster", mode="before")
     @classmethod
-    def _so_many_primaries(cls, given: object) -> object:
-        """`make up` says how many there are; here it matters whether there are any."""
-        return given != "0" if isinstance(given, str) and given.isdigit() else given
+    def _accept_number_of_primaries(cls, value: object) -> object:
+        """`make up` sets the number of primaries; any but 0 means a cluster."""
+        return value != "0" if isinstance(value, str) and value.isdigit() else value
 
     @field_validator("redis_url")
     @classmethod
-    def _names_nodes(cls, url: str) -> str:
+    def _validate_nodes(cls, url: str) -> str:
         nodes_of(url)
         return url
 
     @model_validator(mode="after")
-    def _redis_fits(self) -> "RedisSettings":
+    def _validate_redis(self) -> "RedisSettings":
         if len(nodes_of(self.redis_url)) > 1 and not self.redis_cluster:
-            raise ValueError("REDIS_CLUSTER: must be true where REDIS_URL names several nodes")
+            raise ValueError("REDIS_CLUSTER: must be true if REDIS_URL names several nodes")
         if self.redis_ca_file:
             require_exactly_when(
                 self, "redis_ca_file", self.redis_url.startswith("rediss:"), "redis://"

@@ -1,4 +1,4 @@
-"""Sends the commands that most tests begin with, and looks into the database."""
+"""Sends the commands that most tests start with, and reads the database."""
 
 import asyncpg
 import httpx
@@ -7,17 +7,17 @@ from tests.support.database import Database
 
 
 async def create_user(commands: httpx.AsyncClient, email: str = "ada@example.com") -> str:
-    answer = await commands.post("/v1/users", json={"name": "Ada", "email": email})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+    response = await commands.post("/v1/users", json={"name": "Ada", "email": email})
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 async def add_product(commands: httpx.AsyncClient, stock: int = 10, amount: int = 250) -> str:
     product = {"name": "Tea", "description": "Green", "stock": stock}
     price = {"amount": amount, "currency": "EUR"}
-    answer = await commands.post("/v1/products", json={**product, "price": price})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+    response = await commands.post("/v1/products", json={**product, "price": price})
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 def order(customer: str, *lines: tuple[str, int]) -> dict[str, object]:

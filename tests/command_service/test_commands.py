@@ -15,34 +15,34 @@ async def test_an_order_is_accepted_with_its_id_version_token_and_location(
     commands: httpx.AsyncClient,
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands)
-    answer = await commands.post("/v1/orders", json=order(customer, (product, 2)))
-    assert answer.status_code == 201
-    id = answer.json()["id"]
-    assert answer.json() == {"id": id, "version": 1}
-    assert answer.headers["etag"] == '"1"'
-    assert answer.headers["location"] == f"/v1/orders/{id}"
+    response = await commands.post("/v1/orders", json=order(customer, (product, 2)))
+    assert response.status_code == 201
+    id = response.json()["id"]
+    assert response.json() == {"id": id, "version": 1}
+    assert response.headers["etag"] == '"1"'
+    assert response.headers["location"] == f"/v1/orders/{id}"
     assert id[-3:] == customer[-3:]
-    assert len(answer.headers["consistency-token"].split(";")) == 2
+    assert len(response.headers["consistency-token"].split(";")) == 2
 
 
-async def test_the_same_key_sent_20_times_at_once_gives_one_order(
+async def test_20_concurrent_requests_with_one_key_create_one_order(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands)
     body, headers = order(customer, (product, 1)), {"Idempotency-Key": "k-1"}
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(commands.post("/v1/orders", json=body, headers=headers) for _ in range(20))
     )
     again = await commands.post("/v1/orders", json=body, headers=headers)
     assert again.status_code == 201
     assert again.headers["idempotent-replayed"] == "true"
-    for answer in answers:
-        if answer.status_code == 409:
-            assert answer.json()["type"].endswith("/idempotency-key-in-use")
-            assert answer.headers["retry-after"]
+    for response in responses:
+        if response.status_code == 409:
+            assert response.json()["type"].endswith("/idempotency-key-in-use")
+            assert response.headers["retry-after"]
         else:
-            assert answer.json() == again.json()
-            assert answer.headers["consistency-token"] == again.headers["consistency-token"]
+            assert response.json() == again.json()
+            assert response.headers["consistency-token"] == again.headers["consistency-token"]
     assert await log_types(migrated_database) == {
         "user.created": 1,
         "product.added": 1,
@@ -51,7 +51,7 @@ async def test_the_same_key_sent_20_times_at_once_gives_one_order(
     }
 
 
-async def test_a_key_with_another_request_is_refused(commands: httpx.AsyncClient) -> None:
+async def test_a_key_with_another_request_is_rejected(commands: httpx.AsyncClient) -> None:
     headers = {"Idempotency-Key": "k"}
     user = {"name": "Ada", "email": "a@b"}
     assert (await commands.post("/v1/users", json=user, headers=headers)).status_code == 201
@@ -60,7 +60,7 @@ async def test_a_key_with_another_request_is_refused(commands: httpx.AsyncClient
     assert other.json()["type"].endswith("/idempotency-key-reused")
 
 
-async def test_a_rejection_is_given_again_though_the_state_has_changed(
+async def test_a_rejection_is_replayed_after_the_state_has_changed(
     commands: httpx.AsyncClient,
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands, stock=1)
@@ -73,19 +73,19 @@ async def test_a_rejection_is_given_again_though_the_state_has_changed(
     assert second.headers["idempotent-replayed"] == "true"
 
 
-async def test_stock_is_never_oversold_by_50_orders_at_once(
+async def test_50_concurrent_orders_never_oversell(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands, stock=20)
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(commands.post("/v1/orders", json=order(customer, (product, 1))) for _ in range(50))
     )
-    assert sorted(a.status_code for a in answers) == [201] * 20 + [409] * 30
+    assert sorted(a.status_code for a in responses) == [201] * 20 + [409] * 30
     rows = await fetch(migrated_database, "SELECT stock FROM products")
     assert rows[0]["stock"] == 0
 
 
-async def test_positions_are_dense_under_20_writers_and_rejections(
+async def test_positions_are_dense_with_20_writers_and_rejections(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands, stock=60)
@@ -108,30 +108,30 @@ async def test_positions_are_dense_under_20_writers_and_rejections(
         assert (row["first"], row["last"], row["ids"]) == (1, row["n"], row["n"])
 
 
-async def test_an_email_belongs_to_one_user_whatever_its_case(
+async def test_an_email_belongs_to_one_user_ignoring_case(
     commands: httpx.AsyncClient,
 ) -> None:
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(
             commands.post("/v1/users", json={"name": "A", "email": email})
             for email in ["Straße@x.de", "STRASSE@x.de", "strasse@X.de"] * 5
         )
     )
-    assert sorted(a.status_code for a in answers) == [201] + [409] * 14
+    assert sorted(a.status_code for a in responses) == [201] + [409] * 14
 
 
-async def test_a_command_that_changes_nothing_emits_nothing_and_still_gives_a_token(
+async def test_a_command_that_changes_nothing_emits_no_event_and_returns_a_token(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     user = await create_user(commands)
-    answer = await commands.put(f"/v1/users/{user}/name", json={"name": " Ada "})
-    assert answer.json() == {"id": user, "version": 1}
-    assert answer.headers["consistency-token"].endswith(":1")
-    assert "etag" not in answer.headers
+    response = await commands.put(f"/v1/users/{user}/name", json={"name": " Ada "})
+    assert response.json() == {"id": user, "version": 1}
+    assert response.headers["consistency-token"].endswith(":1")
+    assert "etag" not in response.headers
     assert await log_types(migrated_database) == {"user.created": 1}
 
 
-async def test_an_order_goes_from_placed_to_delivered_and_no_other_way(
+async def test_an_order_is_shipped_and_then_delivered_in_no_other_order(
     commands: httpx.AsyncClient,
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands)
@@ -144,7 +144,7 @@ async def test_an_order_goes_from_placed_to_delivered_and_no_other_way(
     assert (await commands.post(f"/v1/orders/{id}/deliver")).json()["version"] == 3
 
 
-async def test_cancelling_gives_the_stock_back_also_to_a_retired_product(
+async def test_cancelling_returns_the_stock_also_to_a_retired_product(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     customer, product = await create_user(commands), await add_product(commands, stock=5)
@@ -157,7 +157,7 @@ async def test_cancelling_gives_the_stock_back_also_to_a_retired_product(
     assert (rows[0]["stock"], rows[0]["version"]) == (5, 4)
 
 
-async def test_if_match_refuses_another_version(commands: httpx.AsyncClient) -> None:
+async def test_if_match_rejects_another_version(commands: httpx.AsyncClient) -> None:
     user = await create_user(commands)
     path, body = f"/v1/users/{user}/name", {"name": "Grace"}
     stale = await commands.put(path, json=body, headers={"If-Match": '"7"'})
@@ -166,20 +166,20 @@ async def test_if_match_refuses_another_version(commands: httpx.AsyncClient) -> 
     assert (await commands.put(path, json=body, headers={"If-Match": "1"})).status_code == 400
 
 
-async def test_an_erased_user_leaves_no_trace_in_the_database(
+async def test_no_personal_value_of_an_erased_user_remains_in_the_database(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     canary = f"canary{uuid4().hex}"
-    answer = await commands.post(
+    response = await commands.post(
         "/v1/users", json={"name": canary, "email": f"{canary}@example.com"}
     )
-    customer, product = answer.json()["id"], await add_product(commands)
+    customer, product = response.json()["id"], await add_product(commands)
     body = {**order(customer, (product, 1)), "shipping_address": f"{canary} street"}
     assert (await commands.post("/v1/orders", json=body)).status_code == 201
     assert (await commands.delete(f"/v1/users/{customer}")).status_code == 200
     assert (await commands.delete(f"/v1/users/{customer}")).status_code == 404
-    refused = await commands.post("/v1/orders", json=body)
-    assert refused.json()["type"].endswith("/unknown-reference")
+    rejected = await commands.post("/v1/orders", json=body)
+    assert rejected.json()["type"].endswith("/unknown-reference")
 
     async def anonymized() -> bool:
         return "order.anonymized" in await log_types(migrated_database)
@@ -193,7 +193,7 @@ async def test_an_erased_user_leaves_no_trace_in_the_database(
     ).status_code == 201
 
 
-async def test_what_belongs_to_others_is_not_found_and_ordering_for_them_is_forbidden(
+async def test_resources_of_others_are_not_found_and_ordering_for_them_is_forbidden(
     commands: httpx.AsyncClient, identity: Identity
 ) -> None:
     ada, eve = await create_user(commands), await create_user(commands, "eve@example.com")

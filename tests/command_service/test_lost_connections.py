@@ -1,4 +1,4 @@
-"""A command takes effect once, whatever happens to the connection around its COMMIT."""
+"""A command takes effect once, even if the connection is lost before or after COMMIT."""
 
 import asyncio
 from uuid import uuid4
@@ -9,17 +9,17 @@ import pytest
 from command_service.ids import random_id
 from command_service.write_store.pool import open_pool
 from command_service.write_store.transactions import Transactions
-from deploy.local.servers import Postgres
 from tests.command_service.shop import add_product, create_user, fetch, log_types, order
 from tests.support.database import Database
 from tests.support.identity import Identity
 from tests.support.proxy import Cut, commit_proxy
+from tests.support.servers import Postgres
 from tests.support.services import command_service
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
 @pytest.mark.parametrize("key", [None, "k-1"])
-async def test_a_connection_cut_around_commit_neither_loses_nor_doubles_a_command(
+async def test_a_connection_cut_around_commit_neither_loses_nor_duplicates_a_command(
     postgres: Postgres, migrated_database: Database, identity: Identity, cut: Cut, key: str | None
 ) -> None:
     url = migrated_database.command_service_url
@@ -30,10 +30,10 @@ async def test_a_connection_cut_around_commit_neither_loses_nor_doubles_a_comman
             headers = {} if key is None else {"Idempotency-Key": key}
             proxy.cut = cut
             body = order(customer, (product, 1))
-            answer = await commands.post("/v1/orders", json=body, headers=headers)
+            response = await commands.post("/v1/orders", json=body, headers=headers)
             assert proxy.cuts == 1
-            assert answer.status_code == 201
-            assert answer.headers["consistency-token"]
+            assert response.status_code == 201
+            assert response.headers["consistency-token"]
     assert (await log_types(migrated_database))["order.placed"] == 1
 
 
@@ -48,13 +48,13 @@ async def test_many_commands_survive_many_cut_connections(
             accepted = 0
             for step in range(20):
                 proxy.cut = "after" if step % 2 else "before"
-                answers = await asyncio.gather(
+                responses = await asyncio.gather(
                     *(
                         commands.post("/v1/orders", json=order(customer, (product, 1)))
                         for _ in range(10)
                     )
                 )
-                accepted += sum(answer.status_code == 201 for answer in answers)
+                accepted += sum(response.status_code == 201 for response in responses)
             assert proxy.cuts >= 20
             assert accepted == 200
     assert (await log_types(migrated_database))["order.placed"] == accepted
@@ -82,7 +82,7 @@ async def test_a_session_that_holds_a_shard_delays_commands_and_loses_none(
     assert (await log_types(migrated_database))["order.placed"] == 1
 
 
-async def test_whether_a_batch_was_committed_is_answered_alike_however_often_it_is_asked(
+async def test_the_outcome_of_a_batch_is_the_same_for_every_query(
     migrated_database: Database,
 ) -> None:
     pool = await open_pool(migrated_database.command_service_url, 2)

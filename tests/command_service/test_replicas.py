@@ -1,4 +1,4 @@
-"""Several command services on one database behave as one."""
+"""Several command services on one database behave like one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,11 +21,11 @@ async def replicas(
         yield [one, other]
 
 
-async def test_an_email_goes_to_one_user_though_replicas_are_asked_at_the_same_moment(
+async def test_an_email_belongs_to_one_user_despite_concurrent_requests_to_two_replicas(
     replicas: list[httpx.AsyncClient], migrated_database: Database
 ) -> None:
     for round_ in range(10):
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(
                 replicas[n % 2].post(
                     "/v1/users",
@@ -34,24 +34,24 @@ async def test_an_email_goes_to_one_user_though_replicas_are_asked_at_the_same_m
                 for n in range(12)
             )
         )
-        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
+        assert sorted(response.status_code for response in responses) == [201] + [409] * 11
     assert (await log_types(migrated_database)) == {"user.created": 10}
 
 
-async def test_a_key_has_one_answer_though_replicas_get_it_at_the_same_moment(
+async def test_a_key_has_one_result_despite_concurrent_requests_to_two_replicas(
     replicas: list[httpx.AsyncClient], migrated_database: Database
 ) -> None:
     customer, product = await create_user(replicas[0]), await add_product(replicas[0], 1000)
     body = order(customer, (product, 1))
     for round_ in range(10):
         headers = {"Idempotency-Key": f"k-{round_}"}
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(replicas[n % 2].post("/v1/orders", json=body, headers=headers) for n in range(12))
         )
-        decided = [answer for answer in answers if answer.status_code == 201]
-        assert len({answer.json()["id"] for answer in decided}) == 1
-        for answer in answers:
-            assert answer.status_code in (201, 409)
+        decided = [response for response in responses if response.status_code == 201]
+        assert len({response.json()["id"] for response in decided}) == 1
+        for response in responses:
+            assert response.status_code in (201, 409)
     assert (await log_types(migrated_database))["order.placed"] == 10
 
 
@@ -63,8 +63,8 @@ async def test_orders_through_both_replicas_never_oversell(
 
     async def buy(n: int) -> int:
         lines = [(products[(n + i) % 3], 1) for i in range(2)]
-        answer = await replicas[n % 2].post("/v1/orders", json=order(customer, *lines))
-        return answer.status_code
+        response = await replicas[n % 2].post("/v1/orders", json=order(customer, *lines))
+        return response.status_code
 
     statuses = await asyncio.gather(*(buy(n) for n in range(60)))
     sold = statuses.count(201)

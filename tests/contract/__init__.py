@@ -1,1 +1,1 @@
-"""Black-box tests of what Tandem promises: its HTTP services and its topics."""
+"""Black-box tests of Tandem's guarantees: its HTTP services and its topics."""

@@ -1,4 +1,4 @@
-"""A client that reads all of its own writes, whatever shards they went to."""
+"""A client that reads all of its own writes, in every shard."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from tests.support.shop import Shop
 
 
 class AllTokens(Shop):
-    """`token` holds every token since the last read, joined by commas; then the read's own."""
+    """`token` joins all tokens since the last read, whose own token replaces them, by commas."""
 
     async def send(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = await self.client.request(
+        response = await self.client.request(
             method, self.command_url + path, json=body, headers=named
         )
-        given = answer.headers.get("consistency-token")
-        if given and given not in self.token.split(","):
-            self.token = f"{self.token},{given}" if self.token else given
-        return answer
+        token = response.headers.get("consistency-token")
+        if token and token not in self.token.split(","):
+            self.token = f"{self.token},{token}" if self.token else token
+        return response
 
     async def read(self, path: str, **headers: str) -> httpx.Response:
-        """A query that waits for all that this client wrote."""
-        answer = await self.ask(path, Prefer="wait=15", **headers)
-        self.token = answer.headers.get("consistency-token", self.token)
-        return answer
+        """A query that waits for all writes of this client."""
+        response = await self.query(path, Prefer="wait=15", **headers)
+        self.token = response.headers.get("consistency-token", self.token)
+        return response

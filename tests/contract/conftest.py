@@ -1,14 +1,14 @@
-"""The whole of Tandem, on servers that begin empty, once for all of these tests."""
+"""All processes of Tandem, on empty servers, once for all of these tests."""
 
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.contract.client import AllTokens
-from tests.contract.whole import first_answers, running_stack
+from tests.contract.running_stack import first_statuses, running_stack
 from tests.support.identity import Identity
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.stack import Stack
 
 
@@ -29,8 +29,8 @@ async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="package")
 async def first_reads(stack: Stack) -> dict[str, int]:
-    """What reads answered as soon as every process said that it was ready, before any event."""
-    return await first_answers(stack)
+    """The status of each read when every process is ready, before any event."""
+    return await first_statuses(stack)
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def identity(stack: Stack) -> Identity:
 
 @pytest.fixture
 def shop(stack: Stack, client: httpx.AsyncClient, first_reads: dict[str, int]) -> AllTokens:
-    """A client of both services that may do everything and holds no token yet."""
+    """A client of both services, with every scope and without a consistency token."""
     return AllTokens(client, stack["command-service"].url, stack["query-service"].url)

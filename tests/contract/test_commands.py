@@ -1,48 +1,46 @@
-"""Each command: its answer and headers, its rules, and what refuses it."""
+"""Each command: its response and headers, its rules, and its rejections."""
 
 from urllib.parse import urljoin
 
 import pytest
 
-from tests.contract.answers import check_problem, document
 from tests.contract.client import AllTokens
-from tests.contract.requests import NAMES, PRICE, World, calls, order_body
+from tests.contract.requests import NAMES, PRICE, Targets, calls, order_body
+from tests.contract.response_checks import check_problem, document
 
-NOWHERE = "01890000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "01890000-0000-7000-8000-000000000000"
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_accepted_command_answers_with_id_version_and_token(
-    shop: AllTokens, name: str
-) -> None:
-    call = calls(await World.make(shop))[name]
-    answer = await shop.send(call.method, call.path, call.body)
+async def test_an_accepted_command_returns_id_version_and_token(shop: AllTokens, name: str) -> None:
+    call = calls(await Targets.create(shop))[name]
+    response = await shop.send(call.method, call.path, call.body)
     created = call.version is None
-    assert answer.status_code == (201 if created else 200), answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert set(answer.json()) == {"id", "version"}
-    assert answer.json()["version"] == (call.version or 0) + 1
-    assert answer.headers["consistency-token"]
-    assert "idempotent-replayed" not in answer.headers
+    assert response.status_code == (201 if created else 200), response.text
+    assert response.headers["content-type"] == "application/json"
+    assert set(response.json()) == {"id", "version"}
+    assert response.json()["version"] == (call.version or 0) + 1
+    assert response.headers["consistency-token"]
+    assert "idempotent-replayed" not in response.headers
     if call.method == "PUT":
-        assert "etag" not in answer.headers
+        assert "etag" not in response.headers
     else:
-        assert answer.headers["etag"] == f'"{answer.json()["version"]}"'
-    assert ("location" in answer.headers) == created
+        assert response.headers["etag"] == f'"{response.json()["version"]}"'
+    assert ("location" in response.headers) == created
     if created:
-        location = urljoin(shop.query_url, answer.headers["location"])
-        assert location.endswith(answer.json()["id"])
+        location = urljoin(shop.query_url, response.headers["location"])
+        assert location.endswith(response.json()["id"])
         found = await document(shop, location.removeprefix(shop.query_url))
-        assert found["id"] == answer.json()["id"]
+        assert found["id"] == response.json()["id"]
     else:
-        assert answer.json()["id"] in call.path
+        assert response.json()["id"] in call.path
 
 
 @pytest.mark.parametrize("name", ["UpdateUserName", "UpdateUserEmail", "UpdateProductPrice"])
-async def test_a_command_that_changes_nothing_answers_with_the_present_version(
+async def test_a_command_that_changes_nothing_returns_the_current_version(
     shop: AllTokens, name: str
 ) -> None:
-    call = calls(await World.make(shop))[name]
+    call = calls(await Targets.create(shop))[name]
     first = await shop.send(call.method, call.path, call.body)
     again = await shop.send(call.method, call.path, call.body)
     assert (again.status_code, again.json()) == (200, first.json())
@@ -51,38 +49,41 @@ async def test_a_command_that_changes_nothing_answers_with_the_present_version(
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith(("Create", "Add", "Place"))])
-async def test_a_command_to_what_does_not_exist_is_404(shop: AllTokens, name: str) -> None:
-    call = calls(World(NOWHERE, NOWHERE, NOWHERE, NOWHERE))[name]
+async def test_a_command_to_a_missing_aggregate_is_404(shop: AllTokens, name: str) -> None:
+    call = calls(Targets(*[UNKNOWN_ID] * 5))[name]
     check_problem(await shop.send(call.method, call.path, call.body), 404, "not-found")
-    path = call.path.replace(NOWHERE, "nonsense")
+    path = call.path.replace(UNKNOWN_ID, "nonsense")
     check_problem(await shop.send(call.method, path, call.body), 404, "not-found")
 
 
 @pytest.mark.parametrize("name", ["UpdateUserName", "UpdateUserEmail", "EraseUser"])
 async def test_any_command_on_an_erased_user_is_404(shop: AllTokens, name: str) -> None:
-    call = calls(world := await World.make(shop))[name]
-    assert (await shop.send("DELETE", f"/v1/users/{world.user}")).status_code == 200
+    call = calls(targets := await Targets.create(shop))[name]
+    assert (await shop.send("DELETE", f"/v1/users/{targets.user}")).status_code == 200
     check_problem(await shop.send(call.method, call.path, call.body), 404, "not-found")
 
 
 @pytest.mark.parametrize("name", ["UpdateProductPrice", "RestockProduct", "RetireProduct"])
 async def test_any_command_on_a_retired_product_is_409(shop: AllTokens, name: str) -> None:
-    call = calls(world := await World.make(shop))[name]
-    assert (await shop.send("DELETE", f"/v1/products/{world.product}")).status_code == 200
+    call = calls(targets := await Targets.create(shop))[name]
+    assert (await shop.send("DELETE", f"/v1/products/{targets.product}")).status_code == 200
     check_problem(await shop.send(call.method, call.path, call.body), 409, "product-retired")
-    same_price = await shop.send("PUT", f"/v1/products/{world.product}/price", {"price": PRICE})
+    same_price = await shop.send("PUT", f"/v1/products/{targets.product}/price", {"price": PRICE})
     check_problem(same_price, 409, "product-retired")
-    order = await shop.order(world.user, (world.product, 1))
+    order = await shop.order(targets.user, (targets.product, 1))
     check_problem(order, 409, "product-retired")
 
 
-STEPS = {
+TRANSITIONS = {
     "ship": {"carrier": "Post", "tracking_number": "1"},
     "deliver": None,
     "cancel": {"reason": "late"},
 }
-NEXT = {"placed": {"ship": "shipped", "cancel": "cancelled"}, "shipped": {"deliver": "delivered"}}
-WAYS: dict[str, list[str]] = {
+RESULTS = {
+    "placed": {"ship": "shipped", "cancel": "cancelled"},
+    "shipped": {"deliver": "delivered"},
+}
+PATHS: dict[str, list[str]] = {
     "placed": [],
     "shipped": ["ship"],
     "delivered": ["ship", "deliver"],
@@ -90,26 +91,26 @@ WAYS: dict[str, list[str]] = {
 }
 
 
-@pytest.mark.parametrize("state", WAYS)
-@pytest.mark.parametrize("step", STEPS)
-async def test_an_order_takes_a_step_only_from_the_state_that_allows_it(
-    shop: AllTokens, state: str, step: str
+@pytest.mark.parametrize("state", PATHS)
+@pytest.mark.parametrize("transition", TRANSITIONS)
+async def test_an_order_changes_its_status_only_if_the_current_one_allows_it(
+    shop: AllTokens, state: str, transition: str
 ) -> None:
     id = (await shop.order(await shop.user(), (await shop.product(), 1))).json()["id"]
-    for earlier in WAYS[state]:
-        await shop.send("POST", f"/v1/orders/{id}/{earlier}", STEPS[earlier])
-    answer = await shop.send("POST", f"/v1/orders/{id}/{step}", STEPS[step])
-    after = NEXT.get(state, {}).get(step)
+    for earlier in PATHS[state]:
+        await shop.send("POST", f"/v1/orders/{id}/{earlier}", TRANSITIONS[earlier])
+    response = await shop.send("POST", f"/v1/orders/{id}/{transition}", TRANSITIONS[transition])
+    after = RESULTS.get(state, {}).get(transition)
     if after is None:
-        check_problem(answer, 409, "order-state")
+        check_problem(response, 409, "order-state")
     else:
-        assert answer.status_code == 200
+        assert response.status_code == 200
     found = await document(shop, f"/v1/orders/{id}")
     assert found["status"] == (after or state)
-    assert found["version"] == 1 + len(WAYS[state]) + (after is not None)
+    assert found["version"] == 1 + len(PATHS[state]) + (after is not None)
 
 
-async def test_an_order_takes_stock_and_cancelling_gives_it_back(shop: AllTokens) -> None:
+async def test_an_order_reserves_stock_and_cancelling_releases_it(shop: AllTokens) -> None:
     user, product = await shop.user(), await shop.product(stock=5)
     other = await shop.product(stock=1)
     check_problem(await shop.order(user, (other, 1), (product, 6)), 409, "insufficient-stock")
@@ -124,7 +125,7 @@ async def test_an_order_takes_stock_and_cancelling_gives_it_back(shop: AllTokens
     assert (retired["stock"], retired["status"]) == (1, "retired")
 
 
-async def test_an_order_keeps_prices_and_names_of_its_moment(shop: AllTokens) -> None:
+async def test_an_order_keeps_the_prices_and_names_of_its_placing(shop: AllTokens) -> None:
     user, product = await shop.user("Ada"), await shop.product(amount=100, name="Tea")
     id = (await shop.order(user, (product, 3))).json()["id"]
     price = {"amount": 7, "currency": "USD"}
@@ -158,12 +159,12 @@ async def test_a_customer_or_product_that_does_not_exist_is_an_unknown_reference
     shop: AllTokens,
 ) -> None:
     user, product = await shop.user(), await shop.product()
-    gone = await shop.user()
-    await shop.send("DELETE", f"/v1/users/{gone}")
+    erased = await shop.user()
+    await shop.send("DELETE", f"/v1/users/{erased}")
     for body in (
-        order_body(NOWHERE, (product, 1)),
-        order_body(user, (product, 1), (NOWHERE, 1)),
-        order_body(gone, (product, 1)),
+        order_body(UNKNOWN_ID, (product, 1)),
+        order_body(user, (product, 1), (UNKNOWN_ID, 1)),
+        order_body(erased, (product, 1)),
         order_body(product, (product, 1)),
     ):
         check_problem(await shop.send("POST", "/v1/orders", body), 422, "unknown-reference")

@@ -1,11 +1,11 @@
-"""The dashboard and the projections' positions, to the field."""
+"""Every field of the dashboard, and the positions of the projections."""
 
 from typing import Any
 
 import pytest
 
-from tests.contract.answers import document
 from tests.contract.client import AllTokens
+from tests.contract.response_checks import document
 from tests.support.waiting import until
 
 LABEL = {"carrier": "Post", "tracking_number": "1"}
@@ -50,7 +50,7 @@ async def _product(shop: AllTokens, amount: int, currency: str, stock: int = 100
     return str((await shop.send("POST", "/v1/products", body)).json()["id"])
 
 
-async def test_orders_are_counted_by_status_and_revenue_is_without_the_cancelled(
+async def test_orders_are_counted_by_status_and_revenue_excludes_cancelled_ones(
     shop: AllTokens,
 ) -> None:
     before = await _dashboard(shop)
@@ -90,7 +90,7 @@ async def test_an_average_is_rounded_half_up(
     assert entry == {"currency": currency, **expected}
 
 
-async def test_currencies_are_added_up_apart_and_one_without_orders_left_out(
+async def test_revenue_is_summed_per_currency_and_omits_currencies_without_orders(
     shop: AllTokens,
 ) -> None:
     user = await shop.user()
@@ -107,36 +107,36 @@ async def test_currencies_are_added_up_apart_and_one_without_orders_left_out(
     assert not _days(left, "BGN")
 
 
-async def test_sold_out_are_the_active_products_without_stock(shop: AllTokens) -> None:
+async def test_sold_out_counts_active_products_without_stock(shop: AllTokens) -> None:
     start = await _dashboard(shop)
 
-    async def moved() -> tuple[int, int]:
+    async def changes() -> tuple[int, int]:
         now = await _dashboard(shop)
         products = now["products"] - start["products"]
         return products, now["sold_out"] - start["sold_out"]
 
     user, product = await shop.user(), await shop.product(stock=2)
-    assert await moved() == (1, 0)
+    assert await changes() == (1, 0)
     id = (await shop.order(user, (product, 2))).json()["id"]
-    assert await moved() == (1, 1)
+    assert await changes() == (1, 1)
     await shop.send("POST", f"/v1/orders/{id}/cancel", {"reason": "late"})
-    assert await moved() == (1, 0)
+    assert await changes() == (1, 0)
     id = (await shop.order(user, (product, 2))).json()["id"]
     await shop.send("POST", f"/v1/products/{product}/restock", {"quantity": 1})
-    assert await moved() == (1, 0)
+    assert await changes() == (1, 0)
     empty = await shop.product(stock=0)
-    assert await moved() == (2, 1)
+    assert await changes() == (2, 1)
     await shop.send("DELETE", f"/v1/products/{empty}")
-    assert await moved() == (1, 0)
+    assert await changes() == (1, 0)
     await shop.order(user, (product, 1))
-    assert await moved() == (1, 1)
+    assert await changes() == (1, 1)
     await shop.send("DELETE", f"/v1/products/{product}")
-    assert await moved() == (0, 0)
+    assert await changes() == (0, 0)
     await shop.send("POST", f"/v1/orders/{id}/cancel", {"reason": "late"})
-    assert await moved() == (0, 0)
+    assert await changes() == (0, 0)
 
 
-async def test_an_erased_user_is_not_counted_and_its_orders_stay(shop: AllTokens) -> None:
+async def test_an_erased_user_is_not_counted_but_its_orders_are(shop: AllTokens) -> None:
     user, product = await shop.user(), await shop.product()
     await shop.order(user, (product, 1))
     before = await _dashboard(shop)
@@ -147,10 +147,10 @@ async def test_an_erased_user_is_not_counted_and_its_orders_stay(shop: AllTokens
     assert after["revenue"] == before["revenue"]
 
 
-async def test_projections_name_every_shard_and_come_level(shop: AllTokens) -> None:
+async def test_projections_list_every_shard_and_catch_up(shop: AllTokens) -> None:
     await shop.user()
 
-    async def level() -> bool:
+    async def caught_up() -> bool:
         found = await document(shop, "/v1/projections")
         assert set(found) == {"shards", "lag", "age_seconds"}
         names = [shard["shard"] for shard in found["shards"]]
@@ -166,4 +166,4 @@ async def test_projections_name_every_shard_and_come_level(shop: AllTokens) -> N
         heads = sum(shard["head"] for shard in found["shards"])
         return bool(heads > 0 and found["lag"] == 0 and found["age_seconds"] < 10)
 
-    await until(level, "the views are level with the log")
+    await until(caught_up, "the views are caught up")

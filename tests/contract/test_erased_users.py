@@ -1,14 +1,16 @@
-"""EraseUser: the user disappears from every view, its orders lose what is personal."""
+"""EraseUser removes the user from every view, and personal data from the user's orders."""
 
-from tests.contract.answers import check_problem, document, walk
 from tests.contract.client import AllTokens
 from tests.contract.requests import new_email
+from tests.contract.response_checks import check_problem, document, walk
 from tests.support.waiting import until
 
 LABEL = {"carrier": "Post", "tracking_number": "1"}
 
 
-async def test_an_erased_user_disappears_and_its_email_is_free(shop: AllTokens) -> None:
+async def test_an_erased_user_is_in_no_view_and_the_email_can_be_used_again(
+    shop: AllTokens,
+) -> None:
     email = new_email()
     user = await shop.user("Ada", email)
     erased = await shop.send("DELETE", f"/v1/users/{user}")
@@ -19,7 +21,7 @@ async def test_an_erased_user_disappears_and_its_email_is_free(shop: AllTokens) 
     assert await shop.user("Bea", email.upper()) != user
 
 
-async def test_its_orders_lose_name_and_address_within_a_minute(shop: AllTokens) -> None:
+async def test_orders_of_an_erased_user_are_anonymized_within_a_minute(shop: AllTokens) -> None:
     user, product = await shop.user("Ada"), await shop.product()
     orders = [(await shop.order(user, (product, 1))).json()["id"] for _ in range(3)]
     await shop.send("POST", f"/v1/orders/{orders[1]}/ship", LABEL)
@@ -48,7 +50,7 @@ async def test_its_orders_lose_name_and_address_within_a_minute(shop: AllTokens)
     assert cancelled.status_code == 200
 
 
-async def test_a_user_may_erase_itself_and_then_reaches_nothing(shop: AllTokens) -> None:
+async def test_an_erased_user_accepts_no_command(shop: AllTokens) -> None:
     user = await shop.user()
     assert (await shop.send("DELETE", f"/v1/users/{user}")).status_code == 200
     check_problem(await shop.send("DELETE", f"/v1/users/{user}"), 404, "not-found")

@@ -38,11 +38,11 @@ async def topics(stack: Stack) -> AsyncIterator[Topics]:
 async def _events(topics: Topics, id: str, count: int) -> list[tuple[str, Any]]:
     """Types and values, without id and version, of an aggregate's events."""
 
-    async def there() -> bool:
-        await topics.read_on()
+    async def published() -> bool:
+        await topics.poll()
         return len(topics.of(id)) >= count
 
-    await until(there, f"{count} events of the aggregate are on its topic")
+    await until(published, f"{count} events of the aggregate are published")
     records = topics.of(id)
     assert [r.value["version"] for r in records] == list(range(1, count + 1))
     assert {r.value["id"] for r in records} == {id}
@@ -52,7 +52,7 @@ async def _events(topics: Topics, id: str, count: int) -> list[tuple[str, Any]]:
     ]
 
 
-async def test_a_users_events(shop: AllTokens, topics: Topics) -> None:
+async def test_events_of_a_user(shop: AllTokens, topics: Topics) -> None:
     emails = [new_email(), new_email()]
     user = await shop.user("Ada", emails[0])
     await shop.send("PUT", f"/v1/users/{user}/name", {"name": "Grace"})
@@ -65,13 +65,13 @@ async def test_a_users_events(shop: AllTokens, topics: Topics) -> None:
         "user.email_changed",
         "user.erased",
     ]
-    # Published before the erasure, or again after it: with the values or with nulls.
+    # Published before or after the erasure: with the values or with nulls.
     values = [{"name": "Ada", "email": emails[0]}, {"name": "Grace"}, {"email": emails[1]}, {}]
     for (_, value), expected in zip(found, values, strict=True):
         assert value in (expected, dict.fromkeys(expected))
 
 
-async def test_a_products_events(shop: AllTokens, topics: Topics) -> None:
+async def test_events_of_a_product(shop: AllTokens, topics: Topics) -> None:
     user, product = await shop.user(), await shop.product(stock=5)
     path, price = f"/v1/products/{product}", {"amount": 7, "currency": "CHF"}
     order = (await shop.order(user, (product, 2))).json()["id"]
@@ -93,7 +93,7 @@ async def test_a_products_events(shop: AllTokens, topics: Topics) -> None:
     ]
 
 
-async def test_an_orders_events(shop: AllTokens, topics: Topics) -> None:
+async def test_events_of_an_order(shop: AllTokens, topics: Topics) -> None:
     user, product = await shop.user("Ada"), await shop.product()
     body = order_body(user, (product, 2))
     orders = [(await shop.send("POST", "/v1/orders", body)).json()["id"] for _ in range(2)]
@@ -122,7 +122,9 @@ async def test_an_orders_events(shop: AllTokens, topics: Topics) -> None:
     assert (await _events(topics, orders[1], 3))[-1] == ("order.anonymized", {})
 
 
-async def test_every_record_is_a_cloudevent_at_its_place(shop: AllTokens, topics: Topics) -> None:
+async def test_every_record_is_a_cloudevent_with_the_next_position_of_its_shard(
+    shop: AllTokens, topics: Topics
+) -> None:
     user, product = await shop.user(), await shop.product()
     body = order_body(user, (product, 1))
     order = (await shop.send("POST", "/v1/orders", body, traceparent=TRACE)).json()["id"]
@@ -145,10 +147,10 @@ async def test_every_record_is_a_cloudevent_at_its_place(shop: AllTokens, topics
         assert record.header("ce_position") == str(record.position)
         sources.add(record.header("ce_source"))
         ids[record.header("ce_id") or ""] += 1
-        # On a topic that nothing happened to, positions come without hole or repeat.
-        place = (record.topic, record.partition)
-        assert record.position == last.get(place, 0) + 1
-        last[place] = record.position
+        # On an undisturbed topic, positions have neither gaps nor duplicates.
+        shard = (record.topic, record.partition)
+        assert record.position == last.get(shard, 0) + 1
+        last[shard] = record.position
     assert len(sources) == 1
     assert set(ids.values()) == {1}
     assert {record.topic for record in topics.records} == set(TOPICS)
@@ -157,7 +159,7 @@ async def test_every_record_is_a_cloudevent_at_its_place(shop: AllTokens, topics
     assert placed.header("traceparent") == TRACE
 
 
-async def test_events_stand_in_commit_order_and_times_do_not_go_back(
+async def test_events_are_in_commit_order_and_their_times_never_decrease(
     shop: AllTokens, topics: Topics
 ) -> None:
     user = await shop.user()
@@ -168,7 +170,7 @@ async def test_events_stand_in_commit_order_and_times_do_not_go_back(
     assert times == sorted(times)
 
 
-async def test_refused_commands_and_ones_that_change_nothing_leave_no_event(
+async def test_rejected_commands_and_those_that_change_nothing_emit_no_event(
     shop: AllTokens, topics: Topics
 ) -> None:
     user, product = await shop.user("Ada"), await shop.product(stock=1)

@@ -1,13 +1,13 @@
-"""Ids, money, times and strings: what is taken, what is refused, and how it comes back."""
+"""Ids, money, times and strings: accepted and rejected values, and their representation."""
 
 import re
 from typing import Any
 
 import pytest
 
-from tests.contract.answers import check_problem, document, fields_of
 from tests.contract.client import AllTokens
-from tests.contract.requests import PRICE, World, calls, new_email, order_body
+from tests.contract.requests import PRICE, Targets, calls, new_email, order_body
+from tests.contract.response_checks import check_problem, document, fields_of
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -21,7 +21,7 @@ def _product(**fields: Any) -> dict[str, Any]:
     return {"name": "Tea", "description": "", "price": PRICE, "stock": 1, **fields}
 
 
-async def test_ids_are_uuid7_and_an_order_takes_its_customers_placement(shop: AllTokens) -> None:
+async def test_ids_are_uuid7_and_an_order_is_colocated_with_its_customer(shop: AllTokens) -> None:
     user, product = await shop.user(), await shop.product()
     order = (await shop.order(user, (product, 1))).json()["id"]
     for id in (user, product, order):
@@ -57,41 +57,43 @@ BAD_STRINGS: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize(
-    ("field", "most"),
+    ("field", "max_length"),
     [
         *[("name", 200), ("email", 254), ("carrier", 100), ("tracking_number", 100)],
+        ("reference", 100),
         *[("reason", 500), ("shipping_address", 500), ("description", 5000), ("product", 200)],
     ],
 )
-async def test_a_string_is_bounded_in_characters_and_trimmed(
-    shop: AllTokens, field: str, most: int
+async def test_a_string_is_limited_in_characters_and_trimmed(
+    shop: AllTokens, field: str, max_length: int
 ) -> None:
-    world = await World.make(shop)
+    targets = await Targets.create(shop)
     command, name = {
         "name": ("UpdateUserName", "name"),
         "email": ("UpdateUserEmail", "email"),
         "carrier": ("ShipOrder", "carrier"),
         "tracking_number": ("ShipOrder", "tracking_number"),
+        "reference": ("PayOrder", "reference"),
         "reason": ("CancelOrder", "reason"),
         "shipping_address": ("PlaceOrder", "shipping_address"),
         "description": ("AddProduct", "description"),
         "product": ("AddProduct", "name"),
     }[field]
-    call = calls(world)[command]
+    call = calls(targets)[command]
     assert call.body is not None
     tail = f"@{new_email().replace('@', '.')}" if field == "email" else ""
-    longest = "\U0001f375" * (most - len(tail)) + tail
+    limit_value = "\U0001f375" * (max_length - len(tail)) + tail
     bad: list[Any] = [v for v in BAD_STRINGS if name != "description" or (v != "" and v != " \t\n")]
-    for value in [*bad, "x" + longest]:
-        answer = await shop.send(call.method, call.path, {**call.body, name: value})
-        assert fields_of(answer) == {f"/{name}"}, value
+    for value in [*bad, "x" + limit_value]:
+        response = await shop.send(call.method, call.path, {**call.body, name: value})
+        assert fields_of(response) == {f"/{name}"}, value
     without = {key: value for key, value in call.body.items() if key != name}
     assert fields_of(await shop.send(call.method, call.path, without)) == {f"/{name}"}
-    full = {**call.body, name: f" \u3000{longest}\n"}
+    full = {**call.body, name: f" \u3000{limit_value}\n"}
     assert (await shop.send(call.method, call.path, full)).status_code in (200, 201)
 
 
-async def test_surrounding_white_space_is_lost_and_the_inner_kept(shop: AllTokens) -> None:
+async def test_surrounding_whitespace_is_trimmed_and_inner_kept(shop: AllTokens) -> None:
     body = _user(name="  Ada\t\nLovelace \u2003")
     id = (await shop.send("POST", "/v1/users", body)).json()["id"]
     assert (await document(shop, f"/v1/users/{id}"))["name"] == "Ada\t\nLovelace"
@@ -104,11 +106,11 @@ NOT_NUMBERS: tuple[Any, ...] = (-1, 1.5, "1", None, True, [], {}, 10**30, -(10**
 
 
 @pytest.mark.parametrize(
-    ("field", "least", "most"),
+    ("field", "minimum", "maximum"),
     [("stock", 0, 10**9), ("amount", 0, 10**9), ("quantity", 1, 10**4), ("restock", 1, 10**9)],
 )
-async def test_a_number_is_whole_and_within_its_bounds(
-    shop: AllTokens, field: str, least: int, most: int
+async def test_a_number_is_an_integer_within_its_limits(
+    shop: AllTokens, field: str, minimum: int, maximum: int
 ) -> None:
     user, product = await shop.user(), await shop.product(stock=0)
     full = await shop.product(stock=10**6)
@@ -127,29 +129,29 @@ async def test_a_number_is_whole_and_within_its_bounds(
             "restock": {"quantity": value},
         }[field]
 
-    for value in (*NOT_NUMBERS, least - 1, most + 1):
+    for value in (*NOT_NUMBERS, minimum - 1, maximum + 1):
         assert fields_of(await shop.send("POST", path, body(value))) == {pointer}, value
-    assert (await shop.send("POST", path, body(most))).status_code in (200, 201)
+    assert (await shop.send("POST", path, body(maximum))).status_code in (200, 201)
     if field != "restock":
-        assert (await shop.send("POST", path, body(least))).status_code == 201
+        assert (await shop.send("POST", path, body(minimum))).status_code == 201
 
 
 @pytest.mark.parametrize("currency", ["eur", "EURO", "ZZZ", "", " EUR", "€", None, 978])
 async def test_a_currency_is_an_iso_4217_code(shop: AllTokens, currency: Any) -> None:
     price = {"amount": 1, "currency": currency}
-    answer = await shop.send("POST", "/v1/products", _product(price=price))
-    assert fields_of(answer) == {"/price/currency"}
+    response = await shop.send("POST", "/v1/products", _product(price=price))
+    assert fields_of(response) == {"/price/currency"}
 
 
-async def test_unknown_fields_are_refused_at_any_depth(shop: AllTokens) -> None:
-    world = await World.make(shop)
-    for name, call in calls(world).items():
-        answer = await shop.send(call.method, call.path, {**(call.body or {}), "extra": 1})
-        assert "/extra" in fields_of(answer), name
+async def test_unknown_fields_are_rejected_at_any_depth(shop: AllTokens) -> None:
+    targets = await Targets.create(shop)
+    for name, call in calls(targets).items():
+        response = await shop.send(call.method, call.path, {**(call.body or {}), "extra": 1})
+        assert "/extra" in fields_of(response), name
     price = {**PRICE, "extra": 1}
-    answer = await shop.send("POST", "/v1/products", _product(price=price))
-    assert fields_of(answer) == {"/price/extra"}
-    body = order_body(world.user, (world.product, 1))
+    response = await shop.send("POST", "/v1/products", _product(price=price))
+    assert fields_of(response) == {"/price/extra"}
+    body = order_body(targets.user, (targets.product, 1))
     body["items"][0]["a/b~c"] = 1
     assert fields_of(await shop.send("POST", "/v1/orders", body)) == {"/items/0/a~1b~0c"}
 
@@ -166,7 +168,7 @@ async def test_an_order_has_1_to_100_lines_and_a_product_at_most_once(shop: AllT
     assert [item["product_id"] for item in found["items"]] == products[:100]
 
 
-async def test_a_reference_that_is_no_uuid_is_an_invalid_field(shop: AllTokens) -> None:
+async def test_a_reference_that_is_not_a_uuid_is_an_invalid_field(shop: AllTokens) -> None:
     user, product = await shop.user(), await shop.product()
     for bad in ("", "x", "1", product[:-1], product + "0", None, 5, f"{{{product}}}"):
         assert fields_of(await shop.order(bad, (product, 1))) == {"/customer_id"}  # type: ignore[arg-type]
@@ -174,7 +176,7 @@ async def test_a_reference_that_is_no_uuid_is_an_invalid_field(shop: AllTokens) 
 
 
 @pytest.mark.parametrize(
-    ("taken", "same"),
+    ("used", "same"),
     [
         ("Straße@x.de", "STRASSE@X.DE"),
         ("jose\u0301@x.es", "JOS\u00c9@x.es"),
@@ -182,18 +184,18 @@ async def test_a_reference_that_is_no_uuid_is_an_invalid_field(shop: AllTokens) 
     ],
 )
 async def test_an_email_belongs_to_one_user_after_nfc_and_case_folding(
-    shop: AllTokens, taken: str, same: str
+    shop: AllTokens, used: str, same: str
 ) -> None:
-    first = await shop.user(email=taken)
-    answer = await shop.send("POST", "/v1/users", _user(email=same))
-    check_problem(answer, 409, "email-taken")
-    assert (await document(shop, f"/v1/users/{first}"))["email"] == taken
+    first = await shop.user(email=used)
+    response = await shop.send("POST", "/v1/users", _user(email=same))
+    check_problem(response, 409, "email-taken")
+    assert (await document(shop, f"/v1/users/{first}"))["email"] == used
     respelled = await shop.send("PUT", f"/v1/users/{first}/email", {"email": same})
     assert (respelled.status_code, respelled.json()["version"]) == (200, 2)
     assert (await document(shop, f"/v1/users/{first}"))["email"] == same
     other = await shop.user()
-    answer = await shop.send("PUT", f"/v1/users/{other}/email", {"email": taken})
-    check_problem(answer, 409, "email-taken")
+    response = await shop.send("PUT", f"/v1/users/{other}/email", {"email": used})
+    check_problem(response, 409, "email-taken")
     await shop.send("PUT", f"/v1/users/{first}/email", {"email": new_email()})
-    answer = await shop.send("PUT", f"/v1/users/{other}/email", {"email": taken})
-    assert answer.status_code == 200
+    response = await shop.send("PUT", f"/v1/users/{other}/email", {"email": used})
+    assert response.status_code == 200

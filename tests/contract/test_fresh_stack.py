@@ -1,5 +1,5 @@
-"""An installation without a single event answers as soon as its processes are ready."""
+"""A new installation without events serves reads when its processes are ready."""
 
 
-def test_empty_views_are_not_missing_views(first_reads: dict[str, int]) -> None:
+def test_empty_views_can_be_read(first_reads: dict[str, int]) -> None:
     assert set(first_reads.values()) == {200}, first_reads

@@ -1,14 +1,14 @@
-"""History: what happened to an aggregate, oldest first, to the field."""
+"""History: every field of an aggregate's events, oldest first."""
 
 from typing import Any
 
-from tests.contract.answers import check_problem, document, walk
 from tests.contract.client import AllTokens
 from tests.contract.requests import new_email, order_body
+from tests.contract.response_checks import check_problem, document, walk
 from tests.support.identity import EVERYTHING, Identity
 from tests.support.waiting import until
 
-NOWHERE = "01890000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "01890000-0000-7000-8000-000000000000"
 EUR = {"amount": 250, "currency": "EUR"}
 
 
@@ -24,7 +24,7 @@ async def _history(shop: AllTokens, path: str) -> list[tuple[str, Any, int, dict
     return [(item["type"], item["by"], item["version"], item["data"]) for item in items]
 
 
-async def test_a_users_history(shop: AllTokens, identity: Identity) -> None:
+async def test_history_of_a_user(shop: AllTokens, identity: Identity) -> None:
     first, second = new_email(), new_email()
     user = await shop.user("Ada", first)
     own = identity.headers(user, EVERYTHING)
@@ -39,7 +39,7 @@ async def test_a_users_history(shop: AllTokens, identity: Identity) -> None:
     check_problem(await shop.read(f"/v1/users/{user}/history"), 404, "not-found")
 
 
-async def test_a_products_history(shop: AllTokens) -> None:
+async def test_history_of_a_product(shop: AllTokens) -> None:
     user, product = await shop.user(), await shop.product(stock=5)
     path, price = f"/v1/products/{product}", {"amount": 0, "currency": "JPY"}
     order = (await shop.order(user, (product, 2))).json()["id"]
@@ -59,7 +59,7 @@ async def test_a_products_history(shop: AllTokens) -> None:
     ]
 
 
-async def test_an_orders_history(shop: AllTokens) -> None:
+async def test_history_of_an_order(shop: AllTokens) -> None:
     user, product = await shop.user("Ada"), await shop.product()
     label = {"carrier": "Post", "tracking_number": "X-1"}
     ids = []
@@ -91,7 +91,7 @@ async def test_an_orders_history(shop: AllTokens) -> None:
     ]
 
 
-async def test_an_orders_history_after_its_customer_was_erased(
+async def test_history_of_an_order_after_its_customer_was_erased(
     shop: AllTokens, identity: Identity
 ) -> None:
     user, product = await shop.user("Ada"), await shop.product()
@@ -114,15 +114,15 @@ async def test_an_orders_history_after_its_customer_was_erased(
     assert (shipped.status_code, shipped.json()["version"]) == (200, 3)
 
 
-async def test_the_history_of_what_does_not_exist_is_404(shop: AllTokens) -> None:
+async def test_the_history_of_a_missing_aggregate_is_404(shop: AllTokens) -> None:
     await shop.user()
     for kind in ("users", "products", "orders"):
-        for id in (NOWHERE, "nonsense"):
-            answer = await shop.read(f"/v1/{kind}/{id}/history")
-            check_problem(answer, 404, "not-found")
+        for id in (UNKNOWN_ID, "nonsense"):
+            response = await shop.read(f"/v1/{kind}/{id}/history")
+            check_problem(response, 404, "not-found")
 
 
-async def test_a_long_history_is_walked_page_by_page(shop: AllTokens) -> None:
+async def test_a_long_history_is_read_page_by_page(shop: AllTokens) -> None:
     user = await shop.user()
     for n in range(2, 12):
         await shop.send("PUT", f"/v1/users/{user}/name", {"name": f"name {n}"})

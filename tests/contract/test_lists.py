@@ -1,15 +1,15 @@
-"""Lists: newest first, in pages of 1 to 200, each item once over a walk."""
+"""Lists: newest first, in pages of 1 to 200, each item once over all pages."""
 
 import asyncio
 
 import httpx
 import pytest
 
-from tests.contract.answers import check_problem, document, fields_of, walk
 from tests.contract.client import AllTokens
 from tests.contract.requests import new_email
+from tests.contract.response_checks import check_problem, document, fields_of, walk
 
-NOWHERE = "01890000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "01890000-0000-7000-8000-000000000000"
 LABEL = {"carrier": "Post", "tracking_number": "1"}
 
 
@@ -21,7 +21,7 @@ async def _orders(shop: AllTokens, count: int) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 200])
-async def test_a_customers_orders_come_newest_first_whatever_the_page(
+async def test_a_customers_orders_are_listed_newest_first_with_any_page_size(
     shop: AllTokens, limit: int
 ) -> None:
     user, ids = await _orders(shop, 7)
@@ -29,7 +29,7 @@ async def test_a_customers_orders_come_newest_first_whatever_the_page(
     assert [item["id"] for item in found] == ids
 
 
-async def test_items_are_the_documents_themselves(shop: AllTokens) -> None:
+async def test_items_equal_the_documents(shop: AllTokens) -> None:
     user, ids = await _orders(shop, 2)
     product = await shop.product()
     for path, list_path in (
@@ -43,22 +43,22 @@ async def test_items_are_the_documents_themselves(shop: AllTokens) -> None:
         assert [item for item in items if item["id"] == found["id"]] == [found]
 
 
-async def test_lists_over_all_shards_hold_everything_once_in_descending_order(
+async def test_lists_over_all_shards_contain_each_item_once_in_descending_order(
     shop: AllTokens,
 ) -> None:
-    made = {
+    created = {
         "/v1/users": [await shop.user() for _ in range(15)],
         "/v1/products": [await shop.product() for _ in range(15)],
         "/v1/orders": (await _orders(shop, 4))[1] + (await _orders(shop, 4))[1],
     }
-    for path, ids in made.items():
+    for path, ids in created.items():
         for limit in (9, 200):
             found = [item["id"] for item in await walk(shop, path, limit)]
             assert found == sorted(set(found), reverse=True)
             assert set(ids) <= set(found)
 
 
-async def test_a_page_has_50_items_unless_told(shop: AllTokens) -> None:
+async def test_a_page_has_50_items_by_default(shop: AllTokens) -> None:
     email = new_email().split("@")[0]
 
     async def create(n: int) -> httpx.Response:
@@ -66,14 +66,14 @@ async def test_a_page_has_50_items_unless_told(shop: AllTokens) -> None:
         return await shop.send("POST", "/v1/users", body)
 
     created = await asyncio.gather(*(create(n) for n in range(52)))
-    assert {answer.status_code for answer in created} == {201}
+    assert {response.status_code for response in created} == {201}
     page = await document(shop, "/v1/users")
     assert len(page["items"]) == 50
     assert page["next"]
     assert len((await document(shop, "/v1/users?limit=200"))["items"]) >= 52
 
 
-async def test_recent_orders_can_be_of_one_status(shop: AllTokens) -> None:
+async def test_recent_orders_can_be_filtered_by_status(shop: AllTokens) -> None:
     _, (delivered, shipped, cancelled, placed) = await _orders(shop, 4)
     for id, step, body in (
         (shipped, "ship", LABEL),
@@ -84,18 +84,18 @@ async def test_recent_orders_can_be_of_one_status(shop: AllTokens) -> None:
         assert (await shop.send("POST", f"/v1/orders/{id}/{step}", body)).status_code == 200
     by_status = {"placed": placed, "shipped": shipped, "delivered": delivered}
     by_status["cancelled"] = cancelled
-    everything = {item["id"] for item in await walk(shop, "/v1/orders", 200)}
+    remaining = {item["id"] for item in await walk(shop, "/v1/orders", 200)}
     for status, id in by_status.items():
         found = await walk(shop, f"/v1/orders?status={status}", 2)
         ids = [item["id"] for item in found]
         assert {item["status"] for item in found} == {status}
         assert ids == sorted(set(ids), reverse=True)
         assert set(by_status.values()) & set(ids) == {id}
-        everything -= set(ids)
-    assert not everything
+        remaining -= set(ids)
+    assert not remaining
 
 
-async def test_a_walk_under_writes_holds_what_matches_all_the_time_exactly_once(
+async def test_a_walk_during_writes_contains_permanent_matches_exactly_once(
     shop: AllTokens,
 ) -> None:
     _, ids = await _orders(shop, 12)
@@ -135,11 +135,11 @@ async def test_a_bad_limit_or_cursor_is_422(shop: AllTokens) -> None:
         path = template.format(user=user, product=product, order=ids[0])
         join = "&" if "?" in path else "?"
         for limit in ("0", "201", "-1", "x", "1.5", "", "1e1", "%00", "9" * 400, "%D9%A3"):
-            answer = await shop.read(f"{path}{join}limit={limit}")
-            assert fields_of(answer) == {"/limit"}, (path, limit)
+            response = await shop.read(f"{path}{join}limit={limit}")
+            assert fields_of(response) == {"/limit"}, (path, limit)
         for cursor in ("x", "%00", "a" * 3000, "AAAA", "%F0%9F%8D%B5", "e30="):
-            answer = await shop.read(f"{path}{join}cursor={cursor}")
-            assert fields_of(answer) == {"/cursor"}, (path, cursor)
+            response = await shop.read(f"{path}{join}cursor={cursor}")
+            assert fields_of(response) == {"/cursor"}, (path, cursor)
         for limit in ("1", "200"):
             assert (await shop.read(f"{path}{join}limit={limit}")).status_code == 200
 
@@ -149,17 +149,17 @@ async def test_a_bad_status_is_422(shop: AllTokens, status: str) -> None:
     assert fields_of(await shop.read(f"/v1/orders?status={status}")) == {"/status"}
 
 
-async def test_a_customer_without_orders_has_an_empty_list_and_nobody_has_none(
+async def test_a_customer_without_orders_has_an_empty_list_and_a_missing_one_is_404(
     shop: AllTokens,
 ) -> None:
     user = await shop.user()
     empty = await document(shop, f"/v1/users/{user}/orders")
     assert empty == {"items": [], "next": None}
-    check_problem(await shop.read(f"/v1/users/{NOWHERE}/orders"), 404, "not-found")
+    check_problem(await shop.read(f"/v1/users/{UNKNOWN_ID}/orders"), 404, "not-found")
     check_problem(await shop.read("/v1/users/nonsense/orders"), 404, "not-found")
 
 
-async def test_a_cursor_of_another_list_is_no_500(shop: AllTokens) -> None:
+async def test_a_cursor_of_another_list_gives_no_500(shop: AllTokens) -> None:
     user, _ = await _orders(shop, 3)
     await shop.product()
     await shop.send("PUT", f"/v1/users/{user}/name", {"name": "B"})
@@ -173,5 +173,5 @@ async def test_a_cursor_of_another_list_is_no_500(shop: AllTokens) -> None:
         cursors[path] = (await document(shop, f"{path}?limit=1"))["next"]
     for path in cursors:
         for cursor in cursors.values():
-            answer = await shop.read(f"{path}?{httpx.QueryParams({'cursor': cursor})}")
-            assert answer.status_code in (200, 422)
+            response = await shop.read(f"{path}?{httpx.QueryParams({'cursor': cursor})}")
+            assert response.status_code in (200, 422)

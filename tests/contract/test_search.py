@@ -6,16 +6,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.answers import walk
 from tests.contract.client import AllTokens
+from tests.contract.response_checks import walk
 
 
 async def _add(shop: AllTokens, name: str, description: str = "") -> str:
     price = {"amount": 1, "currency": "EUR"}
     body: dict[str, Any] = {"name": name, "description": description, "price": price, "stock": 1}
-    answer = await shop.send("POST", "/v1/products", body)
-    assert answer.status_code == 201
-    return str(answer.json()["id"])
+    response = await shop.send("POST", "/v1/products", body)
+    assert response.status_code == 201
+    return str(response.json()["id"])
 
 
 async def _search(shop: AllTokens, q: str) -> list[str]:
@@ -38,7 +38,7 @@ async def _search(shop: AllTokens, q: str) -> list[str]:
         ("x²", "½ litre", ["x2", "1", "2", "lit"], ["x3"]),
     ],
 )
-async def test_words_are_found_by_their_beginnings_whatever_case_and_accents(
+async def test_words_are_found_by_prefix_ignoring_case_and_accents(
     shop: AllTokens, name: str, description: str, found: list[str], not_found: list[str]
 ) -> None:
     mark = f"m{secrets.token_hex(6)}"
@@ -50,7 +50,7 @@ async def test_words_are_found_by_their_beginnings_whatever_case_and_accents(
         assert await _search(shop, f"{q} {mark}") == [], q
 
 
-async def test_every_word_must_be_there_and_repeats_and_order_do_not_matter(
+async def test_all_words_must_match_and_duplicates_and_order_do_not_matter(
     shop: AllTokens,
 ) -> None:
     mark = f"m{secrets.token_hex(6)}"
@@ -68,21 +68,21 @@ async def test_a_q_without_words_finds_nothing(shop: AllTokens, q: str) -> None:
     assert await _search(shop, q) == []
 
 
-async def test_no_q_lists_all_that_are_active_and_retired_ones_are_left_out(
+async def test_without_q_all_active_products_are_listed_and_no_retired_ones(
     shop: AllTokens,
 ) -> None:
     mark = f"m{secrets.token_hex(6)}"
     ids = [await _add(shop, f"{mark} {n}") for n in range(3)]
     await shop.send("DELETE", f"/v1/products/{ids[1]}")
-    left = [ids[2], ids[0]]
-    assert await _search(shop, mark) == left
+    active = [ids[2], ids[0]]
+    assert await _search(shop, mark) == active
     listed = [item["id"] for item in await walk(shop, "/v1/products", 200)]
-    assert [id for id in listed if id in ids] == left
+    assert [id for id in listed if id in ids] == active
     retired = await shop.read(f"/v1/products/{ids[1]}")
     assert (retired.status_code, retired.json()["status"]) == (200, "retired")
 
 
-async def test_found_products_show_their_present_price_and_stock(shop: AllTokens) -> None:
+async def test_search_results_contain_the_current_price_and_stock(shop: AllTokens) -> None:
     mark = f"m{secrets.token_hex(6)}"
     id = await _add(shop, mark)
     price = {"amount": 9, "currency": "USD"}
@@ -93,14 +93,14 @@ async def test_found_products_show_their_present_price_and_stock(shop: AllTokens
 
 
 @pytest.mark.parametrize("limit", [1, 4, 200])
-async def test_a_search_is_walked_page_by_page_newest_first(shop: AllTokens, limit: int) -> None:
+async def test_a_search_is_read_page_by_page_newest_first(shop: AllTokens, limit: int) -> None:
     mark = f"m{secrets.token_hex(6)}"
     ids = [await _add(shop, f"{mark} {n}") for n in range(9)]
     found = await walk(shop, f"/v1/products?q={mark}", limit)
     assert [item["id"] for item in found] == sorted(ids, reverse=True)
 
 
-async def test_a_long_q_is_answered_or_refused(shop: AllTokens) -> None:
+async def test_a_long_q_gives_no_500(shop: AllTokens) -> None:
     for q in ("a" * 5000, "a b c " * 800, "é" * 1500):
-        answer = await shop.read(f"/v1/products?{httpx.QueryParams({'q': q})}")
-        assert answer.status_code in (200, 400, 413, 414, 422, 431)
+        response = await shop.read(f"/v1/products?{httpx.QueryParams({'q': q})}")
+        assert response.status_code in (200, 400, 413, 414, 422, 431)

@@ -1,4 +1,4 @@
-"""The topics as any consumer sees them: raw records, header by header."""
+"""The topics as a consumer reads them: raw records with all headers."""
 
 import json
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ PARTITIONS = 12
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A record. `value` is its JSON; `headers` as they stand there, in order."""
+class RawRecord:
+    """A record. `value` is its JSON; `headers` are in their original order."""
 
     topic: str
     partition: int
@@ -35,11 +35,11 @@ class Raw:
 
 
 class Topics:
-    """Reads on from where it stopped; `records` holds all that was read, in offset order."""
+    """Reads the topics; `records` contains everything read so far, in offset order."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
-        self.records: list[Raw] = []
+        self.records: list[RawRecord] = []
 
     @classmethod
     async def open(cls, bootstrap: str) -> "Topics":
@@ -53,13 +53,13 @@ class Topics:
     async def close(self) -> None:
         await self._consumer.stop()
 
-    async def read_on(self) -> None:
-        """Take what has come since."""
+    async def poll(self) -> None:
+        """Read the records that have arrived since the last poll."""
         for partition, batch in (await self._consumer.getmany(timeout_ms=200)).items():
             for r in batch:
                 headers = [(name, value.decode()) for name, value in r.headers]
                 self.records.append(
-                    Raw(
+                    RawRecord(
                         partition.topic,
                         partition.partition,
                         r.key.decode(),
@@ -68,16 +68,17 @@ class Topics:
                     )
                 )
 
-    def of(self, id: str) -> list[Raw]:
-        """The events of one aggregate as a consumer takes them: the next position only."""
-        return [record for record in self.taken() if record.key == id]
+    def of(self, id: str) -> list[RawRecord]:
+        """The events of one aggregate, without duplicates."""
+        return [record for record in self.without_duplicates() if record.key == id]
 
-    def taken(self) -> list[Raw]:
+    def without_duplicates(self) -> list[RawRecord]:
+        """As a consumer processes them: a record is skipped unless it has the next position."""
         positions: dict[tuple[str, int], int] = {}
-        taken = []
+        processed = []
         for record in self.records:
-            place = (record.topic, record.partition)
-            if record.position == positions.get(place, 0) + 1:
-                positions[place] = record.position
-                taken.append(record)
-        return taken
+            shard = (record.topic, record.partition)
+            if record.position == positions.get(shard, 0) + 1:
+                positions[shard] = record.position
+                processed.append(record)
+        return processed

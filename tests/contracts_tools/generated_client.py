@@ -1,6 +1,6 @@
-"""A program that knows Tandem only through two clients generated from its OpenAPI documents.
+"""A program that calls Tandem through two clients generated from its OpenAPI documents only.
 
-They are on its path as `command_client` and `query_client`.
+They are importable as `command_client` and `query_client`.
 """
 
 # mypy: ignore-errors

@@ -1,4 +1,4 @@
-"""The committed documents are well-formed to the tools that others read them with."""
+"""The committed documents are valid according to common tools."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from deploy.contracts.schemas import inlined
 from shared.contracts.events import EVENTS
 from shared.contracts.records import data_schema
 from shared.contracts.shards import TOPICS
-from tests.contracts_tools.tools import require, run
+from tests.contracts_tools.tools import require_tool, run
 from tests.golden.records import golden_records
 
 ASYNCAPI = Path(__file__).parent / "asyncapi"
@@ -32,12 +32,12 @@ def document(path: str) -> Any:
 
 @pytest.fixture(scope="session")
 def parser() -> Path:
-    """The AsyncAPI parser from npm, installed by its lock file once for each clone."""
-    require("node")
+    """The AsyncAPI parser from npm, installed once per clone from its lock file."""
+    require_tool("node")
     done = ASYNCAPI / "node_modules" / ".package-lock.json"
     lock = ASYNCAPI / "package-lock.json"
     if not done.is_file() or done.stat().st_mtime < lock.stat().st_mtime:
-        run(require("npm"), "ci", cwd=ASYNCAPI, seconds=300)
+        run(require_tool("npm"), "ci", cwd=ASYNCAPI, timeout_s=300)
     return ASYNCAPI / "parse.mjs"
 
 
@@ -48,7 +48,7 @@ def test_an_openapi_validator_accepts_each_services_document(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [COMMANDS_FILE, QUERIES_FILE])
-def test_every_example_is_valid_and_every_json_answer_has_one(path: str) -> None:
+def test_every_json_response_has_an_example_and_all_examples_are_valid(path: str) -> None:
     api = document(path)
     for name, content in contents(api):
         examples = [content["example"]] if "example" in content else []
@@ -60,7 +60,7 @@ def test_every_example_is_valid_and_every_json_answer_has_one(path: str) -> None
 
 
 def contents(api: Any) -> list[tuple[str, Any]]:
-    """Every JSON body that is sent or comes back, with what it is."""
+    """Every JSON body of requests and responses, with its name."""
     found: list[tuple[str, Any]] = []
     parts = [("shared", {"responses": api["components"]["responses"]})]
     parts += [(path, operation) for path, ms in api["paths"].items() for operation in ms.values()]
@@ -72,15 +72,15 @@ def contents(api: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def test_the_asyncapi_parser_reads_the_topics_without_a_complaint(parser: Path) -> None:
-    found = json.loads(run(require("node"), parser, ROOT / TOPICS_FILE))
+def test_the_asyncapi_parser_finds_no_problem(parser: Path) -> None:
+    found = json.loads(run(require_tool("node"), parser, ROOT / TOPICS_FILE))
     assert found["problems"] == []
     assert found["channels"] == list(TOPICS)
     assert sorted(found["messages"]) == sorted(EVENTS)
 
 
 @pytest.mark.parametrize("type", EVENTS)
-def test_an_events_schema_has_the_id_its_records_name(type: str) -> None:
+def test_the_schema_id_of_an_event_is_the_dataschema_of_its_records(type: str) -> None:
     schema = document(f"{EVENT_FILES}{type}.json")
     Draft202012Validator.check_schema(schema)
     assert schema["$id"] == data_schema(type)
@@ -89,7 +89,7 @@ def test_an_events_schema_has_the_id_its_records_name(type: str) -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_golden_records_fit_the_published_schemas(topic: str) -> None:
+def test_golden_records_match_the_published_schemas(topic: str) -> None:
     messages = document(TOPICS_FILE)["components"]["messages"]
     for record in golden_records(topic):
         type = record.event().type

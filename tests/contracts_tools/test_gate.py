@@ -1,4 +1,4 @@
-"""A change that breaks a published contract is stopped, and the message says for whom."""
+"""A change that breaks a published contract is rejected, with the callers or consumers affected."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ from deploy.contracts.files import (
     write,
 )
 from deploy.contracts.files import generated as generate
-from deploy.contracts.gate import ACCEPTED, complaints
+from deploy.contracts.gate import ACCEPTED, violations
 
 Change = Callable[[Any], Any]
 
@@ -77,57 +77,57 @@ def keep(topic: str, milliseconds: int) -> Change:
 
 BREAKS: list[tuple[str, Change, str]] = [
     (PLACED, renames_a_field,
-     "consumers of order.placed: /shipping_address is gone (new there: address); "
-     "give the event of the new shape a new type"),
+     "consumers of order.placed: /shipping_address was removed (added: address); "
+     "publish the new shape as a new event type"),
     (PLACED, lambda d: d["properties"]["total"].update({"$ref": "#/$defs/PlacedItem"}),
-     "consumers of order.placed: /total/amount is gone"),
+     "consumers of order.placed: /total/amount was removed"),
     (PLACED, lambda d: d["$defs"]["Money"]["properties"]["amount"].update(type="string"),
-     "consumers of order.placed: /items/*/unit_price/amount was"),
+     "consumers of order.placed: /items/*/unit_price/amount changed"),
     (PLACED, lambda d: d["required"].remove("customer_id"),
-     "consumers of order.placed: /customer_id may be missing now"),
+     "consumers of order.placed: /customer_id is now optional"),
     (PLACED, lambda d: d.update({"$id": "elsewhere"}),
-     "consumers of order.placed: its ce_dataschema is another"),
+     "consumers of order.placed: its ce_dataschema changed"),
     (TOPICS_FILE, lambda d: d["channels"]["orders"]["messages"].pop("order.shipped"),
-     "consumers of the topic orders: order.shipped is not published there any more"),
+     "consumers of the topic orders: order.shipped is no longer published"),
     (TOPICS_FILE, lambda d: d["channels"]["orders"]["bindings"]["kafka"].update(partitions=6),
-     "consumers of the topic orders: 6 partitions by default instead of 12"),
+     "consumers of the topic orders: 6 default partitions instead of 12"),
     (TOPICS_FILE, keep("orders", 1000),
-     "consumers of the topic orders: records are kept for 1000 ms instead of 604800000"),
+     "consumers of the topic orders: the retention is 1000 ms instead of 604800000"),
     (TOPICS_FILE, keep("products", 1000),
-     "consumers of the topic products: records are kept for 1000 ms instead of -1"),
+     "consumers of the topic products: the retention is 1000 ms instead of -1"),
     (TOPICS_FILE, lambda d: d["components"]["messages"]["order.placed"]["headers"]["schema"][
         "properties"].pop("ce_actor"),
-     "consumers of order.placed: header ce_actor is gone"),
+     "consumers of order.placed: header ce_actor was removed"),
     (COMMANDS_FILE, requires_a_field,
-     "callers of POST /v1/orders: of the request, /phone is required now"),
+     "callers of POST /v1/orders: in the request, /phone is now required"),
     (COMMANDS_FILE, lambda d: schema(d, "CreateUser")["properties"]["name"].update(maxLength=20),
-     "callers of POST /v1/users: of the request, /name was"),
-    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].pop("version"),
-     "callers of PUT /v1/users/{id}/name: of the answer 200, /version is gone"),
+     "callers of POST /v1/users: in the request, /name changed"),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandResult")["properties"].pop("version"),
+     "callers of PUT /v1/users/{id}/name: in the response 200, /version was removed"),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].pop("409"),
-     "callers of POST /v1/orders: the answer 409 is gone"),
+     "callers of POST /v1/orders: the response 409 was removed"),
     (COMMANDS_FILE, lambda d: d["paths"].pop("/v1/orders/{id}/cancel"),
-     "callers of POST /v1/orders/{id}/cancel: it is gone"),
+     "callers of POST /v1/orders/{id}/cancel: the operation was removed"),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["security"].pop(0),
-     "callers of POST /v1/orders: orders:write does not admit any more"),
+     "callers of POST /v1/orders: orders:write no longer grants access"),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"]["201"][
         "headers"].pop("Location"),
-     "callers of POST /v1/orders: the answer 201 has lost its header Location"),
+     "callers of POST /v1/orders: the response 201 no longer has the header Location"),
     (QUERIES_FILE, lambda d: schema(d, "OrderDocument")["properties"].pop("total"),
-     "callers of GET /v1/orders: of the answer 200, /items/*/total is gone"),
+     "callers of GET /v1/orders: in the response 200, /items/*/total was removed"),
     (QUERIES_FILE, adds_a_status,
-     "callers of GET /v1/orders/{id}: of the answer 200, /status was"),
+     "callers of GET /v1/orders/{id}: in the response 200, /status changed"),
     (QUERIES_FILE, lambda d: operation(d, "/v1/products", "get")["parameters"].pop(0),
-     "callers of GET /v1/products: the query parameter q is gone"),
+     "callers of GET /v1/products: the query parameter q was removed"),
     (QUERIES_FILE, requires_a_parameter,
-     "callers of GET /v1/products: the query parameter q is required now"),
+     "callers of GET /v1/products: the query parameter q is now required"),
     (QUERIES_FILE, lambda d: operation(d, "/v1/products", "get")["security"].pop(0),
-     "callers of GET /v1/products: no token does not admit any more"),
+     "callers of GET /v1/products: no token no longer grants access"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "change", "message"), BREAKS, ids=[b[2][:70] for b in BREAKS])
-def test_a_break_is_named_with_those_it_breaks(
+def test_a_break_is_reported_with_those_it_affects(
     files: Files, path: str, change: Change, message: str
 ) -> None:
     found = breaks(files, changed(files, path, change))
@@ -136,30 +136,30 @@ def test_a_break_is_named_with_those_it_breaks(
 
 HARMLESS: list[tuple[str, Change]] = [
     (PLACED, lambda d: d["properties"].update(note={"type": "string"})),
-    (PLACED, lambda d: d.update(description="Better words.")),
+    (PLACED, lambda d: d.update(description="Another description.")),
     (TOPICS_FILE, keep("orders", -1)),
     (TOPICS_FILE, lambda d: d["channels"]["orders"]["messages"].update({"order.lost": {}})),
     (COMMANDS_FILE, widens_a_type),
     (COMMANDS_FILE, lambda d: schema(d, "PlaceOrder")["properties"].update(note=TEXT)),
-    (COMMANDS_FILE, lambda d: schema(d, "CommandAnswer")["properties"].update(at=TEXT)),
+    (COMMANDS_FILE, lambda d: schema(d, "CommandResult")["properties"].update(at=TEXT)),
     (COMMANDS_FILE, lambda d: operation(d, "/v1/orders", "post")["responses"].update({"418": {}})),
     (QUERIES_FILE, lambda d: d["paths"].update({"/v1/new": {}})),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "change"), HARMLESS)
-def test_what_is_added_or_widened_breaks_nobody(files: Files, path: str, change: Change) -> None:
+def test_additions_and_wider_types_are_compatible(files: Files, path: str, change: Change) -> None:
     assert breaks(files, changed(files, path, change)) == []
 
 
-def test_a_removed_event_type_breaks_its_consumers(files: Files) -> None:
-    left = {path: text for path, text in files.items() if path != PLACED}
-    assert breaks(files, left) == ["consumers of order.placed: it is gone"]
+def test_a_removed_event_type_affects_its_consumers(files: Files) -> None:
+    remaining = {path: text for path, text in files.items() if path != PLACED}
+    assert breaks(files, remaining) == ["consumers of order.placed: the event type was removed"]
 
 
 @pytest.fixture
 def tree(tmp_path: Path, files: Files) -> Path:
-    """A tree with what is published now, and no past."""
+    """A tree with the files published now, without history."""
     write(files, tmp_path)
     return tmp_path
 
@@ -174,49 +174,49 @@ def commit(tree: Path) -> None:
     git(tree, "commit", "-q", "-m", "a change")
 
 
-def test_a_tree_that_is_as_generated_has_no_complaints(files: Files, tree: Path) -> None:
-    assert complaints(files, tree) == []
+def test_an_up_to_date_tree_has_no_violations(files: Files, tree: Path) -> None:
+    assert violations(files, tree) == []
 
 
-def test_a_stale_file_is_named_with_what_to_run(files: Files, tree: Path) -> None:
+def test_a_stale_file_is_reported_with_the_command_to_run(files: Files, tree: Path) -> None:
     added = changed(files, PLACED, HARMLESS[0][1])
-    [complaint] = complaints(added, tree)
-    assert complaint.endswith(f"({PLACED}): run make contracts")
+    [violation] = violations(added, tree)
+    assert violation.endswith(f"({PLACED}): run make contracts")
 
 
-def test_a_break_is_found_without_a_past(files: Files, tree: Path) -> None:
-    found = complaints(changed(files, PLACED, renames_a_field), tree)
-    assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
+def test_a_break_is_found_without_history(files: Files, tree: Path) -> None:
+    found = violations(changed(files, PLACED, renames_a_field), tree)
+    assert found[0].startswith("consumers of order.placed: /shipping_address was removed")
     assert ACCEPTED in found[-1]
 
 
-def test_a_break_that_was_committed_is_still_found(files: Files, tree: Path) -> None:
+def test_a_committed_break_is_still_found(files: Files, tree: Path) -> None:
     git(tree, "init", "-q")
     commit(tree)
     broken = changed(files, PLACED, renames_a_field)
     write(broken, tree)
     commit(tree)
-    found = complaints(broken, tree)
-    assert found[0].startswith("consumers of order.placed: /shipping_address is gone")
+    found = violations(broken, tree)
+    assert found[0].startswith("consumers of order.placed: /shipping_address was removed")
     assert "(published in " in found[0]
 
 
-def test_a_break_that_was_decided_on_passes(files: Files, tree: Path) -> None:
+def test_an_accepted_break_passes(files: Files, tree: Path) -> None:
     broken = changed(files, PLACED, renames_a_field)
     lines = breaks(files, broken)
     (tree / ACCEPTED).parent.mkdir(parents=True)
-    (tree / ACCEPTED).write_text("\n".join(["# nobody used it yet", *lines]))
-    assert "run make contracts" in complaints(broken, tree)[0]
+    (tree / ACCEPTED).write_text("\n".join(["# no consumer used it yet", *lines]))
+    assert "run make contracts" in violations(broken, tree)[0]
     write(broken, tree)
-    assert complaints(broken, tree) == []
+    assert violations(broken, tree) == []
 
 
-def test_a_golden_record_that_was_changed_is_found(files: Files, tree: Path) -> None:
+def test_a_changed_golden_record_is_found(files: Files, tree: Path) -> None:
     record = tree / "tests/golden/orders/01-order.placed.record"
     record.parent.mkdir(parents=True)
     record.write_bytes(b"key: 1\n\n{}")
     git(tree, "init", "-q")
     commit(tree)
     record.write_bytes(b"key: 2\n\n{}")
-    [complaint, _] = complaints(files, tree)
-    assert complaint.startswith("whoever reads old events: tests/golden/orders/01-order.placed")
+    [violation, _] = violations(files, tree)
+    assert violation.startswith("consumers of old events: tests/golden/orders/01-order.placed")

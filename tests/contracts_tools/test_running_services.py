@@ -1,4 +1,4 @@
-"""Others' tools against the running system: what is published is what they find."""
+"""Third-party tools against the running system: it matches the published contracts."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.support.topics import read_topic
 from tests.support.waiting import until
 
 FILES = {"query-service": QUERIES_FILE, "command-service": COMMANDS_FILE}
-MUCH = 6
+AGGREGATES = 6
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_headers_conformance,response_schema_conformance,negative_data_rejection,"
@@ -33,38 +33,38 @@ CHECKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """Ids of what is left, by topic, and how many records stand on the topics."""
+class PublishedEvents:
+    """The ids of aggregates that still exist, by topic, and the number of records on the topics."""
 
     ids: Mapping[str, Sequence[str]]
     records: int
 
 
 @pytest.fixture(scope="module")
-async def happened(stack: Stack) -> Happened:
-    """One event of every type is published, and something of each kind is left to read."""
+async def published_events(stack: Stack) -> PublishedEvents:
+    """One event of every type is published, and aggregates of each kind are left to read."""
     async with httpx.AsyncClient(headers=stack.identity.headers(), timeout=40) as client:
         shop = Shop(client, stack["command-service"].url, stack["query-service"].url)
-        await _everything_happens(shop)
-        users = [await shop.user() for _ in range(MUCH)]
-        products = [await shop.product() for _ in range(MUCH)]
-        placed = [await shop.order(user, (products[0], 1)) for user in users for _ in range(2)]
-        orders = [answer.json()["id"] for answer in placed]
-        assert (await shop.ask(f"/v1/orders/{orders[-1]}", Prefer="wait=30")).status_code == 200
+        await _publish_every_type(shop)
+        users = [await shop.user() for _ in range(AGGREGATES)]
+        products = [await shop.product() for _ in range(AGGREGATES)]
+        responses = [await shop.order(user, (products[0], 1)) for user in users for _ in range(2)]
+        orders = [response.json()["id"] for response in responses]
+        assert (await shop.query(f"/v1/orders/{orders[-1]}", Prefer="wait=30")).status_code == 200
 
     async def types() -> list[str]:
         topics = [await read_topic(stack.kafka.bootstrap_servers, topic) for topic in TOPICS]
         return [r.type for topic in topics for records in topic.values() for r in records]
 
-    async def all_types_there() -> bool:
+    async def all_types_published() -> bool:
         return set(await types()) == set(EVENTS)
 
-    await until(all_types_there, "every event type is published", seconds=60)
+    await until(all_types_published, "every event type is published", seconds=60)
     ids = {"users": users, "products": products, "orders": orders}
-    return Happened(ids, len(await types()))
+    return PublishedEvents(ids, len(await types()))
 
 
-async def _everything_happens(shop: Shop) -> None:
+async def _publish_every_type(shop: Shop) -> None:
     user, product = await shop.user(), await shop.product()
     await shop.send("PUT", f"/v1/users/{user}/name", {"name": "B"})
     await shop.send("PUT", f"/v1/users/{user}/email", {"email": "b@example.org"})
@@ -74,15 +74,18 @@ async def _everything_happens(shop: Shop) -> None:
     first = (await shop.order(user, (product, 1))).json()["id"]
     second = (await shop.order(user, (product, 1))).json()["id"]
     label = {"carrier": "Post", "tracking_number": "X1"}
+    await shop.send("POST", f"/v1/orders/{first}/pay", {"reference": "P1"})
     await shop.send("POST", f"/v1/orders/{first}/ship", label)
     await shop.send("POST", f"/v1/orders/{first}/deliver")
+    await shop.send("POST", f"/v1/orders/{second}/pay", {"reference": "P2"})
     await shop.send("POST", f"/v1/orders/{second}/cancel", {"reason": "late"})
+    await shop.send("POST", f"/v1/orders/{second}/refund", {"reference": "R2"})
     await shop.send("DELETE", f"/v1/products/{product}")
     await shop.send("DELETE", f"/v1/users/{user}")
 
 
 def consumed(stack: Stack, count: int) -> list[Message]:
-    """By confluent-kafka, with the settings that everybody starts with."""
+    """By confluent-kafka, with its default settings."""
     consumer = Consumer(
         {
             "bootstrap.servers": stack.kafka.bootstrap_servers,
@@ -97,16 +100,16 @@ def consumed(stack: Stack, count: int) -> list[Message]:
             found += consumer.consume(1000, timeout=1)
             if len(found) >= count:
                 return found
-        raise TimeoutError(f"{len(found)} of {count} records came")
+        raise TimeoutError(f"received {len(found)} of {count} records")
     finally:
         consumer.close()
 
 
 def test_confluents_client_and_the_cloudevents_sdk_read_every_record(
-    stack: Stack, happened: Happened
+    stack: Stack, published_events: PublishedEvents
 ) -> None:
     types = set()
-    for message in consumed(stack, happened.records):
+    for message in consumed(stack, published_events.records):
         assert message.error() is None
         headers, key, value = message.headers(), message.key(), message.value()
         assert isinstance(headers, list)
@@ -130,7 +133,7 @@ def test_confluents_client_and_the_cloudevents_sdk_read_every_record(
 
 
 @pytest.mark.parametrize("service", FILES)
-async def test_what_is_served_is_what_is_committed(stack: Stack, service: str) -> None:
+async def test_served_documents_are_the_committed_ones(stack: Stack, service: str) -> None:
     async with httpx.AsyncClient(base_url=stack[service].url) as client:
         served = await client.get("/openapi.json")
         assert served.json() == json.loads(published()[FILES[service]])
@@ -146,10 +149,10 @@ async def test_the_topics_document_is_served_by_the_command_service(stack: Stack
 
 
 @pytest.mark.parametrize("service", FILES)
-def test_schemathesis_finds_no_undocumented_answer(
-    stack: Stack, service: str, tmp_path: Path, happened: Happened
+def test_schemathesis_finds_no_undocumented_response(
+    stack: Stack, service: str, tmp_path: Path, published_events: PublishedEvents
 ) -> None:
-    _write_config(tmp_path, happened.ids)
+    _write_config(tmp_path, published_events.ids)
     token = stack.identity.token(scope=EVERYTHING)
     _run_schemathesis(
         stack[service].url,
@@ -157,22 +160,22 @@ def test_schemathesis_finds_no_undocumented_answer(
         *("--header", f"Authorization: Bearer {token}"),
         *("--phases", "examples,coverage,fuzzing", "--max-examples", "12"),
     )
-    succeeded, operations = _succeeded(tmp_path / "answers.har"), _operations(service)
+    succeeded, operations = _succeeded(tmp_path / "responses.har"), _operations(service)
     assert len(succeeded & operations) > len(operations) / 2, operations - succeeded
 
 
 @pytest.mark.parametrize("service", FILES)
-def test_schemathesis_finds_no_undocumented_answer_without_a_token(
+def test_schemathesis_finds_no_undocumented_response_without_a_token(
     stack: Stack, service: str, tmp_path: Path
 ) -> None:
     _run_schemathesis(stack[service].url, tmp_path, "--phases", "examples,fuzzing", "-n", "4")
 
 
 def _write_config(directory: Path, ids: Mapping[str, Sequence[str]]) -> None:
-    """Most ids in paths are those of something that is there."""
+    """Most ids in paths are those of existing aggregates."""
     lines = []
-    for topic, there in ids.items():
-        lines += [f"[dictionaries.{topic}]", f"values = {json.dumps(there)}"]
+    for topic, existing in ids.items():
+        lines += [f"[dictionaries.{topic}]", f"values = {json.dumps(existing)}"]
     for topic in ids:
         lines += ["[[operations]]", f'include-path-regex = "^/v1/{topic}/"']
         lines += [f'parameters = {{ "path.id" = {{ dictionary = "{topic}", probability = 0.7 }} }}']
@@ -184,7 +187,7 @@ def _run_schemathesis(url: str, directory: Path, *options: str) -> None:
         *(BIN / "st", "run", f"{url}/openapi.json"),
         *("--checks", CHECKS, "--max-failures", "20", "--no-shrink"),
         *("--generation-deterministic", "--no-color", "--warnings", "off"),
-        *("--report", "har", "--report-har-path", directory / "answers.har"),
+        *("--report", "har", "--report-har-path", directory / "responses.har"),
         *options,
         cwd=directory,
     )
@@ -192,7 +195,7 @@ def _run_schemathesis(url: str, directory: Path, *options: str) -> None:
 
 
 def _succeeded(har: Path) -> set[str]:
-    """The operations that were seen to succeed: `GET /v1/users/{id}`."""
+    """The operations with a successful response, such as `GET /v1/users/{id}`."""
     entries = json.loads(har.read_text())["log"]["entries"]
     return {
         f"{entry['request']['method']} {_template(entry['request']['url'])}"

@@ -1,4 +1,4 @@
-"""Runs others' tools as their users do: as programs, in processes of their own."""
+"""Runs third-party tools as separate processes."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ import pytest
 BIN = Path(sys.executable).parent
 
 
-def require(tool: str) -> str:
-    """The program's path. Without it a test is skipped on a person's machine, and fails in CI."""
+def require_tool(tool: str) -> str:
+    """The path of a program. If it is missing, the test is skipped, in CI it fails."""
     path = shutil.which(tool)
     if path is None:
-        told = f"{tool} is not installed: what it would check is left out"
+        message = f"{tool} is not installed; its checks are skipped"
         if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(message)
+        pytest.skip(message)
     return path
 
 
@@ -27,9 +27,9 @@ def run(
     *command: str | Path,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    seconds: int = 120,
+    timeout_s: int = 120,
 ) -> str:
-    """What the program prints. Fails the test, with all of it, unless it exits with 0."""
+    """The standard output. Fails the test, with the output, unless the exit status is 0."""
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [str(part) for part in command],
@@ -38,7 +38,7 @@ def run(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=timeout_s,
     )
     if done.returncode != 0:
         pytest.fail(f"{command[0]} failed:\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}")

@@ -1,1 +1,1 @@
-"""The code on the pages of `docs/` is run here, as it stands there."""
+"""Runs the code on the pages of `docs/` unchanged, and follows the README's "Extend it"."""

@@ -1,4 +1,4 @@
-"""The topic `orders` as a relay would fill it, with all that a consumer has to live with."""
+"""The topic `orders` as a relay would fill it, with everything that a consumer must handle."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -19,30 +19,30 @@ _PRICE = Money(amount=450, currency="EUR")
 
 
 class OrdersTopic:
-    """`log` is what happened, in order; what is published of it is up to the test."""
+    """`log` has all events, in order; each test chooses what to publish."""
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
         self.log: list[Record] = []
         self._positions: dict[int, int] = defaultdict(int)
 
-    async def make(self) -> None:
-        """Empty, whether it was there or not."""
+    async def recreate(self) -> None:
+        """Creates an empty topic, and deletes an existing one first."""
         await delete_topics(self.bootstrap, ["orders"])
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
 
-            async def made() -> bool:
-                answer = await admin.create_topics([NewTopic("orders", PARTITIONS, 1)])
-                return answer.topic_errors[0][1] in (0, 36)
+            async def created() -> bool:
+                reply = await admin.create_topics([NewTopic("orders", PARTITIONS, 1)])
+                return reply.topic_errors[0][1] in (0, 36)
 
-            await until(made, "the topic is made")
+            await until(created, "the topic is created")
         finally:
             await admin.close()
 
-    def happen(self, count: int) -> list[Record]:
-        """Orders, and now and then a type that nobody asked for."""
+    def append(self, count: int) -> list[Record]:
+        """Appends orders, and some events of a type that consumers do not need."""
         start = len(self.log)
         self.log += [self._record(number) for number in range(start, start + count)]
         return self.log[start:]
@@ -79,12 +79,12 @@ class OrdersTopic:
                     headers=to_headers(record),
                 )
 
-    async def publish_of_somebody_else(self) -> None:
+    async def publish_foreign_record(self) -> None:
         async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
             await producer.send_and_wait("orders", b"not json", partition=0)
 
     def sold(self) -> dict[str, int]:
-        """What a view of the whole log holds."""
+        """The view of the complete log."""
         sums: Counter[str] = Counter()
         for record in self.log:
             if record.type == OrderPlaced.type:

@@ -1,4 +1,4 @@
-"""Finds the programs on the pages: code blocks that open with `# name: what it is`."""
+"""Finds the programs on the pages: code blocks that start with `# name: description`."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def write_programs(page: str, directory: Path) -> dict[str, Path]:
-    """The page's programs as files, by name."""
+    """Writes the page's programs to files, and returns their paths by name."""
     programs = {}
     for _, text in blocks(page):
         if name := _NAME.match(text):

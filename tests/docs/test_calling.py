@@ -1,4 +1,4 @@
-"""The programs of `calling.md` take effect once, though half of the answers are lost."""
+"""The programs of `calling.md` take effect once, although half of the responses are lost."""
 
 import asyncio
 import sys
@@ -6,28 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts_tools.tools import require, run
-from tests.docs.losing_answers import losing_answers
+from tests.contracts_tools.tools import require_tool, run
 from tests.docs.pages import write_programs
+from tests.docs.response_dropping_proxy import response_dropping_proxy
 from tests.support.shop import Shop
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
-SAYS = {"place_order.py": "placed {'amount': 900", "place_order.sh": '"status":"placed"'}
+EXPECTED_OUTPUT = {"place_order.py": "placed {'amount': 900", "place_order.sh": '"status":"placed"'}
 
 
-@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize("name", EXPECTED_OUTPUT)
 async def test_an_order_is_placed_once_and_read_back(
     stack: Stack, shop: Shop, tmp_path: Path, name: str
 ) -> None:
     program = write_programs("calling.md", tmp_path)[name]
-    with_what = [sys.executable] if name.endswith(".py") else [require("sh")]
-    require("curl")
+    interpreter = [sys.executable] if name.endswith(".py") else [require_tool("sh")]
+    require_tool("curl")
     before = await _count(shop)
-    async with losing_answers(stack["command-service"].port) as port:
+    async with response_dropping_proxy(stack["command-service"].port) as port:
         output = await asyncio.to_thread(
             run,
-            *with_what,
+            *interpreter,
             program,
             cwd=tmp_path,
             env={
@@ -36,23 +36,23 @@ async def test_an_order_is_placed_once_and_read_back(
                 "TOKEN": stack.identity.token(),
             },
         )
-    assert SAYS[name] in output
+    assert EXPECTED_OUTPUT[name] in output
 
     async def one_more_of_each() -> bool:
         return await _count(shop) == [one + 1 for one in before]
 
-    await until(one_more_of_each, "one more user, product and order, and no more than that")
+    await until(one_more_of_each, "exactly one more user, product and order")
 
 
 async def _count(shop: Shop) -> list[int]:
     counts: list[int] = []
 
-    async def answers() -> bool:
-        answer = await shop.ask("/v1/dashboard")
-        if answer.status_code == 200:
-            found = answer.json()
+    async def responds() -> bool:
+        response = await shop.query("/v1/dashboard")
+        if response.status_code == 200:
+            found = response.json()
             counts[:] = [found["users"], found["products"], found["orders"]["total"]]
         return bool(counts)
 
-    await until(answers, "the dashboard is there")
+    await until(responds, "the dashboard is available")
     return counts

@@ -1,4 +1,4 @@
-"""The consumers of `consuming.md` keep their views exactly once, whatever the topic does."""
+"""The consumers of `consuming.md` keep their views exactly once, whatever happens to the topic."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts_tools.tools import require, run
+from tests.contracts_tools.tools import require_tool, run
 from tests.docs.orders_topic import OrdersTopic
 from tests.docs.pages import DOCS, write_programs
 from tests.support.waiting import until
 
 
 class SupervisedConsumer:
-    """A consumer's process, started again whenever it is found to have ended."""
+    """A consumer's process, restarted whenever it has exited."""
 
     def __init__(self, command: list[str], bootstrap: str, directory: Path) -> None:
         self._command = command
@@ -32,7 +32,7 @@ class SupervisedConsumer:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def look_after(self) -> None:
+    def ensure_running(self) -> None:
         if self._process is None or self._process.poll() is not None:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
@@ -63,12 +63,13 @@ def in_json(view: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def go_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Built when it is first asked for."""
+    """Builds the program at the first call."""
 
     def build() -> Path:
         program = tmp_path_factory.mktemp("go") / "sold"
         folder = DOCS / "examples/go"
-        run(require("go"), "build", "-mod=readonly", "-o", program, ".", cwd=folder, seconds=300)
+        command = (require_tool("go"), "build", "-mod=readonly", "-o", program, ".")
+        run(*command, cwd=folder, timeout_s=300)
         return program
 
     return build
@@ -92,42 +93,42 @@ def consumer(
 @pytest.fixture
 async def topic(kafka_bootstrap: str) -> OrdersTopic:
     topic = OrdersTopic(kafka_bootstrap)
-    await topic.make()
+    await topic.recreate()
     return topic
 
 
-async def test_a_view_is_exact_through_repeats_gaps_crashes_and_another_topic(
+async def test_a_view_is_exact_after_duplicates_gaps_crashes_and_a_recreated_topic(
     consumer: tuple[SupervisedConsumer, Callable[[Path], dict[str, int]]], topic: OrdersTopic
 ) -> None:
     process, read = consumer
 
     async def exact(when: str) -> None:
-        async def holds_what_happened() -> bool:
-            process.look_after()
+        async def equals_the_log() -> bool:
+            process.ensure_running()
             return read(process.view) == topic.sold()
 
         try:
-            await until(holds_what_happened, f"the view is exact {when}", seconds=60)
+            await until(equals_the_log, f"the view is exact {when}", seconds=60)
         except TimeoutError as error:
-            found, wanted = read(process.view), topic.sold()
-            pytest.fail(f"{error}: {found} instead of {wanted}\n{process.log()}")
+            found, expected = read(process.view), topic.sold()
+            pytest.fail(f"{error}: {found} instead of {expected}\n{process.log()}")
 
-    first = topic.happen(20)
+    first = topic.append(20)
     await topic.publish([*first[:10], *first[:10], *first[5:]])
-    await topic.publish_of_somebody_else()
-    await exact("after repeats")
+    await topic.publish_foreign_record()
+    await exact("after duplicates")
 
     process.kill()
-    second = topic.happen(20)
+    second = topic.append(20)
     await topic.publish([*first, *second])
-    await exact("after a crash, with all that was read repeated")
+    await exact("after a crash, with everything redelivered")
 
-    third = topic.happen(9)
+    third = topic.append(9)
     await topic.publish(third[3:])
     await topic.publish(third)
     await exact("after a gap that was filled")
 
     process.kill()
-    await topic.make()
-    await topic.publish([*topic.log, *topic.happen(20)])
-    await exact("after the topic was made again")
+    await topic.recreate()
+    await topic.publish([*topic.log, *topic.append(20)])
+    await exact("after the topic was recreated")

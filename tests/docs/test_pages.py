@@ -1,4 +1,4 @@
-"""What the pages point to and repeat is there."""
+"""The pages' links have targets, and the code that they quote exists."""
 
 import re
 
@@ -10,7 +10,7 @@ PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_link_has_a_target(page: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text())
     assert [target for target in targets if not (DOCS / target).exists()] == []
 
@@ -22,7 +22,7 @@ def test_the_index_names_every_page() -> None:
     }
 
 
-def test_the_go_on_the_page_is_the_programs() -> None:
+def test_the_go_code_on_the_page_is_part_of_the_program() -> None:
     program = (DOCS / "examples/go/main.go").read_text()
     shown = [text for language, text in blocks("consuming.md") if language == "go"]
     assert shown

@@ -7,20 +7,20 @@ import subprocess
 from pathlib import Path
 
 from deploy.local.ports import HOST
-from deploy.local.servers.process import Server
-from tests.contracts_tools.tools import require, run
+from tests.contracts_tools.tools import require_tool, run
+from tests.support.servers import ServerProcess
 
 _PACKAGES = {"haproxy": "haproxy", "nginx": "nginx-light"}
 _SBIN = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 
 
 def find(tool: str) -> str:
-    """The program's path. As root on Debian it is installed first; else see `require`."""
+    """The program's path. As root on Debian it is installed first; else see `require_tool`."""
     found = shutil.which(tool, path=_SBIN)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get") is not None:
         _install(_PACKAGES[tool])
         found = shutil.which(tool, path=_SBIN)
-    return found or require(tool)
+    return found or require_tool(tool)
 
 
 def _install(package: str) -> None:
@@ -32,7 +32,7 @@ def _install(package: str) -> None:
         )
 
 
-class ReverseProxy(Server):
+class ReverseProxy(ServerProcess):
     """A proxy that adds `X-Proxied: 1` to each request that it forwards."""
 
     def __init__(self, data_dir: Path, port: int, upstream_port: int) -> None:
@@ -51,7 +51,7 @@ class GoProxy(ReverseProxy):
         self.data_dir.mkdir(parents=True, exist_ok=True)
         source = Path(__file__).parent / "reverse_proxy"
         program = self.data_dir / "reverse_proxy"
-        run(require("go"), "build", "-o", program, ".", cwd=source, seconds=300)
+        run(require_tool("go"), "build", "-o", program, ".", cwd=source, timeout_s=300)
 
     def command(self) -> list[str]:
         upstream = f"{HOST}:{self.upstream_port}"

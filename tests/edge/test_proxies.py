@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.ports import free_port
+from deploy.local.ports import free_ports
 from tests.edge.bare_server import bare_server
 from tests.edge.corpus import CASES
 from tests.edge.loops import on_both_loops
@@ -45,7 +45,7 @@ async def test_no_client_receives_or_sends_what_is_anothers(
     kind: type[ReverseProxy], tmp_path: Path
 ) -> None:
     async with bare_server() as server:
-        proxy = kind(tmp_path / "proxy", free_port(), server.port)
+        proxy = kind(tmp_path / "proxy", free_ports(1)[0], server.port)
         await asyncio.to_thread(proxy.start)
         try:
             for case in CASES:

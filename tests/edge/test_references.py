@@ -83,8 +83,7 @@ def by_llhttp(sent: bytes) -> Parsed | None:
     except httptools.HttpParserError as error:
         if "Content-Length can't be present" in str(error):
             return None  # in a trailer
-        assert callbacks.whole, error  # otherwise the error is in what follows
-    assert callbacks.whole
+    assert callbacks.whole  # an error may follow
     return Parsed(callbacks.method, callbacks.fields, bytes(callbacks.body))
 
 
@@ -101,8 +100,11 @@ mutations = st.lists(
     st.tuples(
         st.integers(0, 400),
         st.sampled_from(
-            [b"", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\0", b"\x0b", b":", b",", b";", b"0", b"5"]
-            + [b"\x80", b"chunked", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"]
+            [
+                *(b"", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\0", b"\x0b", b"\x80"),
+                *(b":", b",", b";", b"0", b"5", b"chunked"),
+                *(b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"),
+            ]
         ),
         st.integers(0, 3),
     ),

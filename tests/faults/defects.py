@@ -1,17 +1,17 @@
-"""One defect of each kind that the auditor is there for, to be made in a clean run.
+"""Defects that the auditor must detect, each a change of the evidence of a clean run.
 
-Long, because it is a list: nothing in it depends on anything else.
+Long, because it is a list of independent functions.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from faults.evidence import AggregateRow, Evidence, MemorySample
+from faults.history import Attempt, Side
+from faults.limits import Limits
 from shared.contracts.shards import DEFAULT_PARTITIONS, Topic, shard_of
-from tests.faults.evidence import Evidence, Row, Sample
-from tests.faults.handmade import ORDER, OTHER, PRODUCT, USER, changed
-from tests.faults.history import Attempt, Part
-from tests.faults.limits import Limits
+from tests.faults.clean_run import ORDER, OTHER, PRODUCT, USER, changed, erase
 
 Defect = Callable[[Evidence], None]
 
@@ -28,41 +28,45 @@ def _add(evidence: Evidence, attempt: Attempt, **changes: Any) -> None:
     evidence.attempts.append(replace(attempt, **changes))
 
 
-CREATE, PLACE, SHIP, AGAIN, REFUSED, READ, LIST = 0, 5, 6, 7, 8, 9, 10
+CREATE, PLACE, SHIP, SHIP_REPLAYED, REJECTED, READ, LIST = 0, 5, 6, 7, 8, 9, 10
 
 
 def an_acknowledged_command_is_missing(e: Evidence) -> None:
     _add(e, e.attempts[CREATE], caller="lost")
 
 
-def a_command_is_in_the_log_twice(e: Evidence) -> None:
-    records = e.log[_shard("orders", ORDER)]
+def a_command_is_in_the_event_log_twice(e: Evidence) -> None:
+    records = e.event_log[_shard("orders", ORDER)]
     shipped = changed(records[1], version=3)
     records.append(shipped._replace(position=3, event_id="another"))
 
 
-def an_unknown_command_is_in_the_log_twice(e: Evidence) -> None:
-    a_command_is_in_the_log_twice(e)
-    e.attempts[SHIP : AGAIN + 1] = [replace(e.attempts[SHIP], status=0, error="ReadTimeout")]
+def an_unknown_command_is_in_the_event_log_twice(e: Evidence) -> None:
+    a_command_is_in_the_event_log_twice(e)
+    e.attempts[SHIP : SHIP_REPLAYED + 1] = [
+        replace(e.attempts[SHIP], status=0, error="ReadTimeout")
+    ]
 
 
-def a_refused_command_is_in_the_log(e: Evidence) -> None:
-    e.attempts[SHIP : AGAIN + 1] = [replace(e.attempts[REFUSED], caller="f", name="ShipOrder")]
+def a_rejected_command_is_in_the_event_log(e: Evidence) -> None:
+    e.attempts[SHIP : SHIP_REPLAYED + 1] = [
+        replace(e.attempts[REJECTED], caller="f", name="ShipOrder")
+    ]
 
 
-def an_event_was_asked_for_by_nobody(e: Evidence) -> None:
-    del e.attempts[SHIP : AGAIN + 1]
+def an_event_has_no_command(e: Evidence) -> None:
+    del e.attempts[SHIP : SHIP_REPLAYED + 1]
 
 
-def an_answer_names_another_version(e: Evidence) -> None:
+def a_response_has_another_version(e: Evidence) -> None:
     _change(e, CREATE, version=2)
 
 
-def a_token_stands_for_less_than_the_command_did(e: Evidence) -> None:
-    _change(e, PLACE, answer_token=f"{_shard('orders', ORDER)}:1")
+def a_token_does_not_cover_all_events_of_its_command(e: Evidence) -> None:
+    _change(e, PLACE, response_token=f"{_shard('orders', ORDER)}:1")
 
 
-def an_order_took_less_than_it_asked_for(e: Evidence) -> None:
+def an_order_reserved_less_than_requested(e: Evidence) -> None:
     _change(e, PLACE, request={"items": [{"product_id": PRODUCT, "quantity": 4}]})
 
 
@@ -70,61 +74,61 @@ def a_command_stays_unknown(e: Evidence) -> None:
     _add(e, e.attempts[4], caller="late", request={"items": []})
 
 
-def a_replay_has_another_answer(e: Evidence) -> None:
-    _change(e, AGAIN, version=3)
+def a_replayed_response_differs(e: Evidence) -> None:
+    _change(e, SHIP_REPLAYED, version=3)
 
 
-def a_key_was_taken_twice_as_new(e: Evidence) -> None:
-    _change(e, AGAIN, replayed=False)
+def two_responses_to_a_key_are_not_marked_as_replayed(e: Evidence) -> None:
+    _change(e, SHIP_REPLAYED, replayed=False)
 
 
-def the_log_has_a_hole(e: Evidence) -> None:
-    records = e.log[_shard("orders", ORDER)]
+def the_event_log_has_a_gap(e: Evidence) -> None:
+    records = e.event_log[_shard("orders", ORDER)]
     records[1] = records[1]._replace(position=3)
 
 
-def an_event_has_the_id_of_another(e: Evidence) -> None:
-    records = e.log[_shard("orders", ORDER)]
+def two_events_have_the_same_id(e: Evidence) -> None:
+    records = e.event_log[_shard("orders", ORDER)]
     records[1] = records[1]._replace(event_id=records[0].event_id)
 
 
-def a_version_is_left_out(e: Evidence) -> None:
-    records = e.log[_shard("orders", ORDER)]
+def a_version_is_missing(e: Evidence) -> None:
+    records = e.event_log[_shard("orders", ORDER)]
     records[1] = changed(records[1], version=3)
 
 
-def the_state_is_behind_the_log(e: Evidence) -> None:
-    e.state[ORDER] = Row(1)
+def a_row_is_behind_the_event_log(e: Evidence) -> None:
+    e.rows[ORDER] = AggregateRow(1)
 
 
 def stock_was_sold_twice(e: Evidence) -> None:
-    records = e.log[_shard("products", PRODUCT)]
+    records = e.event_log[_shard("products", PRODUCT)]
     records[1] = changed(records[1], quantity=11, stock=-1)
 
 
-def the_state_has_more_stock_than_the_log(e: Evidence) -> None:
-    e.state[PRODUCT] = Row(2, 10)
+def a_row_has_more_stock_than_the_event_log(e: Evidence) -> None:
+    e.rows[PRODUCT] = AggregateRow(2, 10)
 
 
-def a_partition_lacks_an_event(e: Evidence) -> None:
+def a_topic_lacks_an_event(e: Evidence) -> None:
     e.topics[_shard("orders", ORDER)].pop()
 
 
-def a_partition_has_two_events_the_wrong_way_round(e: Evidence) -> None:
+def a_topic_has_events_out_of_order(e: Evidence) -> None:
     e.topics[_shard("orders", ORDER)].reverse()
 
 
-def a_partition_has_an_event_that_the_log_lacks(e: Evidence) -> None:
+def a_topic_has_an_additional_event(e: Evidence) -> None:
     records = e.topics[_shard("orders", ORDER)]
     records.append(records[-1]._replace(position=3, event_id="another"))
 
 
-def a_repeat_is_another_event(e: Evidence) -> None:
+def a_duplicate_is_a_different_event(e: Evidence) -> None:
     records = e.topics[_shard("orders", ORDER)]
     records.append(records[-1]._replace(event_id="another"))
 
 
-def a_repeat_has_other_data(e: Evidence) -> None:
+def a_duplicate_has_different_data(e: Evidence) -> None:
     records = e.topics[_shard("orders", ORDER)]
     records.append(changed(records[-1], carrier="UPS"))
 
@@ -145,145 +149,179 @@ def the_dashboard_counts_an_order_twice(e: Evidence) -> None:
     values[key] = values[key].replace(b"750", b"1500")
 
 
-def a_read_is_from_before_its_token(e: Evidence) -> None:
-    _change(e, READ, version=1, answer={"id": USER, "version": 1})
+def a_document_is_stale(e: Evidence) -> None:
+    _change(e, READ, version=1, response={"id": USER, "version": 1})
 
 
-def a_read_finds_nothing_of_what_its_token_stands_for(e: Evidence) -> None:
+def a_covered_document_is_not_found(e: Evidence) -> None:
     _change(e, READ, status=404, problem="not-found")
 
 
-def a_read_shows_a_version_that_never_was(e: Evidence) -> None:
-    _change(e, READ, version=3, answer={"id": USER, "version": 3})
+def a_document_has_a_version_that_does_not_exist(e: Evidence) -> None:
+    _change(e, READ, version=3, response={"id": USER, "version": 3})
 
 
-def the_token_of_an_answer_is_from_before_it(e: Evidence) -> None:
-    _change(e, READ, token="", answer_token=f"{_shard('users', USER)}:1")
+def the_token_of_a_response_does_not_cover_it(e: Evidence) -> None:
+    _change(e, READ, token="", response_token=f"{_shard('users', USER)}:1")
 
 
-def the_token_of_an_answer_is_from_before_the_requests(e: Evidence) -> None:
-    _change(e, LIST, answer_token=f"{_shard('orders', ORDER)}:1")
+def the_token_of_a_response_does_not_cover_the_requests(e: Evidence) -> None:
+    _change(e, LIST, response_token=f"{_shard('orders', ORDER)}:1")
 
 
-def a_list_is_from_before_its_token(e: Evidence) -> None:
-    _change(e, LIST, answer={"list": [], "owners": [], "next": False})
+def a_list_is_stale(e: Evidence) -> None:
+    _change(e, LIST, response={"list": [], "owners": [], "next": False})
 
 
-def a_listed_order_is_from_before_the_token(e: Evidence) -> None:
-    _change(e, LIST, answer={"list": [[ORDER, 1]], "owners": [USER], "next": False})
+def a_listed_order_is_stale(e: Evidence) -> None:
+    _change(e, LIST, response={"list": [[ORDER, 1]], "owners": [USER], "next": False})
 
 
-def a_history_is_from_before_its_token(e: Evidence) -> None:
-    _add(e, e.attempts[READ], name="GetHistory", answer={"versions": [1]})
+def a_history_is_stale(e: Evidence) -> None:
+    _add(e, e.attempts[READ], name="GetHistory", response={"versions": [1]})
 
 
-def a_dashboard_is_from_before_its_token(e: Evidence) -> None:
-    answer = {"orders": {"total": 0}}
-    _add(e, e.attempts[LIST], name="GetDashboard", path="/v1/dashboard", answer=answer)
+def a_dashboard_is_stale(e: Evidence) -> None:
+    response = {"orders": {"total": 0}}
+    _add(e, e.attempts[LIST], name="GetDashboard", path="/v1/dashboard", response=response)
 
 
-def a_read_gets_another_document(e: Evidence) -> None:
-    _change(e, READ, answer={"id": OTHER, "version": 2})
+def a_read_returns_another_document(e: Evidence) -> None:
+    _change(e, READ, response={"id": OTHER, "version": 2})
 
 
-def a_caller_gets_the_order_of_another(e: Evidence) -> None:
-    answer = {"id": ORDER, "version": 2, "customer_id": USER}
+def a_caller_receives_the_order_of_another_user(e: Evidence) -> None:
+    response = {"id": ORDER, "version": 2, "customer_id": USER}
     path = f"/v1/orders/{ORDER}"
     _add(e, e.attempts[READ], name="GetOrderSummary", path=path, id=ORDER, caller=OTHER,
-         token="", answer_token=f"{_shard('orders', ORDER)}:2", answer=answer)  # fmt: skip
+         token="", response_token=f"{_shard('orders', ORDER)}:2", response=response)  # fmt: skip
 
 
-def a_list_has_the_orders_of_another(e: Evidence) -> None:
-    _change(e, LIST, answer={"list": [[ORDER, 2]], "owners": [USER, OTHER], "next": False})
+def a_list_has_the_orders_of_another_user(e: Evidence) -> None:
+    _change(e, LIST, response={"list": [[ORDER, 2]], "owners": [USER, OTHER], "next": False})
+
+
+def an_event_of_an_erased_user_has_a_name(e: Evidence) -> None:
+    erase(e)
+    records = e.event_log[_shard("users", USER)]
+    records[-2] = changed(records[-2], name="Ada Lovelace")
+
+
+def an_order_of_an_erased_user_has_an_address(e: Evidence) -> None:
+    erase(e)
+    records = e.event_log[_shard("orders", ORDER)]
+    records[0] = changed(records[0], shipping_address="1 Main Street")
+
+
+def a_table_has_the_email_of_an_erased_user(e: Evidence) -> None:
+    erase(e)
+    e.texts["table users"] = b"(1,ada@example.com)"
+
+
+def a_view_has_the_name_of_an_erased_user(e: Evidence) -> None:
+    erase(e)
+    values = e.views[_shard("orders", ORDER)].values
+    key = next(key for key in values if ":document:" in key)
+    values[key] = values[key].replace(b'"customer_name":null', b'"customer_name":"Ada"')
+
+
+def a_log_has_the_name_of_an_erased_user(e: Evidence) -> None:
+    erase(e)
+    e.texts["log of relay"] = b'{"event": "event_published", "name": "Ada"}'
 
 
 def a_request_fails_with_500(e: Evidence) -> None:
     _add(e, e.attempts[READ], status=500, problem="internal-error")
 
 
-def a_503_says_not_when_to_come_back(e: Evidence) -> None:
+def a_503_has_no_retry_after(e: Evidence) -> None:
     _change(e, 4, retry_after=None)
 
 
-def a_part_that_must_go_on_answers_503(e: Evidence) -> None:
-    e.limits = Limits(goes_on=frozenset[Part](("commands",)))
+def an_unaffected_side_returns_503(e: Evidence) -> None:
+    e.limits = Limits(unaffected=frozenset[Side](("commands",)))
 
 
-def a_process_that_is_there_does_not_answer(e: Evidence) -> None:
+def a_reachable_process_does_not_respond(e: Evidence) -> None:
     _add(e, e.attempts[READ], status=0, error="ConnectError")
 
 
-def an_answer_takes_too_long(e: Evidence) -> None:
-    _change(e, READ, took=60.0)
+def a_response_takes_too_long(e: Evidence) -> None:
+    _change(e, READ, duration_s=60.0)
 
 
-def a_process_grows(e: Evidence) -> None:
-    e.samples.append(Sample(2.0, "relay", 2000.0))
+def a_process_uses_too_much_memory(e: Evidence) -> None:
+    e.samples.append(MemorySample(2.0, "relay", 2000.0))
 
 
-def a_process_ends_by_itself(e: Evidence) -> None:
-    e.ended.append("relay")
+def a_process_ends_unexpectedly(e: Evidence) -> None:
+    e.unexpected_exits.append("relay")
 
 
-def it_never_becomes_level(e: Evidence) -> None:
-    e.seconds = None
+def the_system_does_not_recover(e: Evidence) -> None:
+    e.recovery_s = None
 
 
-def it_becomes_level_too_late(e: Evidence) -> None:
-    e.seconds = 1000.0
+def the_system_recovers_too_late(e: Evidence) -> None:
+    e.recovery_s = 1000.0
 
 
-def a_read_fails_when_all_is_level(e: Evidence) -> None:
+def a_read_fails_after_the_recovery(e: Evidence) -> None:
     e.final.append(replace(e.attempts[READ], status=503, problem="unavailable", retry_after="1"))
 
 
 DEFECTS: Final[list[tuple[str, Defect]]] = [
     ("once", an_acknowledged_command_is_missing),
-    ("once", a_command_is_in_the_log_twice),
-    ("once", an_unknown_command_is_in_the_log_twice),
-    ("once", a_refused_command_is_in_the_log),
-    ("once", an_event_was_asked_for_by_nobody),
-    ("once", an_answer_names_another_version),
-    ("once", a_token_stands_for_less_than_the_command_did),
-    ("once", an_order_took_less_than_it_asked_for),
-    ("known", a_command_stays_unknown),
-    ("replays", a_replay_has_another_answer),
-    ("replays", a_key_was_taken_twice_as_new),
-    ("log", the_log_has_a_hole),
-    ("log", an_event_has_the_id_of_another),
-    ("log", a_version_is_left_out),
-    ("log", the_state_is_behind_the_log),
+    ("once", a_command_is_in_the_event_log_twice),
+    ("once", an_unknown_command_is_in_the_event_log_twice),
+    ("once", a_rejected_command_is_in_the_event_log),
+    ("once", an_event_has_no_command),
+    ("once", a_response_has_another_version),
+    ("once", a_token_does_not_cover_all_events_of_its_command),
+    ("once", an_order_reserved_less_than_requested),
+    ("outcomes", a_command_stays_unknown),
+    ("idempotency", a_replayed_response_differs),
+    ("idempotency", two_responses_to_a_key_are_not_marked_as_replayed),
+    ("event-log", the_event_log_has_a_gap),
+    ("event-log", two_events_have_the_same_id),
+    ("event-log", a_version_is_missing),
+    ("event-log", a_row_is_behind_the_event_log),
     ("stock", stock_was_sold_twice),
-    ("stock", the_state_has_more_stock_than_the_log),
-    ("partitions", a_partition_lacks_an_event),
-    ("partitions", a_partition_has_two_events_the_wrong_way_round),
-    ("partitions", a_partition_has_an_event_that_the_log_lacks),
-    ("partitions", a_repeat_is_another_event),
-    ("partitions", a_repeat_has_other_data),
+    ("stock", a_row_has_more_stock_than_the_event_log),
+    ("topics", a_topic_lacks_an_event),
+    ("topics", a_topic_has_events_out_of_order),
+    ("topics", a_topic_has_an_additional_event),
+    ("topics", a_duplicate_is_a_different_event),
+    ("topics", a_duplicate_has_different_data),
     ("views", a_document_is_missing),
     ("views", a_list_lacks_an_order),
     ("views", the_dashboard_counts_an_order_twice),
-    ("tokens", a_read_is_from_before_its_token),
-    ("tokens", a_read_finds_nothing_of_what_its_token_stands_for),
-    ("tokens", a_read_shows_a_version_that_never_was),
-    ("tokens", the_token_of_an_answer_is_from_before_it),
-    ("tokens", the_token_of_an_answer_is_from_before_the_requests),
-    ("tokens", a_list_is_from_before_its_token),
-    ("tokens", a_listed_order_is_from_before_the_token),
-    ("tokens", a_history_is_from_before_its_token),
-    ("tokens", a_dashboard_is_from_before_its_token),
-    ("owners", a_read_gets_another_document),
-    ("owners", a_caller_gets_the_order_of_another),
-    ("owners", a_list_has_the_orders_of_another),
-    ("answers", a_request_fails_with_500),
-    ("answers", a_503_says_not_when_to_come_back),
-    ("answers", a_part_that_must_go_on_answers_503),
-    ("answers", a_process_that_is_there_does_not_answer),
-    ("answers", an_answer_takes_too_long),
-    ("memory", a_process_grows),
-    ("memory", a_process_ends_by_itself),
-    ("recovery", it_never_becomes_level),
-    ("recovery", it_becomes_level_too_late),
-    ("recovery", a_read_fails_when_all_is_level),
+    ("tokens", a_document_is_stale),
+    ("tokens", a_covered_document_is_not_found),
+    ("tokens", a_document_has_a_version_that_does_not_exist),
+    ("tokens", the_token_of_a_response_does_not_cover_it),
+    ("tokens", the_token_of_a_response_does_not_cover_the_requests),
+    ("tokens", a_list_is_stale),
+    ("tokens", a_listed_order_is_stale),
+    ("tokens", a_history_is_stale),
+    ("tokens", a_dashboard_is_stale),
+    ("owners", a_read_returns_another_document),
+    ("owners", a_caller_receives_the_order_of_another_user),
+    ("owners", a_list_has_the_orders_of_another_user),
+    ("erasure", an_event_of_an_erased_user_has_a_name),
+    ("erasure", an_order_of_an_erased_user_has_an_address),
+    ("erasure", a_table_has_the_email_of_an_erased_user),
+    ("erasure", a_view_has_the_name_of_an_erased_user),
+    ("erasure", a_log_has_the_name_of_an_erased_user),
+    ("responses", a_request_fails_with_500),
+    ("responses", a_503_has_no_retry_after),
+    ("responses", an_unaffected_side_returns_503),
+    ("responses", a_reachable_process_does_not_respond),
+    ("responses", a_response_takes_too_long),
+    ("memory", a_process_uses_too_much_memory),
+    ("memory", a_process_ends_unexpectedly),
+    ("recovery", the_system_does_not_recover),
+    ("recovery", the_system_recovers_too_late),
+    ("recovery", a_read_fails_after_the_recovery),
 ]
-"""With the property that must flag it."""
+"""Each with the property that must detect it."""

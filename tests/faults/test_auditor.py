@@ -1,24 +1,31 @@
-"""The auditor flags a defect of each kind that it is there for, and nothing in a clean run."""
+"""The auditor detects each kind of defect, and finds nothing in a clean run."""
 
 import pytest
 
-from tests.faults.auditor import judge
+from faults.auditor import judge
+from tests.faults.clean_run import clean, erase
 from tests.faults.defects import DEFECTS, Defect
-from tests.faults.handmade import clean
 
 
-def test_a_clean_run_is_flagged_by_nothing() -> None:
+def test_a_clean_run_has_no_findings() -> None:
     assert not any(judge(clean()).values())
+
+
+def test_a_complete_erasure_has_no_findings() -> None:
+    evidence = clean()
+    erase(evidence)
+    evidence.texts["table log"] = b'{"name": "Ada-2"}'
+    assert not judge(evidence)["erasure"]
 
 
 @pytest.mark.parametrize(
     ("property", "defect"), DEFECTS, ids=[f"{p}: {d.__name__}" for p, d in DEFECTS]
 )
-def test_a_defect_is_flagged(property: str, defect: Defect) -> None:
+def test_a_defect_is_detected(property: str, defect: Defect) -> None:
     evidence = clean()
     defect(evidence)
     assert judge(evidence)[property]
 
 
-def test_every_property_has_a_defect_that_it_flags() -> None:
+def test_every_property_detects_a_defect() -> None:
     assert {property for property, _ in DEFECTS} == judge(clean()).keys()

@@ -1,24 +1,24 @@
-"""The version before this one and this one serve side by side, after the schema was expanded."""
+"""The previous version and this one serve at the same time, after the migration of the schema."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.faults.previous import SETTING, commit_before
-from tests.faults.run import run_all
-from tests.faults.scenarios import SCENARIOS
+from faults.previous_version import SETTING, previous_commit
+from faults.run import run_all
+from faults.scenarios import SCENARIOS
 
 
-async def test_upgraded_and_rolled_back_under_load(tmp_path: Path) -> None:
+async def test_the_guarantees_hold_during_upgrade_and_rollback(tmp_path: Path) -> None:
     (result,) = await run_all([SCENARIOS["rolling-upgrade"]], 1, 4, tmp_path)
     if result.skipped:
         pytest.skip(result.skipped)
-    found = {property: lines for property, lines in result.findings.items() if lines}
-    assert not found
+    findings = {property: lines for property, lines in result.findings.items() if lines}
+    assert not findings
 
 
-def test_the_version_before_is_the_last_release_else_the_last_commit_else_none(
+def test_the_previous_version_is_the_last_release_or_else_the_last_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(SETTING, raising=False)
@@ -34,17 +34,17 @@ def test_the_version_before_is_the_last_release_else_the_last_commit_else_none(
         git("commit", "--allow-empty", "--no-gpg-sign", "-m", "x")
         return git("rev-parse", "HEAD")
 
-    assert commit_before(tmp_path) is None
+    assert previous_commit(tmp_path) is None
     git("init")
     commit()
-    assert commit_before(tmp_path) is None
+    assert previous_commit(tmp_path) is None
     second = commit()
     git("tag", "v1")
     commit()
     last = commit()
     commit()
-    assert commit_before(tmp_path) == "v1"
+    assert previous_commit(tmp_path) == "v1"
     git("tag", "-d", "v1")
-    assert commit_before(tmp_path) == last
+    assert previous_commit(tmp_path) == last
     monkeypatch.setenv(SETTING, second)
-    assert commit_before(tmp_path) == second
+    assert previous_commit(tmp_path) == second

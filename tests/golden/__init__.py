@@ -1,1 +1,1 @@
-"""Events as they were published once, byte by byte: added to, never changed."""
+"""Published events, byte by byte. New records may be added; existing ones never change."""

@@ -1,4 +1,4 @@
-"""Reads the golden records: a key, the headers, an empty line, the value's bytes."""
+"""Reads golden records: the key, the headers, an empty line, the value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _KEY: Final = "key"
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecord:
-    """A record as any Kafka client gives it."""
+    """A record as Kafka clients return it."""
 
     topic: str
     key: bytes
@@ -39,7 +39,7 @@ class GoldenRecord:
 
 
 def golden_records(topic: str, folder: str = "") -> list[GoldenRecord]:
-    """Those of one topic, in order; `folder` names a story beside the topic's own."""
+    """The records of a topic, in order; `folder`: another sequence of records of the topic."""
     paths = sorted((FOLDER / (folder or topic)).glob("*.record"))
     return [_decode(topic, path.read_bytes()) for path in paths]
 

@@ -1,22 +1,22 @@
-"""Which port each process gets."""
+"""The port of each process."""
 
 import socket
 
 import pytest
 
-from deploy.local.choose_ports import choose_ports
 from deploy.local.errors import StackError
+from deploy.local.port_assignment import assign_ports
 from deploy.local.ports import free_ports, is_free
 
 ALL = ["postgres", "kafka", "redis", "command-service", "relay", "projector", "query-service"]
 
 
-def nothing_is_taken(port: int) -> bool:
+def is_always_free(port: int) -> bool:
     return True
 
 
-def test_without_a_wish_each_gets_its_default() -> None:
-    ports = choose_ports(ALL, {}, {}, set(), nothing_is_taken)
+def test_each_process_gets_its_default_port() -> None:
+    ports = assign_ports(ALL, {}, {}, set(), is_always_free)
 
     assert ports == {
         "postgres": 5433,
@@ -30,39 +30,39 @@ def test_without_a_wish_each_gets_its_default() -> None:
     }
 
 
-def test_a_wish_comes_before_what_it_had_and_that_before_the_default() -> None:
-    had = {"redis": 7001, "postgres": 7002}
+def test_requested_ports_precede_previous_ones_and_those_precede_defaults() -> None:
+    previous = {"redis": 7001, "postgres": 7002}
 
-    ports = choose_ports(ALL, {"redis": 7003}, had, set(), nothing_is_taken)
+    ports = assign_ports(ALL, {"redis": 7003}, previous, set(), is_always_free)
 
     assert (ports["redis"], ports["postgres"]) == (7003, 7002)
 
 
-def test_a_known_port_that_is_taken_is_named_with_its_setting() -> None:
+def test_a_fixed_port_in_use_is_reported_with_its_setting() -> None:
     with pytest.raises(StackError, match=r"port 8081, for query-service.*QUERY_PORT=<port>"):
-        choose_ports(ALL, {}, {}, set(), lambda port: port != 8081)
+        assign_ports(ALL, {}, {}, set(), lambda port: port != 8081)
 
 
-def test_the_controllers_port_is_moved_by_kafkas_setting() -> None:
-    with pytest.raises(StackError, match=r"port 9095, for kafka's controller.*KAFKA_PORT"):
-        choose_ports(ALL, {}, {}, set(), lambda port: port != 9095)
+def test_a_controller_port_in_use_is_reported_with_the_setting_of_kafka() -> None:
+    with pytest.raises(StackError, match=r"port 9095, for kafka-controller.*KAFKA_PORT"):
+        assign_ports(ALL, {}, {}, set(), lambda port: port != 9095)
 
 
-def test_two_processes_never_get_the_same_port() -> None:
+def test_two_processes_cannot_have_the_same_port() -> None:
     with pytest.raises(StackError, match="port 8080"):
-        choose_ports(ALL, {"query-service": 8080}, {}, set(), nothing_is_taken)
+        assign_ports(ALL, {"query-service": 8080}, {}, set(), is_always_free)
 
 
-def test_what_we_listen_on_ourselves_is_not_taken() -> None:
-    ports = choose_ports(["redis"], {}, {"redis": 6380}, {6380}, lambda port: False)
+def test_ports_of_running_processes_are_kept() -> None:
+    ports = assign_ports(["redis"], {}, {"redis": 6380}, {6380}, lambda port: False)
 
     assert ports == {"redis": 6380}
 
 
-def test_several_of_a_kind_get_free_ports_and_the_first_one_the_known_one() -> None:
+def test_the_first_of_several_gets_the_fixed_port_and_the_others_free_ones() -> None:
     names = ["command-service-1", "command-service-2", "relay-1", "relay-2"]
 
-    ports = choose_ports(names, {"command-service": 7000}, {}, set(), lambda port: port != 8101)
+    ports = assign_ports(names, {"command-service": 7000}, {}, set(), lambda port: port != 8101)
 
     assert ports == {
         "command-service-1": 7000,
@@ -72,10 +72,10 @@ def test_several_of_a_kind_get_free_ports_and_the_first_one_the_known_one() -> N
     }
 
 
-def test_brokers_and_nodes_of_a_cluster_get_ports_of_their_own_and_beside_them() -> None:
+def test_brokers_and_cluster_nodes_get_additional_ports() -> None:
     names = ["kafka-1", "kafka-2", "redis-1", "redis-2"]
 
-    ports = choose_ports(names, {"kafka": 7000}, {}, set(), lambda port: port != 9201)
+    ports = assign_ports(names, {"kafka": 7000}, {}, set(), lambda port: port != 9201)
 
     assert ports == {
         "kafka-1": 7000,
@@ -97,5 +97,5 @@ def test_a_port_with_a_listener_is_not_free() -> None:
         assert not is_free(listener.getsockname()[1])
 
 
-def test_free_ports_are_different_ones() -> None:
+def test_free_ports_are_distinct() -> None:
     assert len(set(free_ports(20))) == 20

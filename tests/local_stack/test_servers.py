@@ -1,4 +1,4 @@
-"""The three real servers: they start, answer, stop, and keep their data, also through a kill -9."""
+"""The three local servers start, respond, stop, and keep their data, also after a kill -9."""
 
 import os
 import subprocess
@@ -15,17 +15,19 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local.errors import StackError
 from deploy.local.home import ROOT
-from deploy.local.ports import free_port, free_ports
+from deploy.local.ports import free_ports
 from deploy.local.secrets import new_passwords
-from deploy.local.servers import Kafka, Postgres, Server, Valkey
+from tests.support.servers import Kafka, Postgres, ServerProcess, Valkey
 
-End = Callable[[Server], None]
-ends = pytest.mark.parametrize("end", [Server.stop, Server.kill], ids=["stop", "kill"])
+End = Callable[[ServerProcess], None]
+ends = pytest.mark.parametrize(
+    "end", [ServerProcess.stop, ServerProcess.kill], ids=["stop", "kill"]
+)
 
 
 @ends
-async def test_postgres_keeps_what_was_committed(tmp_path: Path, end: End) -> None:
-    server = Postgres(tmp_path / "postgres", free_port(), new_passwords())
+async def test_postgres_keeps_committed_data(tmp_path: Path, end: End) -> None:
+    server = Postgres(tmp_path / "postgres", free_ports(1)[0], new_passwords())
     server.start()
     try:
         await run_in(server, "CREATE TABLE kept AS SELECT 7 AS number")
@@ -38,31 +40,31 @@ async def test_postgres_keeps_what_was_committed(tmp_path: Path, end: End) -> No
         server.kill()
 
 
-async def test_postgres_asks_for_a_password(postgres: Postgres) -> None:
+async def test_postgres_requires_a_password(postgres: Postgres) -> None:
     wrong = f"postgresql://tandem_admin:wrong@{postgres.address}/postgres"
 
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(wrong)
 
 
-async def test_postgres_takes_300_connections_and_keeps_its_promises(postgres: Postgres) -> None:
+async def test_postgres_accepts_300_connections_and_is_durable(postgres: Postgres) -> None:
     assert await run_in(postgres, "SHOW max_connections") == "300"
     assert await run_in(postgres, "SHOW fsync") == "on"
     assert await run_in(postgres, "SHOW server_encoding") == "UTF8"
 
 
-def test_postgres_starts_over_a_pid_file_from_before_a_power_cut(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "postgres", free_port(), new_passwords())
+def test_postgres_starts_despite_a_pid_file_from_before_a_power_failure(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "postgres", free_ports(1)[0], new_passwords())
     server.prepare()
-    # The pid now belongs to something that is no PostgreSQL: this test.
+    # The pid now belongs to another program: this test.
     (server.data_dir / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data_dir}\n")
 
     server.start()
     server.stop()
 
 
-def test_a_first_start_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "postgres", free_port(), new_passwords())
+def test_an_interrupted_first_start_is_restarted(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "postgres", free_ports(1)[0], new_passwords())
     (tmp_path / "postgres.new").mkdir()
     (tmp_path / "postgres.new" / "PG_VERSION").write_text("18")
     (tmp_path / "postgres").mkdir()
@@ -72,8 +74,8 @@ def test_a_first_start_that_was_cut_short_is_begun_again(tmp_path: Path) -> None
 
 
 @ends
-def test_valkey_keeps_what_was_written(tmp_path: Path, end: End) -> None:
-    server = Valkey(tmp_path / "redis", free_port(), new_passwords())
+def test_valkey_keeps_written_data(tmp_path: Path, end: End) -> None:
+    server = Valkey(tmp_path / "redis", free_ports(1)[0], new_passwords())
     server.start()
     try:
         with redis.Redis.from_url(server.url()) as client:
@@ -88,7 +90,7 @@ def test_valkey_keeps_what_was_written(tmp_path: Path, end: End) -> None:
         server.kill()
 
 
-async def test_kafka_keeps_its_topics_through_a_kill(tmp_path: Path) -> None:
+async def test_kafka_keeps_its_topics_after_a_kill(tmp_path: Path) -> None:
     port, controller_port = free_ports(2)
     server = Kafka(tmp_path / "kafka", port, controller_port)
     server.start()
@@ -104,18 +106,18 @@ async def test_kafka_keeps_its_topics_through_a_kill(tmp_path: Path) -> None:
         server.kill()
 
 
-async def test_kafka_makes_no_topic_by_itself(kafka: Kafka) -> None:
+async def test_kafka_does_not_create_topics_automatically(kafka: Kafka) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
     await admin.start()
     try:
-        await admin.describe_topics(["nobody-made-it"])
-        assert "nobody-made-it" not in await admin.list_topics()
+        await admin.describe_topics(["missing"])
+        assert "missing" not in await admin.list_topics()
     finally:
         await admin.close()
 
 
-def test_a_paused_server_answers_again_when_resumed(tmp_path: Path) -> None:
-    server = Valkey(tmp_path / "redis", free_port(), new_passwords())
+def test_a_paused_server_responds_after_it_is_resumed(tmp_path: Path) -> None:
+    server = Valkey(tmp_path / "redis", free_ports(1)[0], new_passwords())
     server.start()
     try:
         server.pause()
@@ -126,20 +128,22 @@ def test_a_paused_server_answers_again_when_resumed(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path, valkey: Valkey) -> None:
+def test_a_server_that_cannot_start_reports_the_reason_in_one_line(
+    tmp_path: Path, valkey: Valkey
+) -> None:
     server = Valkey(tmp_path / "redis", valkey.port, new_passwords())
 
-    with pytest.raises(StackError, match=r"redis ended at once: .*redis\.log") as raised:
+    with pytest.raises(StackError, match=r"redis exited at once: .*redis\.log") as raised:
         server.start()
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.skipif(sys.platform != "linux", reason="parent death signals exist on Linux only")
 def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from deploy.local.servers import Valkey;"
-        "from deploy.local.ports import free_port; from deploy.local.secrets import new_passwords;"
-        "server = Valkey(Path(sys.argv[1]), free_port(), new_passwords()); server.start();"
+        "import sys; from pathlib import Path; from tests.support.servers import Valkey;"
+        "from deploy.local.ports import free_ports; from deploy.local.secrets import new_passwords;"
+        "server = Valkey(Path(sys.argv[1]), free_ports(1)[0], new_passwords()); server.start();"
         "print(server.pid, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "redis")]

@@ -1,4 +1,4 @@
-"""`make up` and its kin, as a person calls them: a stack of its own in a scratch directory."""
+"""`make up` and the related targets, in a temporary directory."""
 
 import os
 import signal
@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.demo import own_settings
+from deploy.local.demo import isolated_settings
 from deploy.local.external_servers import read_env
 from deploy.local.home import ROOT, Home
-from deploy.local.ps import Line, lines
+from deploy.local.ps import ProcessLine, process_lines
 from deploy.local.supervision import clean_environment
 
 SERVERS = {"postgres", "kafka", "redis"}
@@ -24,11 +24,11 @@ SERVICES = {"command-service", "relay", "projector", "query-service"}
 
 
 class Stack:
-    """Calls the commands with a home and ports of its own."""
+    """Runs the commands with a separate home and ports."""
 
     def __init__(self, directory: Path) -> None:
         self.home = Home(directory)
-        self.environ = own_settings(os.environ) | {"TANDEM_HOME": str(directory)}
+        self.environ = isolated_settings(os.environ) | {"TANDEM_HOME": str(directory)}
 
     def call(
         self, *arguments: str, environ: Mapping[str, str] | None = None
@@ -43,8 +43,8 @@ class Stack:
             timeout=180,
         )
 
-    def lines(self) -> dict[str, Line]:
-        return {line.text.split()[0]: line for line in lines(self.home)}
+    def lines(self) -> dict[str, ProcessLine]:
+        return {line.text.split()[0]: line for line in process_lines(self.home)}
 
     def pid(self, name: str) -> int:
         return int(self.lines()[name].text.split()[1])
@@ -52,24 +52,24 @@ class Stack:
 
 @pytest.fixture
 def stack(scratch: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """Nothing runs in it yet; whatever does afterwards is stopped."""
+    """A stack that does not run yet; it is stopped after the test."""
     stack = Stack(scratch / "stacks" / request.node.name)
     yield stack
     stack.call("reset")
 
 
 @pytest.fixture(scope="module")
-def whole_stack(scratch: Path) -> Iterator[Stack]:
-    """Everything is up, once for all tests that leave it so."""
-    stack = Stack(scratch / "stacks" / "whole")
+def running_stack(scratch: Path) -> Iterator[Stack]:
+    """A running stack, shared by the tests that leave it running."""
+    stack = Stack(scratch / "stacks" / "running")
     done = stack.call("up")
     assert done.returncode == 0, done.stderr
     yield stack
     stack.call("reset")
 
 
-def test_all_run_and_ps_says_where(whole_stack: Stack) -> None:
-    done = whole_stack.call("ps")
+def test_all_processes_run_at_the_addresses_that_ps_prints(running_stack: Stack) -> None:
+    done = running_stack.call("ps")
 
     assert done.returncode == 0
     columns = [line.split() for line in done.stdout.splitlines()]
@@ -81,21 +81,21 @@ def test_all_run_and_ps_says_where(whole_stack: Stack) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
 
 
-def test_the_pid_is_of_the_process_itself(whole_stack: Stack) -> None:
-    names = {name: psutil.Process(whole_stack.pid(name)).name() for name in SERVERS}
+def test_the_pid_is_that_of_the_server(running_stack: Stack) -> None:
+    names = {name: psutil.Process(running_stack.pid(name)).name() for name in SERVERS}
 
     assert names == {"postgres": "postgres", "kafka": "java", "redis": "valkey-server"}
 
 
-def test_no_password_stands_in_a_command_line(whole_stack: Stack) -> None:
-    secrets = whole_stack.home.secrets.read_text().split('"')[3::4]
-    for name in whole_stack.lines():
-        command = " ".join(psutil.Process(whole_stack.pid(name)).cmdline())
+def test_no_command_line_contains_a_password(running_stack: Stack) -> None:
+    secrets = running_stack.home.secrets.read_text().split('"')[3::4]
+    for name in running_stack.lines():
+        command = " ".join(psutil.Process(running_stack.pid(name)).cmdline())
         assert not any(secret in command for secret in secrets)
 
 
-def test_the_env_file_leads_to_everything(whole_stack: Stack) -> None:
-    env = read_env(whole_stack.home)
+def test_the_env_file_has_all_addresses(running_stack: Stack) -> None:
+    env = read_env(running_stack.home)
 
     assert set(env) == {
         "COMMAND_URL",
@@ -107,46 +107,46 @@ def test_the_env_file_leads_to_everything(whole_stack: Stack) -> None:
         "REDIS_CLUSTER",
     }
     assert not env["QUERY_URL"].endswith("/v1")
-    assert whole_stack.home.env.stat().st_mode & 0o077 == 0
+    assert running_stack.home.env.stat().st_mode & 0o077 == 0
 
 
-def test_a_repeat_changes_nothing(whole_stack: Stack) -> None:
-    before = {name: whole_stack.pid(name) for name in whole_stack.lines()}
+def test_a_second_up_changes_nothing(running_stack: Stack) -> None:
+    before = {name: running_stack.pid(name) for name in running_stack.lines()}
 
-    assert whole_stack.call("up").returncode == 0
+    assert running_stack.call("up").returncode == 0
 
-    assert {name: whole_stack.pid(name) for name in whole_stack.lines()} == before
+    assert {name: running_stack.pid(name) for name in running_stack.lines()} == before
 
 
-def test_a_repeat_changes_the_number_of_relays_and_nothing_else(whole_stack: Stack) -> None:
-    kept = whole_stack.pid("projector")
+def test_a_second_up_changes_the_number_of_relays_and_nothing_else(running_stack: Stack) -> None:
+    kept = running_stack.pid("projector")
 
-    assert whole_stack.call("up", environ={"RELAYS": "2"}).returncode == 0
-    assert {"relay-1", "relay-2"} <= set(whole_stack.lines())
-    assert whole_stack.call("up").returncode == 0
+    assert running_stack.call("up", environ={"RELAYS": "2"}).returncode == 0
+    assert {"relay-1", "relay-2"} <= set(running_stack.lines())
+    assert running_stack.call("up").returncode == 0
 
-    assert set(whole_stack.lines()) == SERVERS | SERVICES
-    assert whole_stack.pid("projector") == kept
+    assert set(running_stack.lines()) == SERVERS | SERVICES
+    assert running_stack.pid("projector") == kept
 
 
 @pytest.mark.parametrize("name", sorted(SERVERS | SERVICES))
-def test_what_is_killed_comes_back(whole_stack: Stack, name: str) -> None:
-    before = whole_stack.pid(name)
+def test_a_killed_process_is_restarted(running_stack: Stack, name: str) -> None:
+    before = running_stack.pid(name)
 
     os.kill(before, signal.SIGKILL)
 
-    until(lambda: whole_stack.lines()[name].text.split()[1] not in ("-", str(before)), 20)
-    until(lambda: whole_stack.lines()[name].state == "running", 20)
+    until(lambda: running_stack.lines()[name].text.split()[1] not in ("-", str(before)), 20)
+    until(lambda: running_stack.lines()[name].state == "running", 20)
 
 
-def test_down_leaves_no_process_and_a_power_cut_keeps_nothing_from_starting(stack: Stack) -> None:
+def test_down_stops_all_processes_and_up_starts_after_a_power_failure(stack: Stack) -> None:
     assert stack.call("up", "--servers-only").returncode == 0
     supervisor = psutil.Process(int(stack.home.supervisor_pid.read_text()))
-    family = [supervisor, *supervisor.children(recursive=True)]
-    for process in family:
+    processes = [supervisor, *supervisor.children(recursive=True)]
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(family, timeout=10)
+    psutil.wait_procs(processes, timeout=10)
     assert stack.home.supervisor_pid.exists()
     assert stack.home.supervisor_socket.exists()
 
@@ -155,21 +155,21 @@ def test_down_leaves_no_process_and_a_power_cut_keeps_nothing_from_starting(stac
     assert {line.state for line in stack.lines().values()} == {"running"}
 
     supervisor = psutil.Process(int(stack.home.supervisor_pid.read_text()))
-    family = [supervisor, *supervisor.children(recursive=True)]
+    processes = [supervisor, *supervisor.children(recursive=True)]
     began = time.monotonic()
     assert stack.call("down").returncode == 0
 
     assert time.monotonic() - began < 15
-    assert not any(process.is_running() for process in family)
+    assert not any(process.is_running() for process in processes)
     assert stack.call("ps").returncode == 1
     assert (stack.home.data / "postgres" / "PG_VERSION").exists()
 
 
-def test_a_port_in_use_is_one_line_and_starts_nothing(stack: Stack) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+def test_a_port_in_use_is_one_error_line_and_starts_nothing(stack: Stack) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
 
         done = stack.call("up", environ={"QUERY_PORT": str(port)})
 
@@ -181,16 +181,16 @@ def test_a_port_in_use_is_one_line_and_starts_nothing(stack: Stack) -> None:
     assert stack.lines() == {}
 
 
-def test_a_server_that_is_set_and_does_not_answer_is_one_line(stack: Stack) -> None:
+def test_an_external_server_that_does_not_respond_is_one_error_line(stack: Stack) -> None:
     done = stack.call("up", environ={"DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/shop"})
 
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert line.startswith("tandem: DATABASE_URL is set, but 127.0.0.1:1 does not answer")
+    assert line.startswith("tandem: DATABASE_URL is set, but 127.0.0.1:1 does not respond")
     assert stack.lines() == {}
 
 
-def test_what_cannot_start_is_one_line_and_all_is_stopped_again(stack: Stack) -> None:
+def test_a_failed_start_is_one_error_line_and_stops_everything(stack: Stack) -> None:
     done = stack.call("up", environ={"LOG_LEVEL": "LOUD"})
 
     assert done.returncode == 1
@@ -199,7 +199,7 @@ def test_what_cannot_start_is_one_line_and_all_is_stopped_again(stack: Stack) ->
     assert stack.lines() == {}
 
 
-def test_ctrl_c_stops_what_was_started(stack: Stack) -> None:
+def test_ctrl_c_stops_everything_that_was_started(stack: Stack) -> None:
     command = [sys.executable, "-m", "deploy.local", "up", "--servers-only"]
     with subprocess.Popen(
         command, cwd=ROOT, env=stack.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -207,13 +207,13 @@ def test_ctrl_c_stops_what_was_started(stack: Stack) -> None:
         until(lambda: "redis" in stack.lines(), 60)
         starting.send_signal(signal.SIGINT)
 
-        _, said = starting.communicate(timeout=60)
+        _, errors = starting.communicate(timeout=60)
 
-    assert said == b"tandem: stopped\n"
+    assert errors == b"tandem: stopped\n"
     assert stack.lines() == {}
 
 
-def test_the_demo_goes_through_and_leaves_nothing(stack: Stack) -> None:
+def test_the_demo_succeeds_and_leaves_nothing(stack: Stack) -> None:
     done = stack.call("demo")
 
     assert done.returncode == 0, done.stderr
@@ -223,30 +223,30 @@ def test_the_demo_goes_through_and_leaves_nothing(stack: Stack) -> None:
     assert list(stack.home.directory.glob("demo-*")) == []
 
 
-def test_a_demo_that_is_interrupted_leaves_nothing(stack: Stack) -> None:
+def test_an_interrupted_demo_leaves_nothing(stack: Stack) -> None:
     command = [sys.executable, "-m", "deploy.local", "demo"]
     with subprocess.Popen(
         command, cwd=ROOT, env=stack.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as demo:
         until(lambda: any(stack.home.directory.glob("demo-*/data/postgres/postmaster.pid")), 60)
-        family = psutil.Process(demo.pid).children(recursive=True)
+        processes = psutil.Process(demo.pid).children(recursive=True)
         demo.send_signal(signal.SIGINT)
 
         demo.communicate(timeout=60)
 
     assert demo.returncode == 130
-    assert not any(process.is_running() for process in family)
+    assert not any(process.is_running() for process in processes)
     assert list(stack.home.directory.glob("demo-*")) == []
 
 
-def test_processes_inherit_nothing_but_what_any_process_needs() -> None:
+def test_processes_inherit_only_the_variables_that_every_process_needs() -> None:
     kept = clean_environment({"PATH": "/bin", "DATABASE_URL": "secret", "LEASE_SECONDS": "3"})
 
     assert kept == {"PATH": "/bin"}
 
 
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def until(condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, f"not so after {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"not true within {timeout_s:.0f} s"
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The committed manifests, to be changed by a test."""
+"""The committed manifests, as copies that tests can modify."""
 
 import copy
 from functools import cache

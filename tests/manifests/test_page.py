@@ -1,4 +1,4 @@
-"""What deploy/README.md and compose.yaml name is there."""
+"""The references in deploy/README.md and compose.yaml are valid."""
 
 import re
 from pathlib import Path
@@ -23,24 +23,24 @@ def compose() -> dict[str, Any]:
     return services
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_has_a_target() -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE)
     assert targets
     assert [target for target in targets if not (DEPLOY / target).exists()] == []
 
 
-def test_the_page_names_every_command_component_and_alert(production: list[Resource]) -> None:
+def test_the_page_lists_every_command_component_and_alert(production: list[Resource]) -> None:
     for command in COMMANDS:
         assert f"| `{' '.join(command)}` |" in PAGE
     for component in (KUBERNETES / "components").iterdir():
         assert f"`{component.name}`" in PAGE or component.name == "local-servers"
     groups = find(production, "PrometheusRule", "tandem")["spec"]["groups"]
     alerts = {rule["alert"] for group in groups for rule in group["rules"]}
-    listed = PAGE.partition("## What to alert on")[2].partition("\n## ")[0]
+    listed = PAGE.partition("## Alerts")[2].partition("\n## ")[0]
     assert set(re.findall(r"`(Tandem\w+)`", listed)) == alerts
 
 
-def test_what_compose_mounts_of_the_secrets_is_made(
+def test_all_secrets_that_compose_mounts_are_created(
     compose: dict[str, Any], tmp_path: Path
 ) -> None:
     prepare(tmp_path)
@@ -54,14 +54,14 @@ def test_what_compose_mounts_of_the_secrets_is_made(
     assert [name for name in sorted(mounted) if not any((tmp_path / name).iterdir())] == []
 
 
-def test_compose_starts_everything_in_order_and_well_closed(compose: dict[str, Any]) -> None:
+def test_compose_starts_services_in_order_and_restricts_them(compose: dict[str, Any]) -> None:
     for name, service in compose.items():
         for needed, how in service.get("depends_on", {}).items():
             ends = (
                 "healthcheck" not in compose[needed] or "disable" in compose[needed]["healthcheck"]
             )
-            wanted = "service_completed_successfully" if ends else "service_healthy"
-            assert how["condition"] == wanted, f"{name} on {needed}"
+            expected = "service_completed_successfully" if ends else "service_healthy"
+            assert how["condition"] == expected, f"{name} on {needed}"
         if "TANDEM_IMAGE" in service["image"]:
             assert service["read_only"], name
             assert "no-new-privileges:true" in service["security_opt"], name

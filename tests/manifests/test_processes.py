@@ -1,16 +1,16 @@
-"""What a process is given where it is run, against what its code reads."""
+"""The settings in the manifests match those that the processes read."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from deploy.manifests.process_settings import process_complaints, variables
+from deploy.manifests.process_settings import process_violations, variables
 from deploy.manifests.processes import COMMANDS, Process, in_compose, in_kubernetes
 from deploy.manifests.rendering import Resource
 
 QUERIES = Process(
-    place="here",
+    location="here",
     command=("query_service",),
     environment={
         "SECRETS_DIR": "/secrets",
@@ -25,56 +25,59 @@ QUERIES = Process(
 )
 
 
-def with_environment(**more: str) -> Process:
-    return replace(QUERIES, environment={**QUERIES.environment, **more})
+def with_environment(**changes: str) -> Process:
+    return replace(QUERIES, environment={**QUERIES.environment, **changes})
 
 
-def test_a_process_that_has_what_it_reads_is_fine() -> None:
-    assert list(process_complaints(QUERIES)) == []
+def test_a_process_with_its_settings_has_no_violation() -> None:
+    assert list(process_violations(QUERIES)) == []
 
 
 @pytest.mark.parametrize(
-    ("process", "complaint"),
+    ("process", "violation"),
     [
         (replace(QUERIES, command=("query_service", "run")), "there is no command"),
-        (with_environment(REDIS_ULR="x"), "REDIS_ULR is no setting"),
-        (with_environment(MAX_CONCURRENT_BATCHES="2"), "MAX_CONCURRENT_BATCHES is no setting"),
-        (with_environment(MOST_WAITING="many"), "MOST_WAITING: "),
-        (with_environment(REDIS_URL="redis://x"), "redis_url is hidden"),
+        (with_environment(REDIS_ULR="x"), "REDIS_ULR is not a setting"),
+        (with_environment(MAX_CONCURRENT_BATCHES="2"), "MAX_CONCURRENT_BATCHES is not a setting"),
+        (with_environment(MAX_WAITING_READS="many"), "MAX_WAITING_READS: "),
+        (with_environment(REDIS_URL="redis://x"), "redis_url is overridden"),
         (with_environment(PORT="9000"), "it listens on 9000, not on 8080"),
-        (with_environment(JWKS_URL="file:///elsewhere/jwks.json"), "nothing is mounted"),
-        (with_environment(SECRETS_DIR="/elsewhere"), "nothing is mounted"),
-        (replace(QUERIES, secrets=frozenset()), "REDIS_URL is not given"),
-        (replace(QUERIES, secrets=frozenset({"redis_url", "key"})), "the secret key is no setting"),
+        (with_environment(JWKS_URL="file:///elsewhere/jwks.json"), "is not mounted"),
+        (with_environment(SECRETS_DIR="/elsewhere"), "is not mounted"),
+        (replace(QUERIES, secrets=frozenset()), "REDIS_URL is not set"),
+        (
+            replace(QUERIES, secrets=frozenset({"redis_url", "key"})),
+            "secret key is not a setting",
+        ),
         (replace(QUERIES, ports=frozenset({8080, 9090})), "it listens on 8080, not on 9090"),
         (replace(QUERIES, probes=frozenset({"/healthz"})), "it does not serve /healthz"),
     ],
 )
-def test_what_does_not_agree_is_told(process: Process, complaint: str) -> None:
-    [found] = process_complaints(process)
-    assert complaint in found
+def test_a_mismatch_is_reported(process: Process, violation: str) -> None:
+    [found] = process_violations(process)
+    assert violation in found
 
 
-def test_every_way_to_run_tandem_runs_all_of_it(
+def test_every_deployment_runs_all_commands(
     local: list[Resource], production: list[Resource]
 ) -> None:
     for processes in (in_kubernetes(local), in_compose()):
         assert {process.command for process in processes} >= set(COMMANDS) - {
             ("command_service", "await-schema")
         }
-    # Strimzi makes the topics there.
+    # Strimzi creates the topics there.
     commands = {process.command for process in in_kubernetes(production)}
     assert commands == set(COMMANDS) - {("command_service", "topics")}
 
 
-def test_each_committed_process_agrees_with_the_code(
+def test_all_committed_processes_match_the_code(
     local: list[Resource], production: list[Resource]
 ) -> None:
     processes = [*in_kubernetes(local), *in_kubernetes(production), *in_compose()]
-    assert [line for process in processes for line in process_complaints(process)] == []
+    assert [line for process in processes for line in process_violations(process)] == []
 
 
-def test_containers_are_read_with_their_files_and_ports(local: list[Resource]) -> None:
+def test_containers_are_parsed_with_their_secrets_and_ports(local: list[Resource]) -> None:
     [relay] = [p for p in in_kubernetes(local) if p.command == ("command_service", "relay")]
     assert relay.secrets == {"database_url"}
     assert relay.ports == {8080}
@@ -82,11 +85,11 @@ def test_containers_are_read_with_their_files_and_ports(local: list[Resource]) -
     assert set(relay.environment) <= {"SECRETS_DIR", *variables(COMMANDS[relay.command])}
 
 
-def test_a_probe_of_a_port_that_is_not_there_is_told(local: list[Resource]) -> None:
+def test_a_probe_of_an_unknown_port_is_reported(local: list[Resource]) -> None:
     for resource in local:
         if resource["metadata"]["name"] == "relay" and resource["kind"] == "Deployment":
             container: dict[str, Any] = resource["spec"]["template"]["spec"]["containers"][0]
             container["livenessProbe"]["httpGet"]["port"] = "metrics"
-    found = [line for process in in_kubernetes(local) for line in process_complaints(process)]
+    found = [line for process in in_kubernetes(local) for line in process_violations(process)]
     assert len(found) == 1
-    assert "the port that a probe names" in found[0]
+    assert "the port of a probe" in found[0]

@@ -1,4 +1,4 @@
-"""Schemas that refuse what they do not know, and tools that say in a line what they lack."""
+"""Schemas reject unknown fields; stale files and missing tools are reported in one line."""
 
 import shutil
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 
 from deploy.local.errors import StackError
 from deploy.manifests.custom_kinds import strict
-from deploy.manifests.rendering import Resource, outdated, write
-from deploy.manifests.schema_validation import schema_complaints
-from deploy.manifests.settings_table import HEAD, table_complaints, with_table
+from deploy.manifests.rendering import Resource, stale_renderings, write
+from deploy.manifests.schema_validation import schema_violations
+from deploy.manifests.settings_table import HEAD, table_violations, with_table
 from deploy.manifests.tools import program
 from tests.manifests.conftest import find
 
@@ -51,43 +51,45 @@ WRONG: list[dict[str, Any]] = [
 ]
 
 
-def test_what_a_definition_allows_passes() -> None:
+def test_a_valid_resource_is_accepted() -> None:
     jsonschema.validate(FINE, strict(STRUCTURAL, top=True))
 
 
 @pytest.mark.parametrize("resource", WRONG)
-def test_what_a_definition_does_not_know_is_refused(resource: Resource) -> None:
+def test_an_unknown_or_invalid_field_is_rejected(resource: Resource) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(resource, strict(STRUCTURAL, top=True))
 
 
-def test_core_kinds_refuse_unknown_fields_and_unknown_kinds_are_told(local: list[Resource]) -> None:
+def test_unknown_fields_of_core_kinds_and_unknown_kinds_are_reported(
+    local: list[Resource],
+) -> None:
     relay = find(local, "Deployment", "relay")
-    assert schema_complaints([relay], {}) == []
+    assert schema_violations([relay], {}) == []
     relay["spec"]["replica"] = 1
     unknown = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}}
-    wrong, not_known = schema_complaints([relay, unknown], {})
-    assert wrong.startswith("Deployment relay: ")
-    assert not_known == "Thing x: no schema is known for example.com/v1 Thing"
+    invalid, unknown_kind = schema_violations([relay, unknown], {})
+    assert invalid.startswith("Deployment relay: ")
+    assert unknown_kind == "Thing x: there is no schema for example.com/v1 Thing"
 
 
-def test_a_custom_kind_is_held_against_its_definition() -> None:
+def test_a_custom_kind_is_validated_against_its_definition() -> None:
     thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}, **WRONG[1]}
     definition = {"properties": {"apiVersion": {}, "kind": {}, **STRUCTURAL["properties"]}}
     schemas = {"example.com/v1 Thing": strict(definition, top=True)}
-    [complaint] = schema_complaints([thing], schemas)
-    assert "prot" in complaint
+    [violation] = schema_violations([thing], schemas)
+    assert "prot" in violation
 
 
-def test_a_rendered_file_that_is_not_what_its_overlay_gives_is_told(tmp_path: Path) -> None:
+def test_a_stale_rendering_is_reported(tmp_path: Path) -> None:
     write({"local": "a: 1\n"}, tmp_path)
-    assert outdated({"local": "a: 1\n"}, tmp_path) == []
-    [complaint] = outdated({"local": "a: 2\n"}, tmp_path)
-    assert complaint.startswith("local.yaml is not what overlays/local gives")
-    assert len(outdated({"production": ""}, tmp_path)) == 1
+    assert stale_renderings({"local": "a: 1\n"}, tmp_path) == []
+    [violation] = stale_renderings({"local": "a: 2\n"}, tmp_path)
+    assert violation.startswith("local.yaml is stale")
+    assert len(stale_renderings({"production": ""}, tmp_path)) == 1
 
 
-def test_a_missing_tool_is_told_in_one_line(
+def test_a_missing_tool_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -96,16 +98,16 @@ def test_a_missing_tool_is_told_in_one_line(
         program("kustomize")
 
 
-def test_the_table_of_settings_is_the_codes_and_keeps_its_meanings(tmp_path: Path) -> None:
-    assert table_complaints() == []
+def test_the_table_of_settings_matches_the_code_and_keeps_its_meanings(tmp_path: Path) -> None:
+    assert table_violations() == []
     page = tmp_path / "README.md"
     page.write_text(
-        f"before\n\n{HEAD}| `MAX_CONCURRENT_BATCHES` | `1` | nobody | what it means |\n\nafter\n"
+        f"before\n\n{HEAD}| `MAX_CONCURRENT_BATCHES` | `1` | none | what it means |\n\nafter\n"
     )
-    assert "its settings are not the code's" in table_complaints(page)[0]
+    assert "the table is stale" in table_violations(page)[0]
     page.write_text(with_table(page.read_text()))
     assert (
         "| `MAX_CONCURRENT_BATCHES` | `2` | command service | what it means |" in page.read_text()
     )
     assert page.read_text().endswith("\n\nafter\n")
-    assert any("what does DATABASE_URL mean?" in line for line in table_complaints(page))
+    assert any("the meaning of DATABASE_URL is missing" in line for line in table_violations(page))

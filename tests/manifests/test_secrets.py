@@ -1,4 +1,4 @@
-"""Each container is given its own passwords and nobody else's; they stay from run to run."""
+"""Each container gets only its own passwords, and later runs keep them."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,27 +47,25 @@ def test_a_second_run_keeps_the_passwords_and_the_keys(prepared: Path) -> None:
     assert [file.read_text() for file in kept] == before
 
 
-def test_servers_are_told_digests_and_verifiers_and_others_are_kept_out(prepared: Path) -> None:
+def test_servers_get_digests_and_verifiers_and_other_users_have_no_access(prepared: Path) -> None:
     password = urlsplit((prepared / "relay" / "database_url").read_text()).password
-    told = (prepared / "postgres" / "passwords.sql").read_text()
-    told += (prepared / "redis" / "users.acl").read_text()
+    server_files = (prepared / "postgres" / "passwords.sql").read_text()
+    server_files += (prepared / "redis" / "users.acl").read_text()
     assert password is not None
-    assert password not in told
-    assert "SCRAM-SHA-256$" in told
+    assert password not in server_files
+    assert "SCRAM-SHA-256$" in server_files
     assert prepared.stat().st_mode & 0o077 == 0
 
 
-def test_a_token_is_one_that_the_services_accept(
-    prepared: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["token", str(prepared), "orders:read", "somebody"])
+def test_the_services_accept_the_token(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["token", str(prepared), "orders:read", "ada"])
     keys = PyJWKSet.from_json((prepared / "jwks" / "jwks.json").read_text())
     token = capsys.readouterr().out.strip()
     claims = jwt.decode(token, keys.keys[0], ["ES256"], audience=AUDIENCE, issuer=ISSUER)
-    assert (claims["scope"], claims["sub"]) == ("orders:read", "somebody")
+    assert (claims["scope"], claims["sub"]) == ("orders:read", "ada")
 
 
-def test_the_cluster_is_not_given_the_key_that_signs(prepared: Path) -> None:
+def test_the_cluster_does_not_get_the_signing_key(prepared: Path) -> None:
     text = as_yaml(local_secrets(prepared))
     found = resources(text)
     assert "PRIVATE KEY" not in text

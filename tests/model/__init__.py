@@ -1,1 +1,1 @@
-"""The shop as a small pure model, and random commands that must find Tandem agreeing with it."""
+"""A small pure model of the shop, and random commands after which Tandem must equal it."""

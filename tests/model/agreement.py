@@ -1,19 +1,20 @@
-"""At the end every view, and the topics, must agree with the model."""
+"""Compares every view and the topics with the model."""
 
 from collections import defaultdict
 from typing import Any
 
-from tests.contract.topics import Raw
-from tests.model.model import Model
+from tests.contract.topics import RawRecord
+from tests.model.model import PERSONAL_FIELDS, Model
 from tests.model.tandem import Tandem
 
 Json = dict[str, Any]
 AT = {"order.shipped": "shipped_at", "order.delivered": "delivered_at"}
 AT |= {"order.cancelled": "cancelled_at"}
+PAYMENT_AT = {"order.paid": "paid_at", "order.refunded": "refunded_at"}
 
 
 class Agreement:
-    """`before` is the dashboard before the model's first command; `salt` a word in its products."""
+    """`before` is the dashboard before the first command; `salt` is a word in the products."""
 
     def __init__(self, tandem: Tandem, model: Model, before: Json, salt: str) -> None:
         self._tandem, self._model, self._before, self._salt = tandem, model, before, salt
@@ -64,7 +65,12 @@ class Agreement:
         times: Json = dict.fromkeys(AT.values())
         times |= {AT[type]: at for type, at in self._times[id] if type in AT}
         times["placed_at"] = self._times[id][0][1]
-        return {**order, "items": items, "item_count": len(items), **times}
+        payment = dict(order["payment"])
+        for type, at in self._times[id]:
+            if type in PAYMENT_AT:
+                payment[PAYMENT_AT[type]] = at
+        document = {**order, "payment": payment, "items": items, "item_count": len(items)}
+        return document | times
 
     def _check_lists(self, documents: Json) -> None:
         oldest = min(self._model.events)
@@ -78,6 +84,9 @@ class Agreement:
         for status in ("placed", "shipped", "delivered", "cancelled"):
             expected = [order for order in orders if order["status"] == status]
             self._compare(expected, f"/v1/orders?status={status}", 50, oldest)
+        for status in ("none", "paid", "refund_due", "refunded"):
+            expected = [order for order in orders if order["payment"]["status"] == status]
+            self._compare(expected, f"/v1/orders?payment={status}", 50, oldest)
         for user in (id for id in self._model.users if id in documents):
             expected = [order for order in orders if order["customer_id"] == user]
             self._compare(expected, f"/v1/users/{user}/orders", 2, "")
@@ -111,7 +120,7 @@ class Agreement:
                 days[date, "orders"] += 1
                 days[date, total["currency"]] += total["amount"]
         assert _revenue(now) == revenue
-        # A currency whose orders all cost nothing, and one without orders, add up alike.
+        # A currency whose orders are all free equals a currency without orders.
         assert {k: v for k, v in _days(now).items() if v} == {k: v for k, v in days.items() if v}
         for entry in now["revenue"]:
             half_up = (2 * entry["amount"] + entry["orders"]) // (2 * entry["orders"])
@@ -120,23 +129,25 @@ class Agreement:
     def _check_topics(self) -> None:
         counts = {id: len(events) for id, events in self._model.events.items()}
 
-        def there(found: dict[str, list[Raw]]) -> bool:
+        def published(found: dict[str, list[RawRecord]]) -> bool:
             return all(len(found.get(id, [])) >= count for id, count in counts.items())
 
-        found = self._tandem.events(there)
+        found = self._tandem.events(published)
         for id, events in self._model.events.items():
             assert len(found[id]) == len(events)
             for version, (record, event) in enumerate(zip(found[id], events, strict=True), 1):
                 _compare_event(id, version, record, event)
 
 
-def _compare_event(id: str, version: int, record: Raw, event: tuple[str, str | None, Json]) -> None:
+def _compare_event(
+    id: str, version: int, record: RawRecord, event: tuple[str, str | None, Json]
+) -> None:
     type, actor, data = event
     assert (record.type, record.header("ce_actor")) == (type, actor)
     expected = {"id": id, "version": version, **data}
     for name, value in record.value.items():
-        personal = name in ("name", "email", "customer_name", "shipping_address")
-        # Published before the erasure it still says what the model has forgotten since.
+        personal = name in {"name", "email", *PERSONAL_FIELDS}
+        # Published before the erasure, it still has the values that the model has erased.
         assert value == expected[name] or (personal and None in (value, expected[name])), record
     assert set(record.value) == set(expected)
 

@@ -1,13 +1,13 @@
-"""Random commands, valid and not, by callers of all kinds; each answer must be the model's."""
+"""Random commands, valid or not, by all kinds of callers; each response must equal the model's."""
 
 import secrets
 import time
 from typing import Any, Final
 
 from tests.model.agreement import Agreement
-from tests.model.answering import answer
+from tests.model.expected_responses import expected_response
 from tests.model.model import Model, Request
-from tests.model.scopes import EVERY, NARROW
+from tests.model.scopes import ALL_SCOPES, OWN_SCOPES
 from tests.model.tandem import Tandem
 from tests.model.walks import (
     emails,
@@ -15,23 +15,24 @@ from tests.model.walks import (
     lines_of_orders,
     names,
     prices,
+    references,
     restocks,
     rule,
     sellers,
     senders,
     staff,
     stocks,
+    target_numbers,
     texts,
     versions,
-    whichever,
 )
 
-NOWHERE: Final = "01890000-0000-7000-8000-{:012x}"
+UNKNOWN_ID: Final = "01890000-0000-7000-8000-{:012x}"
 Json = dict[str, Any]
 
 
 class RandomCommands:
-    """A part of the shop that is this run's own: its users, products, orders, emails and keys."""
+    """One run, with its own users, products, orders, emails and keys."""
 
     def __init__(self, tandem: Tandem) -> None:
         self.tandem, self.model = tandem, Model()
@@ -52,12 +53,12 @@ class RandomCommands:
     def create_user(self, name: str, email: str | None, by: str, key: str | None) -> None:
         self._send("CreateUser", None, {"name": name, "email": self._email(email)}, by, key, None)
 
-    @rule(n=whichever, name=names, by=senders, key=keys, version=versions)
+    @rule(n=target_numbers, name=names, by=senders, key=keys, version=versions)
     def rename(self, n: int, name: str, by: str, key: str | None, version: int | None) -> None:
         target = self._one_of(self.model.users, n)
         self._send("UpdateUserName", target, {"name": name}, by, key, version)
 
-    @rule(n=whichever, email=emails, by=senders, key=keys, version=versions)
+    @rule(n=target_numbers, email=emails, by=senders, key=keys, version=versions)
     def change_email(
         self, n: int, email: str | None, by: str, key: str | None, version: int | None
     ) -> None:
@@ -73,23 +74,23 @@ class RandomCommands:
         body = {"name": name, "description": f" {self.salt}", "price": price, "stock": stock}
         self._send("AddProduct", None, body, by, key, None)
 
-    @rule(n=whichever, price=prices, by=sellers, key=keys, version=versions)
+    @rule(n=target_numbers, price=prices, by=sellers, key=keys, version=versions)
     def reprice(self, n: int, price: Json, by: str, key: str | None, version: int | None) -> None:
         target = self._one_of(self.model.products, n)
         self._send("UpdateProductPrice", target, {"price": price}, by, key, version)
 
-    @rule(2, n=whichever, quantity=restocks, by=sellers, key=keys, version=versions)
+    @rule(2, n=target_numbers, quantity=restocks, by=sellers, key=keys, version=versions)
     def restock(self, n: int, quantity: int, by: str, key: str | None, version: int | None) -> None:
         target = self._one_of(self.model.products, n)
         self._send("RestockProduct", target, {"quantity": quantity}, by, key, version)
 
-    @rule(n=whichever, by=sellers, key=keys, version=versions)
+    @rule(n=target_numbers, by=sellers, key=keys, version=versions)
     def retire(self, n: int, by: str, key: str | None, version: int | None) -> None:
         self._send("RetireProduct", self._one_of(self.model.products, n), {}, by, key, version)
 
     @rule(
         3,
-        n=whichever,
+        n=target_numbers,
         lines=lines_of_orders,
         address=texts,
         by=senders,
@@ -106,21 +107,33 @@ class RandomCommands:
         body = {"customer_id": customer, "items": items, "shipping_address": address}
         self._send("PlaceOrder", None, body, by, key, None)
 
-    @rule(n=whichever, by=staff, key=keys, version=versions, a=texts, b=texts)
+    @rule(n=target_numbers, by=staff, key=keys, version=versions, a=texts, b=texts)
     def ship(self, n: int, by: str, key: str | None, version: int | None, a: str, b: str) -> None:
         body = {"carrier": a, "tracking_number": b}
         self._send("ShipOrder", self._one_of(self.model.orders, n), body, by, key, version)
 
-    @rule(n=whichever, by=staff, key=keys, version=versions)
+    @rule(n=target_numbers, by=staff, key=keys, version=versions)
     def deliver(self, n: int, by: str, key: str | None, version: int | None) -> None:
         self._send("DeliverOrder", self._one_of(self.model.orders, n), {}, by, key, version)
 
-    @rule(2, n=whichever, by=senders, key=keys, version=versions, reason=texts)
+    @rule(2, n=target_numbers, by=senders, key=keys, version=versions, reason=texts)
     def cancel(self, n: int, by: str, key: str | None, version: int | None, reason: str) -> None:
         target = self._one_of(self.model.orders, n)
         self._send("CancelOrder", target, {"reason": reason}, by, key, version)
 
-    @rule(3, n=whichever, product=whichever)
+    @rule(2, n=target_numbers, by=staff, key=keys, version=versions, reference=references)
+    def pay(self, n: int, by: str, key: str | None, version: int | None, reference: str) -> None:
+        body, target = {"reference": reference}, self._one_of(self.model.orders, n)
+        self._send("PayOrder", target, body, by, key, version)
+
+    @rule(2, n=target_numbers, by=staff, key=keys, version=versions, reference=references)
+    def refund(self, n: int, by: str, key: str | None, version: int | None, reference: str) -> None:
+        body = {"reference": reference}
+        due = [id for id, o in self.model.orders.items() if o["payment"]["status"] == "refund_due"]
+        target = due[-1] if due and n % 2 else self._one_of(self.model.orders, n)
+        self._send("RefundOrder", target, body, by, key, version)
+
+    @rule(3, n=target_numbers, product=target_numbers)
     def place_a_valid_order(self, n: int, product: int) -> None:
         target = self._one_of(self.model.products, product)
         self._send("RestockProduct", target, {"quantity": 1}, "products", None, None)
@@ -129,8 +142,8 @@ class RandomCommands:
         body = {"customer_id": customer, "items": items, "shipping_address": "1 Main Street"}
         self._send("PlaceOrder", None, body, "owner", None, None)
 
-    @rule(3, n=whichever, step=["ship", "ship", "cancel"], key=keys)
-    def take_the_next_step(self, n: int, step: str, key: str | None) -> None:
+    @rule(3, n=target_numbers, step=["ship", "ship", "cancel"], key=keys)
+    def change_status(self, n: int, step: str, key: str | None) -> None:
         target = self._one_of(self.model.orders, n)
         status = self.model.orders.get(target, {}).get("status")
         if status == "shipped":
@@ -142,20 +155,21 @@ class RandomCommands:
             self._send("ShipOrder", target, label, "all", key, None)
 
     @rule(2, n=range(100))
-    def repeat(self, n: int) -> None:
-        """An earlier request once more, to the letter."""
+    def duplicate(self, n: int) -> None:
+        """Send an earlier request unchanged."""
         self._check(self.sent[n % len(self.sent)])
 
     def close(self) -> None:
-        """Every view, and the topics, must agree too."""
-
+        """Compare every view and the topics too."""
         Agreement(self.tandem, self.model, self.dashboard, self.salt).check()
 
-    def _one_of(self, known: dict[str, Json], n: int) -> str:
-        live = [id for id, fields in known.items() if _live(fields)][-4:]
-        if n < 9 and live:
-            return live[n % len(live)]
-        return list(known)[n % len(known)] if n < 11 and known else NOWHERE.format(n)
+    def _one_of(self, aggregates: dict[str, Json], n: int) -> str:
+        active = [id for id, fields in aggregates.items() if _is_active(fields)][-4:]
+        if n < 9 and active:
+            return active[n % len(active)]
+        return (
+            list(aggregates)[n % len(aggregates)] if n < 11 and aggregates else UNKNOWN_ID.format(n)
+        )
 
     def _email(self, template: str | None) -> str | None:
         return template and template.format(self.salt)
@@ -176,28 +190,28 @@ class RandomCommands:
         self._check(Request(command, target, body, sub, scopes, key, version))
 
     def _caller(self, by: str, target: str | None, body: Json) -> tuple[str, frozenset[str]]:
-        owner = body.get("customer_id") or target or "nobody"
+        owner = body.get("customer_id") or target or "unknown"
         if target in self.model.orders:
             owner = self.model.orders[target]["customer_id"]
         others = [id for id in self.model.users if id != owner]
         return {
-            "all": (f"all {self.salt}", EVERY),
-            "owner": (owner, NARROW),
-            "other": (others[-1] if others else "other", NARROW),
-            "nobody": (owner, frozenset[str]()),
+            "all": (f"all {self.salt}", ALL_SCOPES),
+            "owner": (owner, OWN_SCOPES),
+            "other": (others[-1] if others else "other", OWN_SCOPES),
+            "unscoped": (owner, frozenset[str]()),
             "products": (f"products {self.salt}", frozenset(["products:write"])),
         }[by]
 
     def _check(self, request: Request) -> None:
         real = self.tandem.send(request)
-        given = real.json() if real.status_code in (200, 201) else {}
-        expected = answer(self.model, request, given.get("id"))
+        body = real.json() if real.status_code in (200, 201) else {}
+        expected = expected_response(self.model, request, body.get("id"))
         assert real.status_code == expected.status, (request, expected, real.text)
         if expected.problem is not None:
             name = real.json()["type"].rsplit("/", 1)[-1]
             assert name in expected.problem.split("|"), (request, expected, real.text)
         else:
-            assert given == {"id": expected.id, "version": expected.version}, (request, expected)
+            assert body == {"id": expected.id, "version": expected.version}, (request, expected)
         assert (real.headers.get("idempotent-replayed") == "true") == expected.replayed, request
         self.sent.append(request)
         if request.command == "EraseUser" and expected.status == 200 and not expected.replayed:
@@ -211,7 +225,7 @@ class RandomCommands:
                 time.sleep(0.02)
 
 
-def _live(fields: Json) -> bool:
-    """Something may still happen to it."""
-    gone = ("retired", "delivered", "cancelled")
-    return not fields.get("erased") and fields.get("status") not in gone
+def _is_active(fields: Json) -> bool:
+    """Its state can still change."""
+    final = ("retired", "delivered", "cancelled")
+    return not fields.get("erased") and fields.get("status") not in final

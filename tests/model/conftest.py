@@ -1,12 +1,12 @@
-"""A stack of this folder's own, and a client of it."""
+"""A stack for the tests of this folder, and a client of it."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from deploy.local.servers import Kafka, Postgres, Valkey
-from tests.contract.whole import first_answers, running_stack
+from tests.contract.running_stack import first_statuses, running_stack
 from tests.model.tandem import Tandem
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.stack import Stack
 
 
@@ -16,7 +16,7 @@ async def stack(
 ) -> AsyncIterator[Stack]:
     directory = tmp_path_factory.mktemp("model")
     async with running_stack(postgres, kafka, valkey, directory) as stack:
-        await first_answers(stack)
+        await first_statuses(stack)
         yield stack
 
 

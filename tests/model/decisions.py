@@ -1,105 +1,106 @@
-"""What each command does to the model, or why it is refused."""
+"""The effect of each command on the model, or its rejection."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.model.model import Json, Model, Refused, Request, email_key
+from tests.model.model import Json, Model, Rejected, Request, email_key
 
-MOST_STOCK: Final = 10**9
+MAX_STOCK: Final = 10**9
+PAYMENT_FIELDS: Final = ("due_at", "paid_at", "reference", "refunded_at", "refund_reference")
 
 
-def _take_email(model: Model, email: str, taker: str | None) -> None:
+def _check_email(model: Model, email: str, owner: str | None) -> None:
     for id, user in model.users.items():
-        if id != taker and not user["erased"] and email_key(user["email"]) == email_key(email):
-            raise Refused(409, "email-taken")
+        if id != owner and not user["erased"] and email_key(user["email"]) == email_key(email):
+            raise Rejected(409, "email-taken")
 
 
-def create_user(model: Model, request: Request, given_id: str) -> str:
+def create_user(model: Model, request: Request, new_id: str) -> str:
     name, email = request.body["name"].strip(), request.body["email"].strip()
-    _take_email(model, email, None)
-    model.users[given_id] = {"name": name, "email": email, "erased": False}
-    model.happens(given_id, "user.created", request.sub, name=name, email=email)
-    return given_id
+    _check_email(model, email, None)
+    model.users[new_id] = {"name": name, "email": email, "erased": False}
+    model.append_event(new_id, "user.created", request.sub, name=name, email=email)
+    return new_id
 
 
 def update_name(model: Model, request: Request, _: str) -> str:
-    id, name = model.found(request), request.body["name"].strip()
+    id, name = model.find_target(request), request.body["name"].strip()
     if model.users[id]["name"] != name:
         model.users[id]["name"] = name
-        model.happens(id, "user.renamed", request.sub, name=name)
+        model.append_event(id, "user.renamed", request.sub, name=name)
     return id
 
 
 def update_email(model: Model, request: Request, _: str) -> str:
-    id, email = model.found(request), request.body["email"].strip()
-    _take_email(model, email, id)
+    id, email = model.find_target(request), request.body["email"].strip()
+    _check_email(model, email, id)
     if model.users[id]["email"] != email:
         model.users[id]["email"] = email
-        model.happens(id, "user.email_changed", request.sub, email=email)
+        model.append_event(id, "user.email_changed", request.sub, email=email)
     return id
 
 
 def erase_user(model: Model, request: Request, _: str) -> str:
-    id = model.found(request)
+    id = model.find_target(request)
     model.users[id] = {"name": None, "email": None, "erased": True}
-    model.happens(id, "user.erased", request.sub)
+    model.append_event(id, "user.erased", request.sub)
     return id
 
 
-def add_product(model: Model, request: Request, given_id: str) -> str:
+def add_product(model: Model, request: Request, new_id: str) -> str:
     body = request.body
     product = {**body, "name": body["name"].strip(), "description": body["description"].strip()}
-    model.products[given_id] = {**product, "status": "active"}
-    model.happens(given_id, "product.added", request.sub, **product)
-    return given_id
+    model.products[new_id] = {**product, "status": "active"}
+    model.append_event(new_id, "product.added", request.sub, **product)
+    return new_id
 
 
-def _sold_product(model: Model, request: Request) -> tuple[str, Json]:
-    id = model.found(request)
+def _active_product(model: Model, request: Request) -> tuple[str, Json]:
+    id = model.find_target(request)
     if model.products[id]["status"] == "retired":
-        raise Refused(409, "product-retired")
+        raise Rejected(409, "product-retired")
     return id, model.products[id]
 
 
 def update_price(model: Model, request: Request, _: str) -> str:
-    id, product = _sold_product(model, request)
+    id, product = _active_product(model, request)
     if product["price"] != request.body["price"]:
         product["price"] = request.body["price"]
-        model.happens(id, "product.price_changed", request.sub, price=product["price"])
+        model.append_event(id, "product.price_changed", request.sub, price=product["price"])
     return id
 
 
 def restock(model: Model, request: Request, _: str) -> str:
-    id, product = _sold_product(model, request)
+    id, product = _active_product(model, request)
     quantity = request.body["quantity"]
-    if product["stock"] + quantity > MOST_STOCK:
-        raise Refused(409, "stock-limit")
+    if product["stock"] + quantity > MAX_STOCK:
+        raise Rejected(409, "stock-limit")
     product["stock"] += quantity
     stock = product["stock"]
-    model.happens(id, "product.restocked", request.sub, quantity=quantity, stock=stock)
+    model.append_event(id, "product.restocked", request.sub, quantity=quantity, stock=stock)
     return id
 
 
 def retire(model: Model, request: Request, _: str) -> str:
-    id, product = _sold_product(model, request)
+    id, product = _active_product(model, request)
     product["status"] = "retired"
-    model.happens(id, "product.retired", request.sub)
+    model.append_event(id, "product.retired", request.sub)
     return id
 
 
-def _move(model: Model, order: str, line: Json, type: str, sign: int) -> None:
+def _change_stock(model: Model, order: str, line: Json, type: str, sign: int) -> None:
     product = model.products[line["product_id"]]
     product["stock"] += sign * line["quantity"]
     data = {"order_id": order, "quantity": line["quantity"], "stock": product["stock"]}
-    model.happens(line["product_id"], type, None, **data)
+    model.append_event(line["product_id"], type, None, **data)
 
 
-def place_order(model: Model, request: Request, given_id: str) -> str:
+def place_order(model: Model, request: Request, new_id: str) -> str:
     body, lines = request.body, request.body["items"]
     customer = model.users.get(body["customer_id"])
-    known = all(line["product_id"] in model.products for line in lines)
-    if customer is None or customer["erased"] or not known:
-        raise Refused(422, "unknown-reference")
+    exist = all(line["product_id"] in model.products for line in lines)
+    if customer is None or customer["erased"] or not exist:
+        raise Rejected(422, "unknown-reference")
     products = [model.products[line["product_id"]] for line in lines]
     _check_sellable(lines, products)
     items = [
@@ -114,16 +115,18 @@ def place_order(model: Model, request: Request, given_id: str) -> str:
         "total": {"amount": amount, "currency": products[0]["price"]["currency"]},
         "shipping_address": body["shipping_address"].strip(),
     }
+    payment = {"status": "none", **dict.fromkeys(PAYMENT_FIELDS)}
     fields = ("carrier", "tracking_number", "cancel_reason")
-    model.orders[given_id] = {**placed, "status": "placed", **dict.fromkeys(fields)}
-    model.happens(given_id, "order.placed", request.sub, **placed)
+    order = {**placed, "status": "placed", "payment": payment, **dict.fromkeys(fields)}
+    model.orders[new_id] = order
+    model.append_event(new_id, "order.placed", request.sub, **placed, payment_due_at=None)
     for line in lines:
-        _move(model, given_id, line, "product.reserved", -1)
-    return given_id
+        _change_stock(model, new_id, line, "product.reserved", -1)
+    return new_id
 
 
 def _check_sellable(lines: list[Json], products: list[Json]) -> None:
-    """Where several reasons apply, any of them may be the one that is named."""
+    """If several reasons apply, the rejection may name any of them."""
     reasons = []
     if any(product["status"] == "retired" for product in products):
         reasons.append("product-retired")
@@ -132,38 +135,72 @@ def _check_sellable(lines: list[Json], products: list[Json]) -> None:
     if any(p["stock"] < line["quantity"] for line, p in zip(lines, products, strict=True)):
         reasons.append("insufficient-stock")
     if reasons:
-        raise Refused(409, "|".join(reasons))
+        raise Rejected(409, "|".join(reasons))
 
 
-def _step(model: Model, request: Request, allowed: str, status: str) -> str:
-    id = model.found(request)
+def _change_status(model: Model, request: Request, allowed: str, status: str) -> str:
+    id = model.find_target(request)
     if model.orders[id]["status"] != allowed:
-        raise Refused(409, "order-state")
+        raise Rejected(409, "order-state")
     model.orders[id]["status"] = status
     return id
 
 
+def _of_order(model: Model, id: str, personal: str) -> str | None:
+    """A personal value of an order is not stored if its customer is erased."""
+    erased = model.users[model.orders[id]["customer_id"]]["erased"]
+    return None if erased else personal.strip()
+
+
 def ship(model: Model, request: Request, _: str) -> str:
-    id = _step(model, request, "placed", "shipped")
-    label = {name: request.body[name].strip() for name in ("carrier", "tracking_number")}
+    id = _change_status(model, request, "placed", "shipped")
+    label = {
+        name: _of_order(model, id, request.body[name]) for name in ("carrier", "tracking_number")
+    }
     model.orders[id].update(label)
-    model.happens(id, "order.shipped", request.sub, **label)
+    model.append_event(id, "order.shipped", request.sub, **label)
     return id
 
 
 def deliver(model: Model, request: Request, _: str) -> str:
-    id = _step(model, request, "shipped", "delivered")
-    model.happens(id, "order.delivered", request.sub)
+    id = _change_status(model, request, "shipped", "delivered")
+    model.append_event(id, "order.delivered", request.sub)
     return id
 
 
 def cancel(model: Model, request: Request, _: str) -> str:
-    id = _step(model, request, "placed", "cancelled")
-    reason = request.body["reason"].strip()
+    id = _change_status(model, request, "placed", "cancelled")
+    reason = _of_order(model, id, request.body["reason"])
     model.orders[id]["cancel_reason"] = reason
-    model.happens(id, "order.cancelled", request.sub, reason=reason)
+    if model.orders[id]["payment"]["status"] == "paid":
+        model.orders[id]["payment"]["status"] = "refund_due"
+    model.append_event(id, "order.cancelled", request.sub, reason=reason)
     for line in model.orders[id]["items"]:
-        _move(model, id, line, "product.released", 1)
+        _change_stock(model, id, line, "product.released", 1)
+    return id
+
+
+def pay(model: Model, request: Request, _: str) -> str:
+    id, reference = model.find_target(request), request.body["reference"].strip()
+    order, payment = model.orders[id], model.orders[id]["payment"]
+    if payment["reference"] == reference:
+        return id
+    if payment["reference"] is not None or order["status"] != "placed":
+        raise Rejected(409, "order-state")
+    payment.update(status="paid", reference=reference)
+    model.append_event(id, "order.paid", request.sub, reference=reference)
+    return id
+
+
+def refund(model: Model, request: Request, _: str) -> str:
+    id, reference = model.find_target(request), request.body["reference"].strip()
+    payment = model.orders[id]["payment"]
+    if payment["refund_reference"] == reference:
+        return id
+    if payment["status"] != "refund_due":
+        raise Rejected(409, "order-state")
+    payment.update(status="refunded", refund_reference=reference)
+    model.append_event(id, "order.refunded", request.sub, reference=reference)
     return id
 
 
@@ -177,6 +214,8 @@ DECISIONS: Final[dict[str, Callable[[Model, Request, str], str]]] = {
     "RestockProduct": restock,
     "RetireProduct": retire,
     "PlaceOrder": place_order,
+    "PayOrder": pay,
+    "RefundOrder": refund,
     "ShipOrder": ship,
     "DeliverOrder": deliver,
     "CancelOrder": cancel,

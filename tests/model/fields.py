@@ -1,9 +1,9 @@
-"""Which bodies are valid: the names of a command's fields, and their bounds."""
+"""Validation of bodies: the names of a command's fields, and their limits."""
 
 import unicodedata
 from typing import Any, Final
 
-MOST: Final = {
+MAX_LENGTHS: Final = {
     "name": 200,
     "email": 254,
     "description": 5000,
@@ -11,6 +11,7 @@ MOST: Final = {
     "carrier": 100,
     "tracking_number": 100,
     "reason": 500,
+    "reference": 100,
 }
 FIELDS: Final = {
     "CreateUser": {"name", "email"},
@@ -22,6 +23,8 @@ FIELDS: Final = {
     "RestockProduct": {"quantity"},
     "RetireProduct": set(),
     "PlaceOrder": {"customer_id", "items", "shipping_address"},
+    "PayOrder": {"reference"},
+    "RefundOrder": {"reference"},
     "ShipOrder": {"carrier", "tracking_number"},
     "DeliverOrder": set(),
     "CancelOrder": {"reason"},
@@ -30,20 +33,20 @@ CURRENCIES: Final = ("EUR", "USD", "JPY")
 
 
 def valid(command: str, body: dict[str, Any]) -> bool:
-    most_quantity = 10**9 if command == "RestockProduct" else 10**4
+    max_quantity = 10**9 if command == "RestockProduct" else 10**4
     return set(body) == FIELDS[command] and all(
-        _valid_field(name, value, most_quantity) for name, value in body.items()
+        _valid_field(name, value, max_quantity) for name, value in body.items()
     )
 
 
-def _valid_field(name: str, value: Any, most_quantity: int) -> bool:
+def _valid_field(name: str, value: Any, max_quantity: int) -> bool:
     match name:
         case "price":
             return value["currency"] in CURRENCIES and _within(value["amount"], 0, 10**9)
         case "stock":
             return _within(value, 0, 10**9)
         case "quantity":
-            return _within(value, 1, most_quantity)
+            return _within(value, 1, max_quantity)
         case "items":
             products = [line["product_id"] for line in value]
             quantities = [_within(line["quantity"], 1, 10**4) for line in value]
@@ -54,15 +57,15 @@ def _valid_field(name: str, value: Any, most_quantity: int) -> bool:
             return _valid_text(name, value)
 
 
-def _within(value: Any, least: int, most: int) -> bool:
-    return type(value) is int and least <= value <= most
+def _within(value: Any, minimum: int, maximum: int) -> bool:
+    return type(value) is int and minimum <= value <= maximum
 
 
 def _valid_text(name: str, value: Any) -> bool:
     if not isinstance(value, str) or any(_control(character) for character in value):
         return False
-    least = 0 if name == "description" else 1
-    return least <= len(value.strip()) <= MOST[name]
+    min_length = 0 if name == "description" else 1
+    return min_length <= len(value.strip()) <= MAX_LENGTHS[name]
 
 
 def _control(character: str) -> bool:

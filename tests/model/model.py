@@ -1,13 +1,15 @@
-"""The shop in plain dictionaries, written from the contract alone."""
+"""The shop in plain dictionaries, based on the contract only."""
 
 import json
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.model.scopes import REACHING_ALL
+from tests.model.scopes import UNRESTRICTED
 
 Json = dict[str, Any]
+PERSONAL_FIELDS = {"customer_name", "shipping_address", "reason", "carrier", "tracking_number"}
+"""Of the events of an order."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """The status, the problem's name, and the version that an accepted command answers with."""
+class ExpectedResponse:
+    """The status, the name of the problem, and the version after an accepted command."""
 
     status: int
     problem: str | None = None
@@ -37,7 +39,7 @@ class Expected:
     replayed: bool = False
 
 
-class Refused(Exception):
+class Rejected(Exception):
     def __init__(self, status: int, problem: str) -> None:
         super().__init__(problem)
         self.status, self.problem = status, problem
@@ -49,42 +51,45 @@ def email_key(email: str) -> str:
 
 @dataclass
 class Model:
-    """Aggregates by id: the fields of their documents. `events` is what happened to each."""
+    """Aggregates by id, with the fields of their documents; `events` by aggregate."""
 
     users: dict[str, Json] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
     orders: dict[str, Json] = field(default_factory=dict)
     events: dict[str, list[tuple[str, str | None, Json]]] = field(default_factory=dict)
-    answers: dict[tuple[str, str], tuple[str, Expected]] = field(default_factory=dict)
+    stored_responses: dict[tuple[str, str], tuple[str, ExpectedResponse]] = field(
+        default_factory=dict
+    )
 
     def version(self, id: str) -> int:
         return len(self.events[id])
 
-    def happens(self, id: str, type: str, actor: str | None, **data: Any) -> None:
+    def append_event(self, id: str, type: str, actor: str | None, **data: Any) -> None:
         self.events.setdefault(id, []).append((type, actor, data))
 
-    def found(self, request: Request) -> str:
+    def find_target(self, request: Request) -> str:
         """The target's id. Raises 404 and 412."""
         id = request.target or ""
         exists = id in self.events and not self.users.get(id, {}).get("erased")
-        if not exists or not self._reaches(request, id):
-            raise Refused(404, "not-found")
+        if not exists or not self._has_access(request, id):
+            raise Rejected(404, "not-found")
         if request.if_match is not None and request.if_match != self.version(id):
-            raise Refused(412, "version-conflict")
+            raise Rejected(412, "version-conflict")
         return id
 
-    def _reaches(self, request: Request, id: str) -> bool:
-        if REACHING_ALL[request.command] in request.scopes:
+    def _has_access(self, request: Request, id: str) -> bool:
+        if UNRESTRICTED[request.command] in request.scopes:
             return True
         owner = self.orders[id]["customer_id"] if id in self.orders else id
         return bool(owner == request.sub)
 
     def anonymize(self, user: str, actor: str) -> list[str]:
-        """What follows an erasure within a minute: the orders that it changed."""
+        """Anonymize the orders of an erased user; return their ids."""
         changed = [id for id, o in self.orders.items() if o["customer_id"] == user]
         for id in changed:
-            self.orders[id].update(customer_name=None, shipping_address=None)
-            placed = self.events[id][0][2]
-            placed.update(customer_name=None, shipping_address=None)
-            self.happens(id, "order.anonymized", actor)
+            self.orders[id].update(dict.fromkeys(PERSONAL_FIELDS & self.orders[id].keys()))
+            self.orders[id]["cancel_reason"] = None
+            for _, _, data in self.events[id]:
+                data.update(dict.fromkeys(PERSONAL_FIELDS & data.keys()))
+            self.append_event(id, "order.anonymized", actor)
         return changed

@@ -9,7 +9,7 @@ OWN: Final = {
     "PlaceOrder": "orders:write",
     "CancelOrder": "orders:write",
 }
-REACHING_ALL: Final = {
+UNRESTRICTED: Final = {
     "CreateUser": "users:write:all",
     "UpdateUserName": "users:write:all",
     "UpdateUserEmail": "users:write:all",
@@ -19,9 +19,11 @@ REACHING_ALL: Final = {
     "RestockProduct": "products:write",
     "RetireProduct": "products:write",
     "PlaceOrder": "orders:write:all",
+    "PayOrder": "orders:write:all",
+    "RefundOrder": "orders:write:all",
     "ShipOrder": "orders:write:all",
     "DeliverOrder": "orders:write:all",
     "CancelOrder": "orders:write:all",
 }
-NARROW: Final = frozenset(OWN.values())
-EVERY: Final = NARROW | frozenset(REACHING_ALL.values())
+OWN_SCOPES: Final = frozenset(OWN.values())
+ALL_SCOPES: Final = OWN_SCOPES | frozenset(UNRESTRICTED.values())

@@ -1,4 +1,4 @@
-"""Tandem as a client without an event loop sees it: commands, reads, and the topics."""
+"""A synchronous client of Tandem: commands, reads, and the topics."""
 
 import asyncio
 import time
@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tests.contract.topics import Raw, Topics
+from tests.contract.topics import RawRecord, Topics
 from tests.model.model import Request
-from tests.model.scopes import EVERY
+from tests.model.scopes import ALL_SCOPES
 from tests.support.identity import EVERYTHING
 from tests.support.stack import Stack
 
@@ -24,15 +24,17 @@ ROUTES = {
     "RestockProduct": ("POST", "/v1/products/{}/restock"),
     "RetireProduct": ("DELETE", "/v1/products/{}"),
     "PlaceOrder": ("POST", "/v1/orders"),
+    "PayOrder": ("POST", "/v1/orders/{}/pay"),
+    "RefundOrder": ("POST", "/v1/orders/{}/refund"),
     "ShipOrder": ("POST", "/v1/orders/{}/ship"),
     "DeliverOrder": ("POST", "/v1/orders/{}/deliver"),
     "CancelOrder": ("POST", "/v1/orders/{}/cancel"),
 }
-LONGEST_TOKEN = 2000
+MAX_TOKEN_LENGTH = 2000
 
 
 class Tandem:
-    """`token` covers every command that was sent and every read that was answered."""
+    """`token` covers every command and every read so far."""
 
     def __init__(self, stack: Stack) -> None:
         self._command_url = stack["command-service"].url
@@ -50,7 +52,7 @@ class Tandem:
         self._loop.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Only meanwhile the consumer does anything: hypothesis sees no other thread's chance."""
+        """The consumer runs only during this call, so that hypothesis stays deterministic."""
         return self._loop.run_until_complete(asyncio.wait_for(coroutine, 60))
 
     def send(self, request: Request) -> httpx.Response:
@@ -62,23 +64,23 @@ class Tandem:
             headers["If-Match"] = f'"{request.if_match}"'
         url = self._command_url + path.format(request.target)
         body = request.body or None
-        answer = self._http.request(method, url, json=body, headers=headers)
-        given = answer.headers.get("consistency-token")
-        if given and given not in self.token.split(","):
-            self.token = ",".join(filter(None, [self.token, given]))
-        if len(self.token) > LONGEST_TOKEN:
+        response = self._http.request(method, url, json=body, headers=headers)
+        token = response.headers.get("consistency-token")
+        if token and token not in self.token.split(","):
+            self.token = ",".join(filter(None, [self.token, token]))
+        if len(self.token) > MAX_TOKEN_LENGTH:
             self.get("/v1/dashboard")
-        return answer
+        return response
 
     def get(self, path: str) -> Any:
-        """The document under a path, with the last token; None where it is 404."""
-        headers = {"Authorization": self._bearer("reader", EVERY), "Prefer": "wait=30"}
+        """The JSON of a path, read with the last token; None if it is 404."""
+        headers = {"Authorization": self._bearer("reader", ALL_SCOPES), "Prefer": "wait=30"}
         if self.token:
             headers["Consistency-Token"] = self.token
-        answer = self._http.get(self._query_url + path, headers=headers)
-        assert answer.status_code in (200, 404), (path, answer.text)
-        self.token = answer.headers.get("consistency-token", self.token)
-        return answer.json() if answer.status_code == 200 else None
+        response = self._http.get(self._query_url + path, headers=headers)
+        assert response.status_code in (200, 404), (path, response.text)
+        self.token = response.headers.get("consistency-token", self.token)
+        return response.json() if response.status_code == 200 else None
 
     def walk(self, path: str, limit: int, last: str = "") -> list[dict[str, Any]]:
         """The items of a list, page by page, at least until an id below `last`."""
@@ -92,17 +94,19 @@ class Tandem:
                 return found
             cursor = f"&{httpx.QueryParams({'cursor': page['next']})}"
 
-    def events(self, there: Callable[[dict[str, list[Raw]]], bool]) -> dict[str, list[Raw]]:
-        """By aggregate, as a strict consumer takes them, as soon as the condition holds."""
+    def events(
+        self, complete: Callable[[dict[str, list[RawRecord]]], bool]
+    ) -> dict[str, list[RawRecord]]:
+        """The events by aggregate, without duplicates, when `complete` returns True."""
         deadline = time.monotonic() + 30
         while True:
-            self._run(self._topics.read_on())
-            found: dict[str, list[Raw]] = {}
-            for record in self._topics.taken():
+            self._run(self._topics.poll())
+            found: dict[str, list[RawRecord]] = {}
+            for record in self._topics.without_duplicates():
                 found.setdefault(record.key, []).append(record)
-            if there(found):
+            if complete(found):
                 return found
-            assert time.monotonic() < deadline, "the events are not on their topics"
+            assert time.monotonic() < deadline, "the events are not published"
 
     def _bearer(self, sub: str, scopes: frozenset[str]) -> str:
         if (sub, scopes) not in self._bearers:

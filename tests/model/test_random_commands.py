@@ -1,6 +1,6 @@
-"""Whatever is sent, Tandem answers and shows what the model of the shop does.
+"""For any commands, the responses and views of Tandem equal those of the model.
 
-TANDEM_MODEL_EXAMPLES=500 makes a run longer; each example is a walk of TANDEM_MODEL_STEPS commands.
+TANDEM_MODEL_EXAMPLES sets the number of walks, TANDEM_MODEL_STEPS the commands of each.
 """
 
 import os
@@ -16,8 +16,8 @@ EXAMPLES = int(os.environ.get("TANDEM_MODEL_EXAMPLES", "8"))
 STEPS = int(os.environ.get("TANDEM_MODEL_STEPS", "100"))
 
 
-def test_tandem_agrees_with_the_model_of_the_shop(tandem: Tandem) -> None:
-    # A smaller seed is no simpler walk: nothing is shrunk.
+def test_tandem_equals_the_model_after_random_commands(tandem: Tandem) -> None:
+    # No shrinking: a smaller seed does not give a simpler walk.
     @settings(
         max_examples=EXAMPLES,
         phases=[Phase.generate],
@@ -26,11 +26,11 @@ def test_tandem_agrees_with_the_model_of_the_shop(tandem: Tandem) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(seed=st.integers(0, 2**32))
-    def agrees(seed: int) -> None:
+    def run(seed: int) -> None:
         commands = RandomCommands(tandem)
         commands.open()
         for name, arguments in walk(seed, STEPS):
             getattr(commands, name)(**arguments)
         commands.close()
 
-    agrees()
+    run()

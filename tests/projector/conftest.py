@@ -1,11 +1,11 @@
-"""Empty topics, an empty Redis, a database of the test's own; projectors end with the test."""
+"""Empty topics, an empty Redis and a new database; projectors end with their test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
-from tests.projector.harness import World
+from tests.projector.harness import ProjectorSystem
 from tests.support.database import Database
 
 
@@ -18,10 +18,10 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def world(
+async def system(
     migrated_database: Database, kafka_bootstrap: str, redis: Redis, redis_projector_url: str
-) -> AsyncIterator[World]:
-    world = World(migrated_database, kafka_bootstrap, redis, redis_projector_url)
-    await world.open()
-    yield world
-    await world.close()
+) -> AsyncIterator[ProjectorSystem]:
+    system = ProjectorSystem(migrated_database, kafka_bootstrap, redis, redis_projector_url)
+    await system.open()
+    yield system
+    await system.close()

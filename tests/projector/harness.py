@@ -1,4 +1,4 @@
-"""A log to write, topics to publish it on or to spoil, projectors to start and to kill."""
+"""An event log, topics and Redis, and the projector processes that a test starts and kills."""
 
 import os
 import secrets
@@ -18,7 +18,7 @@ from aiokafka.record.util import calc_crc32c
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
@@ -39,8 +39,8 @@ SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::uuid[
 """
 
 
-class World:
-    """Everything around a projector. Records are committed to the log, published, or both."""
+class ProjectorSystem:
+    """A projector's servers. Records are committed to the event log, published, or both."""
 
     def __init__(self, database: Database, bootstrap: str, redis: Redis, projector_url: str):
         self.database = database
@@ -55,7 +55,7 @@ class World:
     async def open(self) -> None:
         self.pool = await asyncpg.create_pool(self.database.admin_url, min_size=1, max_size=4)
         self.log = PostgresEventLog(self.pool)
-        await self.make_topics()
+        await self.create_topics()
 
     async def close(self) -> None:
         for projector in self.projectors:
@@ -63,19 +63,19 @@ class World:
         await self.producer.stop()
         self.pool.terminate()
 
-    async def make_topics(self) -> None:
-        """The three topics, empty, whether they were there or not."""
+    async def create_topics(self) -> None:
+        """Creates the three topics, deleting existing ones."""
         await self.delete_topics()
         admin = self._kafka.admin("test")
         await admin.start()
         try:
 
-            async def made() -> bool:
+            async def created() -> bool:
                 topics = [NewTopic(topic, PARTITIONS, 1) for topic in TOPICS]
-                answer = await admin.create_topics(topics)
-                return {error[1] for error in answer.topic_errors} <= {0, 36}
+                reply = await admin.create_topics(topics)
+                return {error[1] for error in reply.topic_errors} <= {0, 36}
 
-            await until(made, "topics made")
+            await until(created, "topics created")
         finally:
             await admin.close()
         self.producer: AIOKafkaProducer = self._kafka.producer("test", linger_ms=5)
@@ -87,9 +87,9 @@ class World:
         admin = self._kafka.admin("test")
         await admin.start()
         try:
-            there = set(await admin.list_topics()) & set(TOPICS)
-            if there:
-                await admin.delete_topics(sorted(there))
+            existing = set(await admin.list_topics()) & set(TOPICS)
+            if existing:
+                await admin.delete_topics(sorted(existing))
 
             async def gone() -> bool:
                 return not set(await admin.list_topics()) & set(TOPICS)
@@ -99,7 +99,7 @@ class World:
             await admin.close()
 
     async def commit(self, records: Sequence[Record]) -> None:
-        """Into the log, as they are."""
+        """Inserts the records into the event log, unchanged."""
         columns = zip(
             *(
                 (r.shard, r.position, r.event_id, r.type, r.subject, r.actor,
@@ -111,7 +111,7 @@ class World:
         await self.pool.execute(_INSERT, *map(list, columns))
 
     async def publish(self, records: Iterable[Record]) -> None:
-        """Onto the topics, in this order."""
+        """Publishes the records in this order."""
         futures = [
             await self.producer.send(
                 split_shard(r.shard)[0],
@@ -126,15 +126,17 @@ class World:
         for future in futures:
             await future
 
-    async def put(self, shard: str, value: bytes | None, headers: list[tuple[str, Any]]) -> None:
-        """A record of somebody else."""
+    async def put_foreign(
+        self, shard: str, value: bytes | None, headers: list[tuple[str, Any]]
+    ) -> None:
+        """Publishes a record of another producer."""
         topic, partition = split_shard(shard)
         await self.producer.send_and_wait(
             topic, value, key=b"k", partition=partition, headers=headers
         )
 
     async def put_unreadable(self, shard: str) -> None:
-        """A record of somebody else, with a header whose name is no UTF-8."""
+        """Publishes a record of another producer, with a header whose name is not UTF-8."""
         topic, partition = split_shard(shard)
         batch = self.producer.create_batch()
         batch.append(key=b"k", value=b"v", timestamp=None, headers=[("aaaa", b"x")])
@@ -151,8 +153,8 @@ class World:
         batch._build = unreadable
         await (await self.producer.send_batch(batch, topic, partition=partition))
 
-    async def happen(self, count: int, shards: Iterable[str] = SHARDS) -> list[Record]:
-        """So many events in each of the shards, committed and published."""
+    async def add_events(self, count: int, shards: Iterable[str] = SHARDS) -> list[Record]:
+        """Commits and publishes `count` events in each of the shards."""
         records = [record for shard in shards for record in self.logs[shard].take(count)]
         await self.commit(records)
         await self.publish(records)
@@ -162,14 +164,19 @@ class World:
         stored: Any = await self.redis.get(checkpoint_key(shard))
         return None if stored is None else Checkpoint.decode(stored)
 
+    async def applied(self) -> int:
+        """The number of events that the views contain."""
+        found = [await self.checkpoint(shard) for shard in SHARDS]
+        return sum(checkpoint.position for checkpoint in found if checkpoint is not None)
+
     async def head(self, shard: str) -> Head | None:
         stored: Any = await self.redis.get(head_key(shard))
         return None if stored is None else Head.decode(stored)
 
-    async def level(self, *shards: str, seconds: float = 30) -> None:
-        """Wait until the checkpoints are at the log's heads, with no target left."""
+    async def wait_until_caught_up(self, *shards: str, seconds: float = 30) -> None:
+        """Waits until the checkpoints are at the heads of the event log, without a target."""
 
-        async def all_level() -> bool:
+        async def caught_up() -> bool:
             heads = await self.log.heads(shards or SHARDS)
             found = {shard: await self.checkpoint(shard) for shard in heads}
             return all(
@@ -177,38 +184,38 @@ class World:
                 for shard, head in heads.items()
             )
 
-        await until(all_level, "views level with the log", seconds=seconds)
+        await until(caught_up, "views caught up", seconds=seconds)
 
-    async def exact(self, *shards: str, seconds: float = 30) -> None:
-        """Wait until level, then compare every key with the fold of the log."""
-        await self.level(*shards, seconds=seconds)
+    async def verify_views(self, *shards: str, seconds: float = 30) -> None:
+        """Waits until caught up, then compares every key with the fold of the event log."""
+        await self.wait_until_caught_up(*shards, seconds=seconds)
         assert await view_differences(self.redis, self.log, shards or SHARDS) == []
 
-    def start(self, **settings: Any) -> "Projector":
-        """Another projector process."""
+    def start_projector(self, **settings: Any) -> "Projector":
+        """Starts another projector process."""
         projector = Projector(self, **settings)
         self.projectors.append(projector)
         return projector
 
 
 class Projector:
-    """`python -m projector run` in a process of its own."""
+    """A process of `python -m projector run`."""
 
-    def __init__(self, world: World, **settings: Any) -> None:
+    def __init__(self, system: ProjectorSystem, **settings: Any) -> None:
         (self.port,) = free_ports(1)
         environment = {
-            "KAFKA_BOOTSTRAP_SERVERS": world.bootstrap,
-            "REDIS_URL": world.projector_url,
-            "DATABASE_URL": world.database.log_reader_url,
+            "KAFKA_BOOTSTRAP_SERVERS": system.bootstrap,
+            "REDIS_URL": system.projector_url,
+            "DATABASE_URL": system.database.log_reader_url,
             "PARTITIONS": str(PARTITIONS),
             "CONSUMER_SESSION_SECONDS": "6",
-            "CONSUMER_GROUP": world.group,
+            "CONSUMER_GROUP": system.group,
             "PORT": str(self.port),
             "LOG_LEVEL": "WARNING",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         self.process = subprocess.Popen(
-            dying_with_parent([sys.executable, "-m", "projector", "run"], signal.SIGKILL),
+            with_parent_death_signal([sys.executable, "-m", "projector", "run"], signal.SIGKILL),
             env={**os.environ, **environment},
         )
 
@@ -216,7 +223,7 @@ class Projector:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
             return await client.get(path)
 
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         async def is_ready() -> bool:
             assert self.process.poll() is None, "the projector ended"
             try:
@@ -227,9 +234,10 @@ class Projector:
         await until(is_ready, "projector ready")
 
     async def metric(self, name: str) -> float:
-        """The sum of `tandem_projector_<name>` over its labels."""
-        lines = (await self.get("/metrics")).text.splitlines()
-        found = [line for line in lines if line.startswith(f"tandem_projector_{name}")]
+        """The sum of `tandem_projector_<name>` over its labels. An unknown name is an error."""
+        text = (await self.get("/metrics")).text
+        assert f"# HELP tandem_projector_{name} " in text, f"unknown metric: {name}"
+        found = [line for line in text.splitlines() if line.startswith(f"tandem_projector_{name}")]
         return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
     def signal(self, number: signal.Signals) -> None:
@@ -245,6 +253,6 @@ class Projector:
         return self.process.wait(15)
 
 
-def spoiled(record: Record, data: bytes) -> Record:
-    """The record with other bytes."""
+def with_data(record: Record, data: bytes) -> Record:
+    """The record with another value."""
     return record._replace(data=data)

@@ -1,15 +1,15 @@
-"""A store in memory: the real one's twin, and a place to see what would be written."""
+"""A store in memory, which passes the same tests as the stores in Redis."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from projector.writes import WriteBatch
+from projector.store import WriteBatch
 from shared.contracts.views import Head
 from tests.support.expected_views import Content
 
 
 class MemoryStore:
-    """See `Store`. `failing` makes that many calls raise before they do anything."""
+    """See `Store`. The next `failing` calls raise without any effect."""
 
     def __init__(self) -> None:
         self.contents: dict[str, Content] = {}
@@ -23,12 +23,12 @@ class MemoryStore:
     async def load(
         self, shard: str, keys: Sequence[str]
     ) -> tuple[bytes | None, list[bytes | None]]:
-        await self._answer()
+        await self._respond()
         values = self.content(shard).values
         return self.stored.get(shard), [values.get(key) for key in keys]
 
     async def write(self, shard: str, expected: bytes, writes: WriteBatch) -> bool:
-        await self._answer()
+        await self._respond()
         if self.stored.get(shard, b"") != expected:
             return False
         self.content(shard).apply(writes)
@@ -36,22 +36,22 @@ class MemoryStore:
         return True
 
     async def purge(self, shard: str, expected: bytes) -> bool:
-        await self._answer()
+        await self._respond()
         if self.stored.get(shard, b"") != expected:
             return False
         self.contents[shard] = Content()
         return True
 
     async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        await self._answer()
+        await self._respond()
         return {shard: self.stored.get(shard) for shard in shards}
 
     async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        await self._answer()
+        await self._respond()
         self.heads |= heads
 
-    async def _answer(self) -> None:
+    async def _respond(self) -> None:
         await asyncio.sleep(0)
         if self.failing:
             self.failing -= 1
-            raise ConnectionError("made to fail")
+            raise ConnectionError("simulated failure")

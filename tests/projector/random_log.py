@@ -1,4 +1,4 @@
-"""Random logs of a shard that a real shop could have written."""
+"""Random event logs of a shard that a real shop could have written."""
 
 import random
 from collections.abc import Callable
@@ -30,7 +30,7 @@ State = dict[str, Any]
 
 
 class RandomLog:
-    """Goes on writing one shard's log: `next` gives the next record."""
+    """An endless event log of one shard; `next` returns the next record."""
 
     def __init__(self, shard: str, seed: int, partitions: int = 12, first: int = 1) -> None:
         self.shard = shard
@@ -70,7 +70,7 @@ class RandomLog:
             event_id=new_id(int(self._now.timestamp() * 1000), self._random.getrandbits(62), 0),
             type=type,
             subject=state["id"],
-            actor=self._random.choice([None, "somebody", state["id"]]),
+            actor=self._random.choice([None, "other", state["id"]]),
             time=format_time(skewed),
             traceparent=None,
             data=orjson.dumps({"id": state["id"], "version": state["version"], **fields}),
@@ -156,7 +156,7 @@ _NEXT: dict[str, Callable[[RandomLog, State], tuple[str, dict[str, Any]]]] = {
 
 
 def erased(record: Record) -> Record:
-    """The record as it stands in the log after its customer was erased."""
+    """The record as the event log contains it after its customer was erased."""
     data = orjson.loads(record.data) | dict.fromkeys(personal_fields(EVENTS[record.type]))
     return Record(
         record.shard, record.position, record.event_id, record.type, record.subject,

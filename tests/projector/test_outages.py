@@ -1,54 +1,56 @@
-"""One of the servers is away: the projector does what it can without it, and then the rest."""
+"""One of the servers is unavailable: the projector continues without it, and then catches up."""
 
 import time
 
-from deploy.local.servers import Kafka, Postgres
-from tests.projector.harness import SHARDS, World
+from tests.projector.harness import SHARDS, ProjectorSystem
+from tests.support.servers import Kafka, Postgres
 from tests.support.waiting import until
 
 
-async def test_views_go_on_by_kafka_while_postgresql_is_away(
-    world: World, postgres: Postgres
+async def test_views_continue_with_kafka_while_postgresql_is_unavailable(
+    system: ProjectorSystem, postgres: Postgres
 ) -> None:
-    projector = world.start()
-    await projector.ready()
-    records = [record for shard in SHARDS for record in world.logs[shard].take(50)]
-    await world.commit(records)
+    projector = system.start_projector()
+    await projector.wait_until_ready()
+    records = [record for shard in SHARDS for record in system.logs[shard].take(50)]
+    await system.commit(records)
     postgres.pause()
     try:
-        await world.publish(records)
+        await system.publish(records)
 
         async def projected() -> bool:
-            found = [await world.checkpoint(shard) for shard in SHARDS]
+            found = [await system.checkpoint(shard) for shard in SHARDS]
             return all(at is not None and at.position == 50 for at in found)
 
-        await until(projected, "views level without PostgreSQL", seconds=20)
+        await until(projected, "views caught up without PostgreSQL", seconds=20)
         assert (await projector.get("/livez")).status_code == 200
     finally:
         postgres.resume()
-    await world.happen(10)
-    await world.exact()
+    await system.add_events(10)
+    await system.verify_views()
 
 
-async def test_views_go_on_by_the_log_while_kafka_is_away(world: World, kafka: Kafka) -> None:
-    projector = world.start()
-    await projector.ready()
-    await world.happen(20)
-    await world.level()
+async def test_views_continue_with_the_event_log_while_kafka_is_unavailable(
+    system: ProjectorSystem, kafka: Kafka
+) -> None:
+    projector = system.start_projector()
+    await projector.wait_until_ready()
+    await system.add_events(20)
+    await system.wait_until_caught_up()
     kafka.kill()
     try:
-        await world.commit([r for shard in SHARDS for r in world.logs[shard].take(50)])
-        await world.exact(seconds=15)
-        late = world.start()
-        await world.commit([r for shard in SHARDS for r in world.logs[shard].take(50)])
-        await world.exact(seconds=15)
+        await system.commit([r for shard in SHARDS for r in system.logs[shard].take(50)])
+        await system.verify_views(seconds=15)
+        late = system.start_projector()
+        await system.commit([r for shard in SHARDS for r in system.logs[shard].take(50)])
+        await system.verify_views(seconds=15)
     finally:
         kafka.start()
     started = time.monotonic()
-    await projector.ready()
-    await late.ready()
-    records = [r for shard in SHARDS for r in world.logs[shard].take(20)]
-    await world.commit(records)
-    await world.publish(records)
-    await world.exact(seconds=30)
+    await projector.wait_until_ready()
+    await late.wait_until_ready()
+    records = [r for shard in SHARDS for r in system.logs[shard].take(20)]
+    await system.commit(records)
+    await system.publish(records)
+    await system.verify_views(seconds=30)
     assert time.monotonic() - started < 60

@@ -1,6 +1,5 @@
-"""A Redis Cluster whose slots move and whose primaries die, under the projector and the queries."""
+"""A Redis Cluster whose slots migrate and whose primaries fail, with projector and queries."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,16 +7,16 @@ from prometheus_client import CollectorRegistry
 from redis.crc import key_slot
 from redis.exceptions import TryAgainError
 
-from deploy.local.servers import Valkey
 from projector.redis_cluster_store import RedisClusterStore
-from projector.writes import WriteBatch
-from query_service.cluster_reader import ClusterReader, fetch_from_cluster
+from projector.store import WriteBatch
+from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.metrics import Metrics
 from shared.contracts.views import Checkpoint, checkpoint_key
 from shared.http.problems import Problem
 from shared.redis.clients import REDIS_ERRORS, redis_cluster
 from shared.redis.cluster import Cluster
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 SHARD = "orders.7"
@@ -42,7 +41,7 @@ async def cluster(nodes: RedisNodes) -> AsyncIterator[Cluster]:
 
 @pytest.fixture
 async def store(cluster: Cluster) -> RedisClusterStore:
-    """It knows where everything is."""
+    """With a current slot map."""
     store = RedisClusterStore(cluster)
     await store.checkpoints([SHARD, "users.1"])
     return store
@@ -58,8 +57,8 @@ async def reader(nodes: RedisNodes) -> AsyncIterator[ClusterReader]:
     await cluster.aclose()
 
 
-class Move:
-    """The shard's slot on its way to another primary, as an administrator moves it."""
+class SlotMigration:
+    """The migration of the shard's slot to another primary, by an administrator."""
 
     def __init__(self, nodes: RedisNodes) -> None:
         self._nodes = nodes
@@ -67,18 +66,18 @@ class Move:
         self.source = nodes.primary_of(SHARD)
         self.target = next(node for node in nodes.primaries() if node is not self.source)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self._set(self.target, "IMPORTING", self._id(self.source))
         self._set(self.source, "MIGRATING", self._id(self.target))
 
-    def keys(self, *keys: str) -> None:
+    def move_keys(self, *keys: str) -> None:
         with self._nodes.client(self.source) as client:
             client.execute_command(
                 "MIGRATE", "127.0.0.1", self.target.port, "", 0, 5000,
                 "AUTH2", "tandem_admin", self.target.passwords["tandem_admin"], "KEYS", *keys,
             )  # fmt: skip
 
-    def end(self) -> None:
+    def finish(self) -> None:
         for node in (self.target, *self._nodes.primaries()):
             self._set(node, "NODE", self._id(self.target))
 
@@ -93,18 +92,18 @@ class Move:
 
 
 @pytest.fixture
-def move(nodes: RedisNodes) -> Iterator[Move]:
-    yield (move := Move(nodes))
-    move.end()
+def migration(nodes: RedisNodes) -> Iterator[SlotMigration]:
+    yield (migration := SlotMigration(nodes))
+    migration.finish()
 
 
-async def test_a_slot_on_its_way_is_asked_for_where_it_goes(
-    move: Move, store: RedisClusterStore, reader: ClusterReader
+async def test_requests_for_a_migrating_slot_are_redirected(
+    migration: SlotMigration, store: RedisClusterStore, reader: ClusterReader
 ) -> None:
     assert await store.write(SHARD, b"", FIRST)
-    move.begin()
+    migration.start()
     assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
-    move.keys(checkpoint_key(SHARD), KEY)
+    migration.move_keys(checkpoint_key(SHARD), KEY)
     assert await store.load(SHARD, [KEY]) == (STORED, [b"x"])
     assert await store.checkpoints([SHARD]) == {SHARD: STORED}
     assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
@@ -113,86 +112,89 @@ async def test_a_slot_on_its_way_is_asked_for_where_it_goes(
     assert await reader.get([KEY]) == [b"y"]
 
 
-async def test_a_slot_that_has_moved_is_followed(
-    move: Move, cluster: Cluster, store: RedisClusterStore, reader: ClusterReader
+async def test_requests_for_a_migrated_slot_are_redirected(
+    migration: SlotMigration, cluster: Cluster, store: RedisClusterStore, reader: ClusterReader
 ) -> None:
     assert await store.write(SHARD, b"", FIRST)
-    move.begin()
-    move.keys(checkpoint_key(SHARD), KEY)
-    move.end()
+    migration.start()
+    migration.move_keys(checkpoint_key(SHARD), KEY)
+    migration.finish()
     assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
-    assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [STORED]
-    assert await fetch_from_cluster(cluster, []) == []
+    assert await fetch_cluster_values(cluster, [checkpoint_key(SHARD)]) == [STORED]
+    assert await fetch_cluster_values(cluster, []) == []
     assert (await store.checkpoints([SHARD, "users.1"]))[SHARD] == STORED
     assert await store.write(SHARD, STORED, SECOND)
 
 
-async def test_a_slot_on_its_way_is_not_purged(move: Move, store: RedisClusterStore) -> None:
+async def test_a_migrating_slot_is_not_purged(
+    migration: SlotMigration, store: RedisClusterStore
+) -> None:
     assert await store.write(SHARD, b"", FIRST)
-    move.begin()
-    move.keys(KEY)
+    migration.start()
+    migration.move_keys(KEY)
     with pytest.raises(TryAgainError):
         await store.purge(SHARD, STORED)
-    move.keys(checkpoint_key(SHARD))
+    migration.move_keys(checkpoint_key(SHARD))
     with pytest.raises(TryAgainError):
         await store.purge(SHARD, STORED)
-    move.end()
+    migration.finish()
     assert await store.purge(SHARD, STORED)
     assert await store.load(SHARD, [KEY]) == (STORED, [None])
 
 
-async def test_a_half_moved_document_is_never_absent(
-    move: Move, store: RedisClusterStore, reader: ClusterReader
+async def test_a_partly_migrated_document_is_never_absent(
+    migration: SlotMigration, store: RedisClusterStore, reader: ClusterReader
 ) -> None:
     assert await store.write(SHARD, b"", FIRST)
-    move.begin()
-    move.keys(KEY)
-    with pytest.raises(Problem) as told:
+    migration.start()
+    migration.move_keys(KEY)
+    with pytest.raises(Problem) as raised:
         await reader.get([checkpoint_key(SHARD), KEY])
-    assert told.value.name == "unavailable"
+    assert raised.value.name == "unavailable"
     with pytest.raises(TryAgainError):
         await store.load(SHARD, [KEY])
-    move.keys(checkpoint_key(SHARD))
+    migration.move_keys(checkpoint_key(SHARD))
 
 
-async def test_through_a_failover_views_are_unreachable_or_there_and_others_go_on(
+async def test_during_a_failover_views_are_unavailable_or_complete_and_other_shards_work(
     nodes: RedisNodes, cluster: Cluster, store: RedisClusterStore, reader: ClusterReader
 ) -> None:
     assert await store.write(SHARD, b"", FIRST)
-    dying = nodes.primary_of(SHARD)
-    other = next(f"users.{n}" for n in range(12) if nodes.primary_of(f"users.{n}") is not dying)
+    primary = nodes.primary_of(SHARD)
+    other = next(f"users.{n}" for n in range(12) if nodes.primary_of(f"users.{n}") is not primary)
     assert await store.write(other, b"", WriteBatch(Checkpoint(5, 4, "e5")))
-    await until(lambda: _same(nodes, dying), "the replica has all")
-    dying.kill()
+    await until(lambda: _in_sync(nodes, primary), "the replica is in sync")
+    primary.kill()
     try:
-        refused = 0
+        failures = 0
 
-        async def answered() -> bool:
-            nonlocal refused
+        async def promoted() -> bool:
+            nonlocal failures
             assert await reader.get([checkpoint_key(other)]) == [b"5 4 e5 0"]
-            seen = await fetch_from_cluster(cluster, [checkpoint_key(SHARD), checkpoint_key(other)])
+            seen = await fetch_cluster_values(
+                cluster, [checkpoint_key(SHARD), checkpoint_key(other)]
+            )
             assert seen[1] == b"5 4 e5 0"
             assert (await store.checkpoints([SHARD, other]))[other] == b"5 4 e5 0"
             try:
                 assert await reader.get([KEY]) == [b"x"]
                 return await store.write(SHARD, STORED, SECOND)
             except (Problem, *REDIS_ERRORS):
-                refused += 1
+                failures += 1
                 return False
 
-        await until(answered, "the replica has taken over", seconds=20)
-        assert refused
-        assert await fetch_from_cluster(cluster, [checkpoint_key(SHARD)]) == [b"2 1 e2 0"]
+        await until(promoted, "the replica was promoted", seconds=20)
+        assert failures
+        assert await fetch_cluster_values(cluster, [checkpoint_key(SHARD)]) == [b"2 1 e2 0"]
     finally:
-        dying.start()
-        await until(lambda: _whole(nodes), "the cluster is whole again")
+        primary.start()
+        await until(lambda: _replicated(nodes), "the cluster is replicated again")
 
 
-async def _same(nodes: RedisNodes, primary: Valkey) -> bool:
+async def _in_sync(nodes: RedisNodes, primary: Valkey) -> bool:
     with nodes.client(primary) as client:
         return bool(client.execute_command("WAIT", 1, 1000))
 
 
-async def _whole(nodes: RedisNodes) -> bool:
-    await asyncio.sleep(0.1)
+async def _replicated(nodes: RedisNodes) -> bool:
     return nodes.replicated()

@@ -1,4 +1,4 @@
-"""What every store promises, on the real one and on its twin in memory."""
+"""The contract of every store: in Redis, in a cluster, and in memory."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
@@ -8,8 +8,7 @@ from redis.asyncio import Redis
 
 from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
-from projector.store import Store
-from projector.writes import WriteBatch
+from projector.store import Store, WriteBatch
 from shared.contracts.views import Checkpoint, Head, checkpoint_key, head_key
 from shared.redis.clients import redis_cluster
 from tests.projector.memory_store import MemoryStore
@@ -21,7 +20,7 @@ KEY = "{orders.7}:document:a"
 SET = "{orders.7}:ids"
 
 
-class Memory:
+class InMemory:
     def __init__(self) -> None:
         self.memory = MemoryStore()
         self.store: Store = self.memory
@@ -30,8 +29,8 @@ class Memory:
         return self.memory.content(SHARD)
 
 
-class Real:
-    """`admin_url` is of the node that has the shard."""
+class InRedis:
+    """`admin_url` is that of the shard's node."""
 
     def __init__(self, store: Store, admin_url: str) -> None:
         self.store = store
@@ -48,34 +47,34 @@ class Real:
 
 
 @pytest.fixture
-async def single(redis: Redis, redis_url: str, redis_projector_url: str) -> AsyncIterator[Real]:
+async def single(redis: Redis, redis_url: str, redis_projector_url: str) -> AsyncIterator[InRedis]:
     async with Redis.from_url(redis_projector_url) as client:
-        yield Real(RedisStore(client), redis_url)
+        yield InRedis(RedisStore(client), redis_url)
 
 
 @pytest.fixture
-async def cluster(redis_nodes: RedisNodes) -> AsyncIterator[Real]:
+async def cluster(redis_nodes: RedisNodes) -> AsyncIterator[InRedis]:
     redis_nodes.flush()
     cluster = redis_cluster(redis_nodes.url("tandem_projector"), "test")
-    yield Real(RedisClusterStore(cluster), redis_nodes.admin_of(SHARD))
+    yield InRedis(RedisClusterStore(cluster), redis_nodes.admin_of(SHARD))
     await cluster.aclose()
 
 
 @pytest.fixture(params=["single", "cluster"])
-def real(request: pytest.FixtureRequest) -> Real:
-    real: Real = request.getfixturevalue(request.param)
-    return real
+def in_redis(request: pytest.FixtureRequest) -> InRedis:
+    in_redis: InRedis = request.getfixturevalue(request.param)
+    return in_redis
 
 
 @pytest.fixture(params=["memory", "single", "cluster"])
-def kept(request: pytest.FixtureRequest) -> "Memory | Real":
+def subject(request: pytest.FixtureRequest) -> "InMemory | InRedis":
     if request.param == "memory":
-        return Memory()
-    real: Real = request.getfixturevalue(request.param)
-    return real
+        return InMemory()
+    in_redis: InRedis = request.getfixturevalue(request.param)
+    return in_redis
 
 
-Kept = Memory | Real
+Subject = InMemory | InRedis
 Ids = dict[str, list[str]]
 
 
@@ -84,54 +83,54 @@ def at(position: int, values: Mapping[str, bytes | None] | None = None, **lists:
     return WriteBatch(checkpoint, dict(values or {}), **lists)
 
 
-async def test_nothing_is_there_at_first(kept: Kept) -> None:
-    assert await kept.store.load(SHARD, [KEY]) == (None, [None])
-    assert await kept.store.checkpoints([SHARD, "users.1"]) == {SHARD: None, "users.1": None}
+async def test_a_new_store_is_empty(subject: Subject) -> None:
+    assert await subject.store.load(SHARD, [KEY]) == (None, [None])
+    assert await subject.store.checkpoints([SHARD, "users.1"]) == {SHARD: None, "users.1": None}
 
 
-async def test_a_batch_is_written_with_its_checkpoint(kept: Kept) -> None:
-    assert await kept.store.write(SHARD, b"", at(1, values={KEY: b"x"}, added={SET: ["a", "b"]}))
-    assert await kept.store.load(SHARD, [KEY, "{orders.7}:none"]) == (b"1 0 e1 0", [b"x", None])
-    assert await kept.content() == Content({KEY: b"x"}, {SET: {"a", "b"}})
+async def test_a_batch_is_written_with_its_checkpoint(subject: Subject) -> None:
+    assert await subject.store.write(SHARD, b"", at(1, values={KEY: b"x"}, added={SET: ["a", "b"]}))
+    assert await subject.store.load(SHARD, [KEY, "{orders.7}:none"]) == (b"1 0 e1 0", [b"x", None])
+    assert await subject.content() == Content({KEY: b"x"}, {SET: {"a", "b"}})
 
 
-async def test_deleting_and_removing(kept: Kept) -> None:
-    assert await kept.store.write(SHARD, b"", at(1, values={KEY: b"x"}, added={SET: ["a", "b"]}))
+async def test_a_batch_deletes_values_and_removes_ids(subject: Subject) -> None:
+    assert await subject.store.write(SHARD, b"", at(1, values={KEY: b"x"}, added={SET: ["a", "b"]}))
     second = at(2, values={KEY: None}, removed={SET: ["a", "c"]})
-    assert await kept.store.write(SHARD, b"1 0 e1 0", second)
-    assert await kept.content() == Content({}, {SET: {"b"}})
+    assert await subject.store.write(SHARD, b"1 0 e1 0", second)
+    assert await subject.content() == Content({}, {SET: {"b"}})
 
 
 @pytest.mark.parametrize("expected", [b"", b"1 0 e1 1", b"0 -1 - 0"])
-async def test_another_checkpoint_writes_nothing(kept: Kept, expected: bytes) -> None:
-    assert await kept.store.write(SHARD, b"", at(1, values={KEY: b"x"}))
-    assert not await kept.store.write(SHARD, expected, at(2, values={KEY: b"y"}))
-    assert not await kept.store.purge(SHARD, expected)
-    assert await kept.store.load(SHARD, [KEY]) == (b"1 0 e1 0", [b"x"])
+async def test_another_checkpoint_writes_nothing(subject: Subject, expected: bytes) -> None:
+    assert await subject.store.write(SHARD, b"", at(1, values={KEY: b"x"}))
+    assert not await subject.store.write(SHARD, expected, at(2, values={KEY: b"y"}))
+    assert not await subject.store.purge(SHARD, expected)
+    assert await subject.store.load(SHARD, [KEY]) == (b"1 0 e1 0", [b"x"])
 
 
-async def test_more_than_luas_stack_holds(kept: Kept) -> None:
+async def test_a_batch_may_exceed_the_stack_of_lua(subject: Subject) -> None:
     ids = [f"{number:06}" for number in range(9001)]
     values: dict[str, bytes | None] = {f"{{orders.7}}:document:{id}": b"x" for id in ids}
-    assert await kept.store.write(SHARD, b"", at(1, values=values, added={SET: ids}))
-    found = await kept.content()
+    assert await subject.store.write(SHARD, b"", at(1, values=values, added={SET: ids}))
+    found = await subject.content()
     assert (len(found.values), found.members[SET]) == (9001, set(ids))
-    gone = at(2, values=dict.fromkeys(values), removed={SET: ids})
-    assert await kept.store.write(SHARD, b"1 0 e1 0", gone)
-    assert await kept.content() == Content()
+    last = at(2, values=dict.fromkeys(values), removed={SET: ids})
+    assert await subject.store.write(SHARD, b"1 0 e1 0", last)
+    assert await subject.content() == Content()
 
 
-async def test_purging_leaves_other_shards_alone(kept: Kept) -> None:
+async def test_a_purge_does_not_affect_other_shards(subject: Subject) -> None:
     values: dict[str, bytes | None] = {f"{{orders.7}}:document:{n}": b"x" for n in range(3000)}
-    assert await kept.store.write(SHARD, b"", at(1, values=values, added={SET: ["a"]}))
-    assert await kept.store.write("orders.70", b"", at(4, values={"{orders.70}:x": b"1"}))
-    assert await kept.store.purge(SHARD, b"1 0 e1 0")
-    assert await kept.content() == Content()
-    assert (await kept.store.load(SHARD, []))[0] == b"1 0 e1 0"
-    assert await kept.store.load("orders.70", ["{orders.70}:x"]) == (b"4 3 e4 0", [b"1"])
+    assert await subject.store.write(SHARD, b"", at(1, values=values, added={SET: ["a"]}))
+    assert await subject.store.write("orders.70", b"", at(4, values={"{orders.70}:x": b"1"}))
+    assert await subject.store.purge(SHARD, b"1 0 e1 0")
+    assert await subject.content() == Content()
+    assert (await subject.store.load(SHARD, []))[0] == b"1 0 e1 0"
+    assert await subject.store.load("orders.70", ["{orders.70}:x"]) == (b"4 3 e4 0", [b"1"])
 
 
-async def test_heads(real: Real) -> None:
-    await real.store.write_heads({SHARD: Head(5, 2, 1), "users.1": Head(6, 2, 1)})
-    assert await real.value(head_key(SHARD)) == b"5 2 1"
-    assert await real.value(checkpoint_key(SHARD)) is None
+async def test_heads_are_written_beside_the_checkpoint(in_redis: InRedis) -> None:
+    await in_redis.store.write_heads({SHARD: Head(5, 2, 1), "users.1": Head(6, 2, 1)})
+    assert await in_redis.value(head_key(SHARD)) == b"5 2 1"
+    assert await in_redis.value(checkpoint_key(SHARD)) is None

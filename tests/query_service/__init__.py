@@ -1,1 +1,1 @@
-"""The query service on a real Valkey, its views made by the projector's own folds."""
+"""The query service on a real Valkey, with views that the projector's own code has folded."""

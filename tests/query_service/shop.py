@@ -1,4 +1,4 @@
-"""Events as the log would hold them, folded into Redis by the projector's own code."""
+"""An event log in memory, folded into Redis by the projector's own code."""
 
 import itertools
 from collections import defaultdict
@@ -8,10 +8,9 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from projector.fold import fold, park
-from projector.loaded import keys_to_load, unpack
 from projector.redis_store import RedisStore
-from projector.views.registry import VIEWS
-from projector.writes import WriteBatch
+from projector.store import WriteBatch, decode_state, state_keys
+from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.events import (
     Event,
     OrderCancelled,
@@ -32,7 +31,7 @@ START: Final = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
 
 class Shop:
-    """A log in memory, and what it makes in Redis. `admin` may do everything there."""
+    """Appends events to a log in memory and folds them into Redis. `admin` has all rights."""
 
     def __init__(self, admin: Redis) -> None:
         self.admin = admin
@@ -42,7 +41,7 @@ class Shop:
         self._numbers = itertools.count(1)
 
     async def open(self) -> None:
-        """Every shard has a checkpoint, as soon as a projector ran."""
+        """Give every shard a checkpoint, as a projector does when it starts."""
         await self.admin.flushall()
         for shard in all_shards(DEFAULT_PARTITIONS):
             await self.set_checkpoint(shard, 0)
@@ -54,7 +53,7 @@ class Shop:
 
     async def user(self, name: str = "Ada", email: str = "ada@example.org") -> str:
         id = self.new_id()
-        await self.happens(UserCreated(id=id, version=1, name=name, email=email))
+        await self.apply(UserCreated(id=id, version=1, name=name, email=email))
         return id
 
     async def product(
@@ -67,7 +66,7 @@ class Shop:
     ) -> str:
         id = self.new_id(placed)
         money = Money(amount=price, currency="EUR")
-        await self.happens(
+        await self.apply(
             ProductAdded(
                 id=id, version=1, name=name, description=description, price=money, stock=stock
             )
@@ -93,16 +92,16 @@ class Shop:
             total=money,
             shipping_address="1 Main Street",
         )
-        await self.happens(placed, time=time, actor=customer)
+        await self.apply(placed, time=time, actor=customer)
         return id
 
     async def ship(self, order: str) -> None:
-        await self.happens(
+        await self.apply(
             OrderShipped(id=order, version=self.next(order), carrier="DHL", tracking_number="1")
         )
 
     async def cancel(self, order: str) -> None:
-        await self.happens(OrderCancelled(id=order, version=self.next(order), reason="late"))
+        await self.apply(OrderCancelled(id=order, version=self.next(order), reason="late"))
 
     def next(self, id: str) -> int:
         """The aggregate's version after its next event."""
@@ -111,7 +110,7 @@ class Shop:
     def record(
         self, event: Event, time: str = "2026-03-01T09:30:00.125Z", actor: str | None = None
     ) -> Record:
-        """The event in the log, not in the views."""
+        """Append an event to the log, without folding it."""
         shard = shard_of(event.topic, event.id, DEFAULT_PARTITIONS)
         self._versions[event.id] = event.version
         record = Record(
@@ -128,28 +127,28 @@ class Shop:
         self.log[shard].append(record)
         return record
 
-    async def happens(self, event: Event, **also: Any) -> str:
-        """The event in the log and in the views. Returns its token."""
-        return await self.folds(self.record(event, **also))
+    async def apply(self, event: Event, **fields: Any) -> str:
+        """Append an event to the log and fold it into the views. Returns its token."""
+        return await self.fold(self.record(event, **fields))
 
-    async def folds(self, record: Record) -> str:
-        """A record into the views."""
+    async def fold(self, record: Record) -> str:
+        """Fold a record into the views. Returns its token."""
         stored, writes = await self._fold(record, parked=False)
         assert await self._store.write(record.shard, stored, writes)
         return token(record)
 
-    async def parks(self, record: Record) -> str:
+    async def park(self, record: Record) -> str:
         stored, writes = await self._fold(record, parked=True)
         assert await self._store.write(record.shard, stored, writes)
         return token(record)
 
     async def _fold(self, record: Record, *, parked: bool) -> tuple[bytes, WriteBatch]:
-        view = VIEWS[split_shard(record.shard)[0]]
-        keys = keys_to_load(view, record.shard, [record])
-        loaded = unpack(view, [record], *await self._store.load(record.shard, keys))
+        views = VIEWS_BY_TOPIC[split_shard(record.shard)[0]]
+        keys = state_keys(views, record.shard, [record])
+        state = decode_state(views, [record], *await self._store.load(record.shard, keys))
         if parked:
-            return loaded.stored, park(view, loaded, record, record.position)
-        return loaded.stored, fold(view, loaded, [record], record.position, trusted=True)
+            return state.stored, park(views, state, record, record.position)
+        return state.stored, fold(views, state, [record], record.position, trusted=True)
 
     async def set_checkpoint(self, shard: str, position: int, target: int = 0) -> None:
         checkpoint = Checkpoint(position, position - 1, "", target)

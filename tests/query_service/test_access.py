@@ -1,20 +1,20 @@
-"""Who may read what."""
+"""Access rules of queries."""
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from deploy.local.servers import Valkey
 from tests.query_service.shop import Shop
 from tests.support.identity import Identity
+from tests.support.servers import Valkey
 
 ALL = "users:read:all orders:read:all products:write"
 OWN = "users:read orders:read"
 STRANGER = "0199a000-0000-7000-8000-00000000beef"
 
-# path, then the answers for: nobody, the owner, a stranger with the same scopes, who may read all,
-# one with a scope that has nothing to do with it
+# The path, then the status for: no token, the owner, another user with the same scopes, a caller
+# with the unrestricted scopes, a caller with unrelated scopes.
 MATRIX = [
     ("/v1/users/{user}", 401, 200, 404, 200, 403),
     ("/v1/users/{user}/orders", 401, 200, 404, 200, 403),
@@ -32,13 +32,13 @@ MATRIX = [
 ]
 
 
-@pytest.mark.parametrize(("path", "nobody", "owner", "stranger", "all_", "unrelated"), MATRIX)
-async def test_each_reader_gets_what_is_theirs(
+@pytest.mark.parametrize(("path", "anonymous", "owner", "stranger", "all_", "unrelated"), MATRIX)
+async def test_each_caller_gets_the_status_of_the_matrix(
     shop: Shop,
     queries: httpx.AsyncClient,
     identity: Identity,
     path: str,
-    nobody: int,
+    anonymous: int,
     owner: int,
     stranger: int,
     all_: int,
@@ -49,7 +49,7 @@ async def test_each_reader_gets_what_is_theirs(
     path = path.format(user=user, order=order, product=product)
     del queries.headers["authorization"]
     cases = [
-        ({}, nobody),
+        ({}, anonymous),
         (identity.headers(user, OWN), owner),
         (identity.headers(STRANGER, OWN), stranger),
         (identity.headers("an-operator", ALL), all_),
@@ -57,17 +57,17 @@ async def test_each_reader_gets_what_is_theirs(
         ({"Authorization": "Bearer nonsense"}, 401),
     ]
     for headers, status in cases:
-        answer = await queries.get(path, headers=headers)
-        assert answer.status_code == status, headers
+        response = await queries.get(path, headers=headers)
+        assert response.status_code == status, headers
         if status in (401, 403):
-            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert response.headers["www-authenticate"].startswith("Bearer")
         if status in (200, 404):
-            private = nobody != 200
+            private = anonymous != 200
             expected = "private, no-cache" if private else "no-cache"
-            assert answer.headers["cache-control"] == expected
+            assert response.headers["cache-control"] == expected
 
 
-async def test_anothers_document_looks_like_none_at_all(
+async def test_another_users_document_and_a_missing_one_get_the_same_response(
     shop: Shop, queries: httpx.AsyncClient, identity: Identity
 ) -> None:
     user = await shop.user()
@@ -75,12 +75,12 @@ async def test_anothers_document_looks_like_none_at_all(
     unknown = shop.new_id(int(order[-3:], 16))
     stranger = identity.headers(STRANGER, OWN)
     anothers = await queries.get(f"/v1/orders/{order}", headers=stranger)
-    nobodys = await queries.get(f"/v1/orders/{unknown}", headers=stranger)
-    assert (anothers.status_code, anothers.content) == (404, nobodys.content)
-    assert anothers.headers == nobodys.headers
+    missing = await queries.get(f"/v1/orders/{unknown}", headers=stranger)
+    assert (anothers.status_code, anothers.content) == (404, missing.content)
+    assert anothers.headers == missing.headers
 
 
-async def test_a_version_held_of_anothers_document_is_404_not_304(
+async def test_if_none_match_on_another_users_document_is_404_not_304(
     shop: Shop, queries: httpx.AsyncClient, identity: Identity
 ) -> None:
     user = await shop.user()
@@ -88,7 +88,7 @@ async def test_a_version_held_of_anothers_document_is_404_not_304(
     assert (await queries.get(f"/v1/users/{user}", headers=headers)).status_code == 404
 
 
-async def test_the_scope_for_users_opens_no_orders(
+async def test_scopes_for_users_and_orders_are_independent(
     shop: Shop, queries: httpx.AsyncClient, identity: Identity
 ) -> None:
     user = await shop.user()
@@ -101,7 +101,7 @@ async def test_the_scope_for_users_opens_no_orders(
         assert (await queries.get(path, headers=orders_only)).status_code == 403
 
 
-async def test_the_role_in_redis_may_not_write(shop: Shop, valkey: Valkey) -> None:
+async def test_the_redis_role_cannot_write(shop: Shop, valkey: Valkey) -> None:
     async with Redis.from_url(valkey.url("tandem_query_service")) as client:
         with pytest.raises(NoPermissionError):
             await client.set("{users.0}:checkpoint", "1")

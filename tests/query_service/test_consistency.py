@@ -1,4 +1,4 @@
-"""Reading one's own writes: tokens, waiting, and what a token of an answer covers."""
+"""Read-your-writes: consistency tokens, waiting, and what a response's token covers."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from tests.support.identity import Identity
 from tests.support.waiting import until
 
 
-def wants(token: str, wait: int | None = None) -> dict[str, str]:
+def token_headers(token: str, wait: int | None = None) -> dict[str, str]:
     prefer = {} if wait is None else {"Prefer": f"wait={wait}"}
     return {"Consistency-Token": token, **prefer}
 
@@ -29,50 +29,53 @@ async def stored(shop: Shop, keys: list[str]) -> dict[str, bytes]:
     return dict(zip(keys, values, strict=True))
 
 
-async def somebody_waits(queries: httpx.AsyncClient, readers: int = 1) -> None:
+async def until_reads_wait(queries: httpx.AsyncClient, readers: int = 1) -> None:
     async def waits() -> bool:
         return f"tandem_waiting_reads {readers}.0" in (await queries.get("/metrics")).text
 
     await until(waits, f"{readers} reads wait")
 
 
-async def test_a_tokened_read_waits_and_answers_as_soon_as_the_event_is_there(
+async def test_a_read_with_a_token_waits_only_until_the_event_is_in_the_view(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user = await shop.user()
     record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
     reading = asyncio.create_task(
-        queries.get(f"/v1/users/{user}", headers=wants(token(record), 20))
+        queries.get(f"/v1/users/{user}", headers=token_headers(token(record), 20))
     )
-    await somebody_waits(queries)
+    await until_reads_wait(queries)
     assert not reading.done()
-    folded = await shop.folds(record)
+    folded = await shop.fold(record)
     started = time.monotonic()
-    answer = await reading
+    response = await reading
     assert time.monotonic() - started < 0.5
-    assert (answer.status_code, answer.json()["name"]) == (200, "Grace")
-    assert answer.headers["consistency-token"] == folded
+    assert (response.status_code, response.json()["name"]) == (200, "Grace")
+    assert response.headers["consistency-token"] == folded
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "respond-async, WAIT = 0; x=y", 'wait="0"'])
-async def test_a_read_that_stays_behind_its_token_is_412(
+async def test_a_read_whose_view_stays_behind_the_token_is_412(
     shop: Shop, queries: httpx.AsyncClient, prefer: str
 ) -> None:
     user = await shop.user()
     record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
     headers = {"Consistency-Token": token(record), "Prefer": prefer}
     started = time.monotonic()
-    answer = await queries.get(f"/v1/users/{user}", headers=headers)
+    response = await queries.get(f"/v1/users/{user}", headers=headers)
     assert time.monotonic() - started < 0.5
-    assert answer.status_code == 412
-    assert answer.json()["type"].endswith("/projection-behind")
-    assert int(answer.headers["retry-after"]) >= 1
+    assert response.status_code == 412
+    assert response.json()["type"].endswith("/projection-behind")
+    assert int(response.headers["retry-after"]) >= 1
 
 
-async def test_it_waits_two_seconds_unless_told(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_the_default_wait_is_two_seconds(shop: Shop, queries: httpx.AsyncClient) -> None:
     user = await shop.user()
     record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
-    for headers in (wants(token(record)), {**wants(token(record)), "Prefer": "wait=-1"}):
+    for headers in (
+        token_headers(token(record)),
+        {**token_headers(token(record)), "Prefer": "wait=-1"},
+    ):
         started = time.monotonic()
         assert (await queries.get(f"/v1/users/{user}", headers=headers)).status_code == 412
         assert 1.9 < time.monotonic() - started < 3
@@ -91,13 +94,13 @@ async def test_every_kind_of_read_waits_for_its_token(
     user = await shop.user()
     path = path.format(user=user)
     record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
-    assert (await queries.get(path, headers=wants(token(record), 0))).status_code == 412
-    reading = asyncio.create_task(queries.get(path, headers=wants(token(record), 20)))
-    await somebody_waits(queries)
-    await shop.folds(record)
-    answer = await reading
-    assert answer.status_code == 200
-    assert parse_token(answer.headers["consistency-token"], 12)[record.shard] >= record.position
+    assert (await queries.get(path, headers=token_headers(token(record), 0))).status_code == 412
+    reading = asyncio.create_task(queries.get(path, headers=token_headers(token(record), 20)))
+    await until_reads_wait(queries)
+    await shop.fold(record)
+    response = await reading
+    assert response.status_code == 200
+    assert parse_token(response.headers["consistency-token"], 12)[record.shard] >= record.position
 
 
 @pytest.mark.parametrize("path", ["/v1/products", "/v1/products?q=ch", "/v1/products?q=ch+re"])
@@ -106,30 +109,32 @@ async def test_lists_of_products_wait_for_their_token(
 ) -> None:
     product = await shop.product("Chair", "red")
     record = shop.record(ProductRestocked(id=product, version=2, quantity=1, stock=6))
-    assert (await queries.get(path, headers=wants(token(record), 0))).status_code == 412
-    reading = asyncio.create_task(queries.get(path, headers=wants(token(record), 20)))
-    await somebody_waits(queries)
-    await shop.folds(record)
+    assert (await queries.get(path, headers=token_headers(token(record), 0))).status_code == 412
+    reading = asyncio.create_task(queries.get(path, headers=token_headers(token(record), 20)))
+    await until_reads_wait(queries)
+    await shop.fold(record)
     [item] = (await reading).json()["items"]
     assert item["stock"] == 6
 
 
-async def test_parts_that_name_shards_not_read_from_do_not_count_and_are_kept(
+async def test_parts_of_a_token_for_other_shards_are_ignored_and_returned(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user = await shop.user()
     shard = shard_of("users", user, 12)
     other = "users.0" if shard != "users.0" else "users.1"
     sent = f"orders.3:900;{other}:77,orders.3:12"
-    answer = await queries.get(f"/v1/users/{user}", headers=wants(sent, 0))
-    assert answer.status_code == 200
-    covered = parse_token(answer.headers["consistency-token"], 12)
+    response = await queries.get(f"/v1/users/{user}", headers=token_headers(sent, 0))
+    assert response.status_code == 200
+    covered = parse_token(response.headers["consistency-token"], 12)
     assert covered == {"orders.3": 900, other: 77, shard: 1}
-    answer = await queries.get(f"/v1/users/{shop.new_id()}", headers=wants("orders.3:900", 0))
-    assert parse_token(answer.headers["consistency-token"], 12)["orders.3"] == 900
+    response = await queries.get(
+        f"/v1/users/{shop.new_id()}", headers=token_headers("orders.3:900", 0)
+    )
+    assert parse_token(response.headers["consistency-token"], 12)["orders.3"] == 900
 
 
-async def test_a_token_on_several_lines_counts_as_a_whole(
+async def test_a_token_in_several_header_lines_is_joined(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user = await shop.user()
@@ -145,9 +150,9 @@ async def test_a_malformed_token_is_400_before_404(
 ) -> None:
     paths = ("/v1/users/1", "/v1/users?limit=0", "/v1/dashboard", "/v1/projections")
     for path in (*paths, f"/v1/products/{shop.new_id()}", f"/v1/orders/{shop.new_id()}/history"):
-        answer = await queries.get(path, headers=wants(bad))
-        assert answer.status_code == 400
-        assert answer.json()["type"].endswith("/malformed-request")
+        response = await queries.get(path, headers=token_headers(bad))
+        assert response.status_code == 400
+        assert response.json()["type"].endswith("/malformed-request")
 
 
 async def test_too_many_waiting_reads_are_503(
@@ -156,49 +161,49 @@ async def test_too_many_waiting_reads_are_503(
     async with serving(settings(max_waiting_reads=2), identity) as queries:
         user = await shop.user()
         record = shop.record(UserRenamed(id=user, version=2, name="Grace"))
-        headers = wants(token(record), 20)
+        headers = token_headers(token(record), 20)
         waiting = [
             asyncio.create_task(queries.get(f"/v1/users/{user}", headers=headers)) for _ in range(2)
         ]
-        await somebody_waits(queries, 2)
-        refused = await queries.get(f"/v1/users/{user}", headers=headers)
-        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        await until_reads_wait(queries, 2)
+        rejected = await queries.get(f"/v1/users/{user}", headers=headers)
+        assert (rejected.status_code, "retry-after" in rejected.headers) == (503, True)
         assert (await queries.get(f"/v1/users/{user}")).status_code == 200
-        await shop.folds(record)
-        assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 200]
+        await shop.fold(record)
+        assert [response.status_code for response in await asyncio.gather(*waiting)] == [200, 200]
 
 
-async def test_no_answer_is_from_before_its_token_while_the_checkpoint_flips(
+async def test_no_read_is_stale_while_the_views_change_between_two_states(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
-    """As after failovers: documents and checkpoint go back together, and come again."""
+    """As after failovers: documents and checkpoint are set back together, and restored."""
     product = await shop.product()
     record = shop.record(ProductRestocked(id=product, version=2, quantity=1, stock=6))
     keys = [checkpoint_key(record.shard), f"{{{record.shard}}}:document:{product}"]
     before = await stored(shop, keys)
-    await shop.folds(record)
+    await shop.fold(record)
     after = await stored(shop, keys)
-    dice, done = random.Random(1), asyncio.Event()
+    rng, done = random.Random(1), asyncio.Event()
 
-    async def flip() -> None:
+    async def alternate() -> None:
         while not done.is_set():
-            await shop.admin.mset(dice.choice([before, after]))
-            await asyncio.sleep(dice.random() * 0.004)
+            await shop.admin.mset(rng.choice([before, after]))
+            await asyncio.sleep(rng.random() * 0.004)
 
     async def read() -> httpx.Response:
-        return await queries.get(f"/v1/products/{product}", headers=wants(token(record), 0))
+        return await queries.get(f"/v1/products/{product}", headers=token_headers(token(record), 0))
 
-    flipping = asyncio.create_task(flip())
-    answers = [a for _ in range(30) for a in await asyncio.gather(*(read() for _ in range(10)))]
+    alternating = asyncio.create_task(alternate())
+    responses = [a for _ in range(30) for a in await asyncio.gather(*(read() for _ in range(10)))]
     done.set()
-    await flipping
-    statuses = {answer.status_code for answer in answers}
+    await alternating
+    statuses = {response.status_code for response in responses}
     assert 200 in statuses
     assert statuses <= {200, 412, 503}
-    assert {a.json()["stock"] for a in answers if a.status_code == 200} == {6}
+    assert {a.json()["stock"] for a in responses if a.status_code == 200} == {6}
 
 
-async def test_a_chain_of_reads_never_goes_back_while_views_advance(
+async def test_successive_reads_never_go_back_while_views_advance(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     product = await shop.product(price=0)
@@ -206,7 +211,7 @@ async def test_a_chain_of_reads_never_goes_back_while_views_advance(
     async def change() -> None:
         for price in range(1, 200):
             money = Money(amount=price, currency="EUR")
-            await shop.happens(
+            await shop.apply(
                 ProductPriceChanged(id=product, version=shop.next(product), price=money)
             )
 
@@ -214,9 +219,9 @@ async def test_a_chain_of_reads_never_goes_back_while_views_advance(
     seen, last = [0], ""
     while not changing.done():
         path = random.choice([f"/v1/products/{product}", "/v1/products"])
-        answer = await queries.get(path, headers=wants(last) if last else {})
-        last = answer.headers["consistency-token"]
-        document = answer.json()
+        response = await queries.get(path, headers=token_headers(last) if last else {})
+        last = response.headers["consistency-token"]
+        document = response.json()
         seen.append(document.get("items", [document])[0]["price"]["amount"])
     await changing
     assert seen == sorted(seen)

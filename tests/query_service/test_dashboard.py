@@ -1,4 +1,4 @@
-"""The dashboard, and where the projections are."""
+"""GetDashboard and GetProjections."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,18 +17,20 @@ def on(days_ago: int) -> str:
     return f"{day.date()}T12:00:00.000Z"
 
 
-async def test_the_dashboard_adds_up_the_shards(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_the_dashboard_is_the_sum_over_all_shards(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
     users = [await shop.user() for _ in range(6)]
-    await shop.happens(UserErased(id=users[5], version=2))
+    await shop.apply(UserErased(id=users[5], version=2))
     products = [await shop.product(stock=stock) for stock in (0, 1, 0, 0)]
-    await shop.happens(ProductRetired(id=products[0], version=2))
+    await shop.apply(ProductRetired(id=products[0], version=2))
     for amount, days_ago in ((1, 0), (2, 0), (2, 1), (100, 29), (1000, 30)):
         await shop.order(users[amount % 5], amount, time=on(days_ago))
     await shop.order(users[1], 7, "CHF", time=on(0))
     await shop.ship(await shop.order(users[2], 10, "CHF", time=on(1)))
     await shop.cancel(await shop.order(users[3], 5000, "USD", time=on(2)))
-    answer = await queries.get("/v1/dashboard")
-    assert answer.json() == {
+    response = await queries.get("/v1/dashboard")
+    assert response.json() == {
         "orders": {"placed": 6, "shipped": 1, "delivered": 0, "cancelled": 1, "total": 8},
         "revenue": [
             {"currency": "CHF", "amount": 17, "orders": 2, "average": 9},
@@ -57,24 +59,25 @@ async def test_the_dashboard_adds_up_the_shards(shop: Shop, queries: httpx.Async
                 "revenue": [{"currency": "EUR", "amount": 100}],
             },
         ],
+        "payments": {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0},
         "users": 5,
         "products": 3,
         "sold_out": 2,
     }
-    assert "etag" not in answer.headers
-    assert answer.headers["cache-control"] == "private, no-cache"
-    assert set(parse_token(answer.headers["consistency-token"], 12)) == set(all_shards(12))
+    assert "etag" not in response.headers
+    assert response.headers["cache-control"] == "private, no-cache"
+    assert set(parse_token(response.headers["consistency-token"], 12)) == set(all_shards(12))
 
 
-async def test_projections_tell_lag_and_age(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_projections_have_lag_and_age(shop: Shop, queries: httpx.AsyncClient) -> None:
     now = int(time.time() * 1000)
     for shard in all_shards(12):
         await shop.set_head(shard, Head(0, now, now))
     user = await shop.user()
     shard = shard_of("users", user, 12)
     await shop.set_head(shard, Head(5, now, now - 7000))
-    answer = await queries.get("/v1/projections")
-    found = answer.json()
+    response = await queries.get("/v1/projections")
+    found = response.json()
     assert [entry["shard"] for entry in found["shards"]] == all_shards(12)
     entry = next(entry for entry in found["shards"] if entry["shard"] == shard)
     age = entry.pop("age_seconds")
@@ -85,7 +88,7 @@ async def test_projections_tell_lag_and_age(shop: Shop, queries: httpx.AsyncClie
     assert "tandem_projection_age_seconds" in metrics
 
 
-async def test_a_view_ahead_of_the_last_look_at_the_log_has_no_lag(
+async def test_a_view_ahead_of_the_last_observed_head_has_no_lag(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user = await shop.user()
@@ -97,17 +100,17 @@ async def test_a_view_ahead_of_the_last_look_at_the_log_has_no_lag(
     assert (entry["head"], entry["lag"], entry["age_seconds"]) == (1, 0, 0)
 
 
-async def test_projections_are_shown_while_views_are_missing_but_not_to_who_has_a_token(
+async def test_projections_with_missing_views_are_200_but_503_if_the_token_names_them(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     await shop.set_head("users.3", Head(9, 0, 0))
     await shop.admin.delete(checkpoint_key("users.3"))
-    answer = await queries.get("/v1/projections")
-    found = answer.json()
-    assert answer.status_code == 200
+    response = await queries.get("/v1/projections")
+    found = response.json()
+    assert response.status_code == 200
     assert (found["lag"], found["age_seconds"]) == (9, None)
     entry = next(entry for entry in found["shards"] if entry["shard"] == "users.3")
     assert (entry["position"], entry["head"], entry["lag"]) == (0, 9, 9)
     for token, status in (("users.3:0", 503), ("users.4:0", 200)):
-        answer = await queries.get("/v1/projections", headers={"Consistency-Token": token})
-        assert answer.status_code == status
+        response = await queries.get("/v1/projections", headers={"Consistency-Token": token})
+        assert response.status_code == status

@@ -8,15 +8,15 @@ from shared.contracts.tokens import parse_token
 from tests.query_service.shop import Shop
 
 
-async def test_an_order_is_answered_to_the_field(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_an_order_has_exactly_these_fields(shop: Shop, queries: httpx.AsyncClient) -> None:
     customer = await shop.user()
     order = await shop.order(customer)
-    answer = await queries.get(f"/v1/orders/{order}")
-    assert answer.status_code == 200
-    assert answer.headers["etag"] == '"1"'
-    assert answer.headers["cache-control"] == "private, no-cache"
-    assert answer.headers["content-type"] == "application/json"
-    document = answer.json()
+    response = await queries.get(f"/v1/orders/{order}")
+    assert response.status_code == 200
+    assert response.headers["etag"] == '"1"'
+    assert response.headers["cache-control"] == "private, no-cache"
+    assert response.headers["content-type"] == "application/json"
+    document = response.json()
     product = document["items"][0].pop("product_id")
     assert len(product) == 36
     money = {"amount": 1250, "currency": "EUR"}
@@ -32,6 +32,14 @@ async def test_an_order_is_answered_to_the_field(shop: Shop, queries: httpx.Asyn
         "carrier": None,
         "tracking_number": None,
         "cancel_reason": None,
+        "payment": {
+            "status": "none",
+            "due_at": None,
+            "paid_at": None,
+            "reference": None,
+            "refunded_at": None,
+            "refund_reference": None,
+        },
         "placed_at": "2026-03-01T09:30:00.125Z",
         "shipped_at": None,
         "delivered_at": None,
@@ -41,10 +49,10 @@ async def test_an_order_is_answered_to_the_field(shop: Shop, queries: httpx.Asyn
     }
 
 
-async def test_a_user_is_answered_to_the_field(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_a_user_has_exactly_these_fields(shop: Shop, queries: httpx.AsyncClient) -> None:
     user = await shop.user()
-    answer = await queries.get(f"/v1/users/{user}")
-    assert answer.json() == {
+    response = await queries.get(f"/v1/users/{user}")
+    assert response.json() == {
         "id": user,
         "name": "Ada",
         "email": "ada@example.org",
@@ -52,16 +60,16 @@ async def test_a_user_is_answered_to_the_field(shop: Shop, queries: httpx.AsyncC
         "created_at": "2026-03-01T09:30:00.125Z",
         "updated_at": "2026-03-01T09:30:00.125Z",
     }
-    assert answer.headers["cache-control"] == "private, no-cache"
+    assert response.headers["cache-control"] == "private, no-cache"
 
 
-async def test_a_product_is_answered_to_the_field_without_a_token(
+async def test_a_product_is_public_and_has_exactly_these_fields(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     product = await shop.product("Chair", "Red.", stock=3)
     del queries.headers["authorization"]
-    answer = await queries.get(f"/v1/products/{product}")
-    assert answer.json() == {
+    response = await queries.get(f"/v1/products/{product}")
+    assert response.json() == {
         "id": product,
         "name": "Chair",
         "description": "Red.",
@@ -72,33 +80,33 @@ async def test_a_product_is_answered_to_the_field_without_a_token(
         "created_at": "2026-03-01T09:30:00.125Z",
         "updated_at": "2026-03-01T09:30:00.125Z",
     }
-    assert answer.headers["cache-control"] == "no-cache"
+    assert response.headers["cache-control"] == "no-cache"
 
 
-async def test_a_retired_product_is_still_there(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_a_retired_product_can_be_read(shop: Shop, queries: httpx.AsyncClient) -> None:
     product = await shop.product()
-    await shop.happens(ProductRetired(id=product, version=2))
-    answer = await queries.get(f"/v1/products/{product}")
-    assert (answer.json()["status"], answer.headers["etag"]) == ("retired", '"2"')
+    await shop.apply(ProductRetired(id=product, version=2))
+    response = await queries.get(f"/v1/products/{product}")
+    assert (response.json()["status"], response.headers["etag"]) == ("retired", '"2"')
 
 
-async def test_an_erased_user_is_gone(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_an_erased_user_is_404(shop: Shop, queries: httpx.AsyncClient) -> None:
     user = await shop.user()
-    await shop.happens(UserErased(id=user, version=2))
+    await shop.apply(UserErased(id=user, version=2))
     for path in (f"/v1/users/{user}", f"/v1/users/{user}/orders", f"/v1/users/{user}/history"):
         assert (await queries.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("topic", ["users", "products", "orders"])
-async def test_what_is_not_there_is_404_with_a_token(
+async def test_a_missing_document_is_404_with_a_token(
     shop: Shop, queries: httpx.AsyncClient, topic: str
 ) -> None:
     id = shop.new_id()
-    answer = await queries.get(f"/v1/{topic}/{id}")
-    assert answer.status_code == 404
-    assert answer.json()["type"].endswith("/not-found")
-    assert "no-cache" in answer.headers["cache-control"]
-    [shard] = parse_token(answer.headers["consistency-token"], 12)
+    response = await queries.get(f"/v1/{topic}/{id}")
+    assert response.status_code == 404
+    assert response.json()["type"].endswith("/not-found")
+    assert "no-cache" in response.headers["cache-control"]
+    [shard] = parse_token(response.headers["consistency-token"], 12)
     assert shard.startswith(topic)
 
 
@@ -109,19 +117,19 @@ async def test_what_is_not_there_is_404_with_a_token(
         *("/v1/users/1/history", "/v1/products/1/history", "/v1/orders/1/history"),
     ],
 )
-async def test_a_path_id_that_is_no_uuid_is_404(
+async def test_a_path_id_that_is_not_a_uuid_is_404(
     shop: Shop, queries: httpx.AsyncClient, path: str
 ) -> None:
     assert (await queries.get(path)).status_code == 404
 
 
-async def test_an_upper_case_id_is_the_same_id(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_ids_are_case_insensitive(shop: Shop, queries: httpx.AsyncClient) -> None:
     product = await shop.product()
-    answer = await queries.get(f"/v1/products/{product.upper()}")
-    assert answer.json()["id"] == product
+    response = await queries.get(f"/v1/products/{product.upper()}")
+    assert response.json()["id"] == product
 
 
-async def test_head_works_as_get(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_head_has_the_headers_of_get(shop: Shop, queries: httpx.AsyncClient) -> None:
     product = await shop.product()
     got, headed = [
         await queries.request(method, f"/v1/products/{product}") for method in ("GET", "HEAD")
@@ -131,34 +139,34 @@ async def test_head_works_as_get(shop: Shop, queries: httpx.AsyncClient) -> None
     assert headed.headers == got.headers
 
 
-@pytest.mark.parametrize("held", ['"1"', 'W/"1"', '"0", "1"', "*", '"a,b" , W/"1"'])
-async def test_a_version_that_the_client_holds_is_304(
-    shop: Shop, queries: httpx.AsyncClient, held: str
+@pytest.mark.parametrize("if_none_match", ['"1"', 'W/"1"', '"0", "1"', "*", '"a,b" , W/"1"'])
+async def test_a_matching_etag_is_304(
+    shop: Shop, queries: httpx.AsyncClient, if_none_match: str
 ) -> None:
     user = await shop.user()
-    answer = await queries.get(f"/v1/users/{user}", headers={"If-None-Match": held})
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["etag"] == '"1"'
-    assert answer.headers["cache-control"] == "private, no-cache"
-    assert answer.headers["consistency-token"]
+    response = await queries.get(f"/v1/users/{user}", headers={"If-None-Match": if_none_match})
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["etag"] == '"1"'
+    assert response.headers["cache-control"] == "private, no-cache"
+    assert response.headers["consistency-token"]
 
 
-@pytest.mark.parametrize("held", ['"2"', "1", '"11"', "", "W/1"])
-async def test_another_version_is_answered(
-    shop: Shop, queries: httpx.AsyncClient, held: str
+@pytest.mark.parametrize("if_none_match", ['"2"', "1", '"11"', "", "W/1"])
+async def test_another_etag_is_200(
+    shop: Shop, queries: httpx.AsyncClient, if_none_match: str
 ) -> None:
     user = await shop.user()
-    answer = await queries.get(f"/v1/users/{user}", headers={"If-None-Match": held})
-    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+    response = await queries.get(f"/v1/users/{user}", headers={"If-None-Match": if_none_match})
+    assert (response.status_code, response.json()["version"]) == (200, 1)
 
 
-async def test_a_change_is_seen_by_who_held_the_version_before(
+async def test_the_etag_of_the_previous_version_is_200(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user = await shop.user()
-    await shop.happens(UserRenamed(id=user, version=2, name="Ada L."))
-    answer = await queries.get(f"/v1/users/{user}", headers={"If-None-Match": '"1"'})
-    assert (answer.status_code, answer.json()["name"]) == (200, "Ada L.")
+    await shop.apply(UserRenamed(id=user, version=2, name="Ada L."))
+    response = await queries.get(f"/v1/users/{user}", headers={"If-None-Match": '"1"'})
+    assert (response.status_code, response.json()["name"]) == (200, "Ada L.")
 
 
 async def test_the_api_documents_every_query(queries: httpx.AsyncClient) -> None:
@@ -177,12 +185,12 @@ async def test_the_api_documents_every_query(queries: httpx.AsyncClient) -> None
         "/v1/users/{id}/history",
         "/v1/users/{id}/orders",
     ]
-    answers = document["paths"]["/v1/orders/{id}"]["get"]["responses"]
-    assert {"200", "304", "400", "401", "403", "404", "412", "429", "503"} <= set(answers)
+    responses = document["paths"]["/v1/orders/{id}"]["get"]["responses"]
+    assert {"200", "304", "400", "401", "403", "404", "412", "429", "503"} <= set(responses)
     assert (await queries.get("/docs")).status_code == 200
 
 
-async def test_it_measures_itself(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_the_metrics_include_reads(shop: Shop, queries: httpx.AsyncClient) -> None:
     await queries.get(f"/v1/products/{await shop.product()}")
     text = (await queries.get("/metrics")).text
     assert 'http_request_duration_seconds_count{operation="GetProduct",status="2xx"} 1.0' in text

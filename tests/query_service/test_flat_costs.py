@@ -1,4 +1,4 @@
-"""A page costs Redis the same however many orders and products there are."""
+"""The cost of a page in Redis does not depend on the number of orders and products."""
 
 import httpx
 
@@ -10,7 +10,7 @@ PATHS = (
 )
 
 
-async def test_a_page_asks_redis_as_much_when_there_is_three_times_as_much(
+async def test_three_times_as_many_documents_do_not_increase_the_cost_of_a_page(
     queries: httpx.AsyncClient, shop: Shop
 ) -> None:
     await _fill(shop, 250)
@@ -28,7 +28,7 @@ async def _fill(shop: Shop, times: int) -> None:
 
 
 async def _keys_read(queries: httpx.AsyncClient, shop: Shop, path: str) -> float:
-    """Keys looked up for one page, the poller's own looks among them: the least of several."""
+    """Keys looked up for one page, including the watcher's: the minimum of several measurements."""
     assert (await queries.get(path)).status_code == 200
     found = []
     for _ in range(5):

@@ -10,21 +10,21 @@ from shared.contracts.events import (
     UserRenamed,
 )
 from shared.contracts.money import Money
+from tests.query_service.pagination import read_all_pages
 from tests.query_service.shop import Shop
-from tests.query_service.walking import walk
 
 AT = "2026-03-01T09:30:00.125Z"
 
 
-async def test_a_users_history_is_answered_to_the_field(
+async def test_the_items_of_a_users_history_have_exactly_these_fields(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user = await shop.user()
-    await shop.happens(UserRenamed(id=user, version=2, name="Grace"), actor="an-operator")
-    await shop.happens(UserEmailChanged(id=user, version=3, email="g@example.org"), actor=user)
-    answer = await queries.get(f"/v1/users/{user}/history")
+    await shop.apply(UserRenamed(id=user, version=2, name="Grace"), actor="an-operator")
+    await shop.apply(UserEmailChanged(id=user, version=3, email="g@example.org"), actor=user)
+    response = await queries.get(f"/v1/users/{user}/history")
     first = {"name": "Ada", "email": "ada@example.org"}
-    assert answer.json() == {
+    assert response.json() == {
         "items": [
             {"type": "user.created", "at": AT, "by": None, "version": 1, "data": first},
             {
@@ -44,47 +44,49 @@ async def test_a_users_history_is_answered_to_the_field(
         ],
         "next": None,
     }
-    assert answer.headers["cache-control"] == "private, no-cache"
+    assert response.headers["cache-control"] == "private, no-cache"
 
 
-async def test_a_long_history_is_walked_oldest_first(
+async def test_the_pages_of_a_history_are_oldest_first(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     product = await shop.product()
     for version in range(2, 31):
         money = Money(amount=version, currency="EUR")
-        await shop.happens(ProductPriceChanged(id=product, version=version, price=money))
+        await shop.apply(ProductPriceChanged(id=product, version=version, price=money))
     for limit in (1, 7, 15, 30, 200):
-        items = await walk(queries, f"/v1/products/{product}/history", limit)
+        items = await read_all_pages(queries, f"/v1/products/{product}/history", limit)
         assert [item["version"] for item in items] == list(range(1, 31))
 
 
-async def test_what_happens_during_a_walk_comes_at_its_end(
+async def test_events_during_a_traversal_are_at_its_end(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     product = await shop.product()
-    left = iter(range(2, 9))
+    versions = iter(range(2, 9))
 
-    async def meanwhile() -> None:
-        version = next(left, None)
+    async def append_event() -> None:
+        version = next(versions, None)
         if version:
             event = ProductReserved(
                 id=product, version=version, order_id=shop.new_id(), quantity=1, stock=1
             )
-            await shop.happens(event)
+            await shop.apply(event)
 
-    await meanwhile()
-    items = await walk(queries, f"/v1/products/{product}/history", 1, between=meanwhile)
+    await append_event()
+    items = await read_all_pages(
+        queries, f"/v1/products/{product}/history", 1, between=append_event
+    )
     assert [item["version"] for item in items] == list(range(1, 9))
     assert items[1]["by"] is None
 
 
-async def test_an_anonymized_orders_history_has_null_for_what_was_personal(
+async def test_an_anonymized_orders_history_has_null_in_personal_fields(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     customer = await shop.user()
     order = await shop.order(customer)
-    await shop.happens(OrderAnonymized(id=order, version=2))
+    await shop.apply(OrderAnonymized(id=order, version=2))
     placed, anonymized = (await queries.get(f"/v1/orders/{order}/history")).json()["items"]
     assert (placed["type"], anonymized["type"]) == ("order.placed", "order.anonymized")
     assert placed["by"] == customer
@@ -94,17 +96,17 @@ async def test_an_anonymized_orders_history_has_null_for_what_was_personal(
     assert anonymized["data"] == {}
 
 
-async def test_a_cursor_of_anothers_history_is_422(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_a_cursor_of_another_history_is_422(shop: Shop, queries: httpx.AsyncClient) -> None:
     first, second = await shop.user(), await shop.user()
     for user in (first, second):
-        await shop.happens(UserRenamed(id=user, version=2, name="Grace"))
+        await shop.apply(UserRenamed(id=user, version=2, name="Grace"))
     cursor = (await queries.get(f"/v1/users/{first}/history?limit=1")).json()["next"]
     for path, status in ((first, 200), (second, 422)):
-        answer = await queries.get(f"/v1/users/{path}/history?cursor={cursor}")
-        assert answer.status_code == status
+        response = await queries.get(f"/v1/users/{path}/history?cursor={cursor}")
+        assert response.status_code == status
 
 
-async def test_the_history_of_what_is_not_there_is_404(
+async def test_the_history_of_a_missing_aggregate_is_404(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     for topic in ("users", "products", "orders"):

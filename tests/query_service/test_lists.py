@@ -1,40 +1,40 @@
-"""Lists, merged over the shards."""
+"""Lists, merged from all shards."""
 
 import httpx
 import pytest
 
 from shared.contracts.events import ProductRetired, UserErased
 from shared.contracts.tokens import parse_token
+from tests.query_service.pagination import ids, read_all_pages
 from tests.query_service.shop import Shop
-from tests.query_service.walking import ids, walk
 
 
-async def test_users_come_newest_first_over_all_shards(
+async def test_users_of_all_shards_are_listed_newest_first(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     users = [await shop.user(email=f"{i}@example.org") for i in range(30)]
-    answer = await queries.get("/v1/users")
-    page = answer.json()
+    response = await queries.get("/v1/users")
+    page = response.json()
     assert ids(page["items"]) == users[::-1]
     assert page["next"] is None
-    assert answer.headers["cache-control"] == "private, no-cache"
-    assert "etag" not in answer.headers
+    assert response.headers["cache-control"] == "private, no-cache"
+    assert "etag" not in response.headers
     one = await queries.get(f"/v1/users/{users[7]}")
     assert page["items"][-8] == one.json()
-    assert set(parse_token(answer.headers["consistency-token"], 12)) == {
+    assert set(parse_token(response.headers["consistency-token"], 12)) == {
         f"users.{i}" for i in range(12)
     }
 
 
 @pytest.mark.parametrize("limit", [1, 7, 30, 31, 200])
-async def test_a_walk_gives_everything_once(
+async def test_a_traversal_returns_every_item_once(
     shop: Shop, queries: httpx.AsyncClient, limit: int
 ) -> None:
     users = [await shop.user() for _ in range(30)]
-    assert ids(await walk(queries, "/v1/users", limit)) == users[::-1]
+    assert ids(await read_all_pages(queries, "/v1/users", limit)) == users[::-1]
 
 
-async def test_a_full_last_page_ends_the_walk(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_a_full_last_page_has_no_next(shop: Shop, queries: httpx.AsyncClient) -> None:
     for _ in range(4):
         await shop.user()
     pages = [await queries.get("/v1/users", params={"limit": 2})]
@@ -45,26 +45,28 @@ async def test_a_full_last_page_ends_the_walk(shop: Shop, queries: httpx.AsyncCl
     assert pages[1].json()["next"] is None
 
 
-async def test_fifty_stand_on_a_page_unless_told(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_the_default_limit_is_fifty(shop: Shop, queries: httpx.AsyncClient) -> None:
     for _ in range(51):
         await shop.product()
     page = (await queries.get("/v1/products")).json()
     assert (len(page["items"]), page["next"] is None) == (50, False)
 
 
-async def test_what_is_there_all_the_time_appears_exactly_once_while_others_come_and_go(
+async def test_permanent_items_are_returned_exactly_once_while_others_are_added_and_removed(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     stay = [await shop.product(f"stays {i}") for i in range(40)]
     leave = [await shop.product(f"leaves {i}") for i in range(20)]
 
-    async def meanwhile() -> None:
+    async def change_others() -> None:
         await shop.product("new")
         if leave:
-            await shop.happens(ProductRetired(id=leave.pop(), version=2))
+            await shop.apply(ProductRetired(id=leave.pop(), version=2))
 
     for parameters in ({}, {"q": "stays"}):
-        found = ids(await walk(queries, "/v1/products", 3, between=meanwhile, **parameters))
+        found = ids(
+            await read_all_pages(queries, "/v1/products", 3, between=change_others, **parameters)
+        )
         assert len(found) == len(set(found))
         assert [id for id in found if id in set(stay)] == stay[::-1]
 
@@ -75,28 +77,32 @@ async def test_orders_are_listed_by_status(shop: Shop, queries: httpx.AsyncClien
         await shop.ship(order)
     for order in orders[1::3]:
         await shop.cancel(order)
-    assert ids(await walk(queries, "/v1/orders", 5)) == orders[::-1]
+    assert ids(await read_all_pages(queries, "/v1/orders", 5)) == orders[::-1]
     for status, expected in (
         ("shipped", orders[::3]),
         ("cancelled", orders[1::3]),
         ("placed", orders[2::3]),
         ("delivered", []),
     ):
-        found = await walk(queries, "/v1/orders", 3, status=status)
+        found = await read_all_pages(queries, "/v1/orders", 3, status=status)
         assert ids(found) == expected[::-1]
         assert {order["status"] for order in found} <= {status}
 
 
-async def test_a_customers_orders_are_theirs_alone(shop: Shop, queries: httpx.AsyncClient) -> None:
+async def test_a_customers_orders_exclude_those_of_others(
+    shop: Shop, queries: httpx.AsyncClient
+) -> None:
     first, second = await shop.user(), await shop.user()
     orders = [await shop.order(first) for _ in range(5)]
     await shop.order(second)
-    assert ids(await walk(queries, f"/v1/users/{first}/orders", 2)) == orders[::-1]
-    assert ids(await walk(queries, f"/v1/users/{first.upper()}/orders", 2)) == orders[::-1]
+    assert ids(await read_all_pages(queries, f"/v1/users/{first}/orders", 2)) == orders[::-1]
+    assert (
+        ids(await read_all_pages(queries, f"/v1/users/{first.upper()}/orders", 2)) == orders[::-1]
+    )
     third = await shop.user()
-    answer = await queries.get(f"/v1/users/{third}/orders")
-    assert (answer.status_code, answer.json()) == (200, {"items": [], "next": None})
-    read = set(parse_token(answer.headers["consistency-token"], 12))
+    response = await queries.get(f"/v1/users/{third}/orders")
+    assert (response.status_code, response.json()) == (200, {"items": [], "next": None})
+    read = set(parse_token(response.headers["consistency-token"], 12))
     assert {shard.partition(".")[0] for shard in read} == {"users", "orders"}
 
 
@@ -110,8 +116,8 @@ async def test_erased_users_and_retired_products_are_not_listed(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     user, product = await shop.user(), await shop.product()
-    await shop.happens(UserErased(id=user, version=2))
-    await shop.happens(ProductRetired(id=product, version=2))
+    await shop.apply(UserErased(id=user, version=2))
+    await shop.apply(ProductRetired(id=product, version=2))
     for path in ("/v1/users", "/v1/products", "/v1/products?q=chair"):
         assert (await queries.get(path)).json()["items"] == []
 
@@ -125,31 +131,33 @@ async def test_erased_users_and_retired_products_are_not_listed(
         *(("cursor=x", "/cursor"), ("cursor=%00", "/cursor"), ("cursor=AAAA", "/cursor")),
     ],
 )
-async def test_a_bad_parameter_is_422_with_its_pointer(
+async def test_an_invalid_parameter_is_422_with_its_pointer(
     shop: Shop, queries: httpx.AsyncClient, query: str, field: str
 ) -> None:
     user, product = await shop.user(), await shop.product()
     lists = ("/v1/users", "/v1/orders", "/v1/products", f"/v1/users/{user}/orders")
     for path in (*lists, f"/v1/users/{user}/history", f"/v1/products/{product}/history"):
-        answer = await queries.get(f"{path}?{query}")
-        assert answer.status_code == 422, path
-        problem = answer.json()
+        response = await queries.get(f"{path}?{query}")
+        assert response.status_code == 422, path
+        problem = response.json()
         assert problem["type"].endswith("/invalid-field")
         assert [error["field"] for error in problem["errors"]] == [field]
 
 
 @pytest.mark.parametrize("status", ["", "lost", "Placed", "placed,shipped"])
-async def test_a_bad_status_is_422(shop: Shop, queries: httpx.AsyncClient, status: str) -> None:
-    answer = await queries.get("/v1/orders", params={"status": status})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "/status"
+async def test_an_invalid_status_is_422(
+    shop: Shop, queries: httpx.AsyncClient, status: str
+) -> None:
+    response = await queries.get("/v1/orders", params={"status": status})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "/status"
 
 
 async def test_unknown_parameters_are_ignored(shop: Shop, queries: httpx.AsyncClient) -> None:
     assert (await queries.get("/v1/users?a=1&a=2&status=lost")).status_code == 200
 
 
-async def test_a_cursor_of_another_list_or_one_that_was_changed_is_422(
+async def test_a_cursor_of_another_list_and_a_changed_cursor_are_422(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
     for _ in range(3):

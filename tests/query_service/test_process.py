@@ -1,4 +1,4 @@
-"""The process: how it starts, stops, and what it never imports."""
+"""The process: start, stop and imports."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ import sys
 import httpx
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Valkey
 from tests.query_service.shop import Shop
 from tests.support.identity import AUDIENCE, ISSUER, Identity
+from tests.support.servers import Valkey
 from tests.support.waiting import until
 
 COMMAND = [sys.executable, "-m", "query_service"]
@@ -21,7 +21,7 @@ def environment(**settings: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "LOG_FORMAT": "json", **settings}
 
 
-def test_a_missing_setting_stops_it_at_once_with_its_name() -> None:
+def test_a_missing_setting_is_named_and_ends_the_process() -> None:
     ended = subprocess.run(
         COMMAND, env=environment(PORT="x"), capture_output=True, text=True, check=False
     )
@@ -30,7 +30,7 @@ def test_a_missing_setting_stops_it_at_once_with_its_name() -> None:
     assert any(line.startswith("PORT: ") for line in ended.stderr.splitlines())
 
 
-def test_reads_never_touch_the_write_side() -> None:
+def test_the_write_side_is_never_imported() -> None:
     code = (
         "import sys, query_service.main\n"
         "found = {'asyncpg', 'aiokafka', 'faststream', 'command_service', 'projector'}\n"
@@ -40,7 +40,7 @@ def test_reads_never_touch_the_write_side() -> None:
     assert ended.stderr == b""
 
 
-async def test_it_serves_and_stops_cleanly_while_somebody_waits(
+async def test_it_serves_and_stops_cleanly_while_a_read_waits(
     shop: Shop, valkey: Valkey, identity: Identity
 ) -> None:
     port = str(free_ports(1)[0])

@@ -1,4 +1,4 @@
-"""Reads that share round trips, on a real Valkey."""
+"""Readers combine concurrent reads into one round trip, on a real Valkey."""
 
 import asyncio
 import random
@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from deploy.local.servers import Valkey
 from query_service.cluster_reader import ClusterReader
 from query_service.metrics import Metrics
 from query_service.reader import Reader
@@ -16,6 +15,7 @@ from query_service.redis_reader import RedisReader
 from shared.http.problems import Problem
 from shared.redis.clients import redis_client, redis_cluster
 from tests.support.redis_nodes import RedisNodes
+from tests.support.servers import Valkey
 
 NOTHING = "{users.0}:nothing"
 KEYS = [f"{{users.{i % 12}}}:document:{i}" for i in range(300)]
@@ -51,16 +51,16 @@ def reader(request: pytest.FixtureRequest) -> Reader:
     return chosen
 
 
-async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
+async def test_after_five_thousand_cancelled_reads_no_read_has_the_result_of_another(
     reader: Reader,
 ) -> None:
-    dice = random.Random(7)
+    rng = random.Random(7)
     wrong: list[object] = []
-    cancelled = answered = 0
+    cancelled = completed = 0
 
     async def read() -> None:
-        first, second = dice.choices(KEYS, k=2)
-        if dice.random() < 0.7:
+        first, second = rng.choices(KEYS, k=2)
+        if rng.random() < 0.7:
             found = [*await reader.get((first,)), *await reader.get((second,)), None]
         else:
             values, replies = await reader.read([first], [("GET", second), ("GET", NOTHING)])
@@ -70,19 +70,19 @@ async def test_five_thousand_cancelled_reads_hand_nobody_anothers_bytes(
 
     for _ in range(250):
         tasks = [asyncio.create_task(read()) for _ in range(40)]
-        for _ in range(dice.randrange(4)):
+        for _ in range(rng.randrange(4)):
             await asyncio.sleep(0)
         for task in tasks[::2]:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             cancelled += isinstance(outcome, asyncio.CancelledError)
-            answered += outcome is None
+            completed += outcome is None
     assert wrong == []
     assert cancelled == 5000
-    assert answered == 5000
+    assert completed == 5000
 
 
-async def test_reads_of_one_moment_share_a_round_trip(single: Reader, valkey: Valkey) -> None:
+async def test_concurrent_reads_share_a_round_trip(single: Reader, valkey: Valkey) -> None:
     async with Redis.from_url(valkey.url()) as admin:
         await single.get(KEYS[:1])
         before = (await admin.info("commandstats"))["cmdstat_mget"]["calls"]
@@ -91,7 +91,7 @@ async def test_reads_of_one_moment_share_a_round_trip(single: Reader, valkey: Va
     assert after - before == 1
 
 
-async def test_in_a_cluster_reads_of_one_moment_share_one_mget_for_each_shard(
+async def test_in_a_cluster_concurrent_reads_share_one_mget_per_shard(
     cluster: Reader, redis_nodes: RedisNodes
 ) -> None:
     await cluster.get(KEYS[:1])
@@ -111,7 +111,7 @@ def _mgets(nodes: RedisNodes) -> int:
     return count
 
 
-async def test_without_a_cluster_every_reader_is_told() -> None:
+async def test_without_a_cluster_every_read_is_503() -> None:
     cluster = redis_cluster("redis://127.0.0.1:1,127.0.0.1:2/0", "test")
     reader = ClusterReader(cluster, Metrics(CollectorRegistry()).batch_keys)
     key = "{users.0}:a"
@@ -122,7 +122,7 @@ async def test_without_a_cluster_every_reader_is_told() -> None:
     await cluster.aclose()
 
 
-async def test_without_redis_every_reader_is_told(valkey: Valkey) -> None:
+async def test_without_redis_every_read_is_503(valkey: Valkey) -> None:
     client = redis_client("redis://127.0.0.1:1/0", "test")
     reader = RedisReader(client, Metrics(CollectorRegistry()).batch_keys)
     reads = [reader.get(("a",)), reader.read(["a"], [("ZCARD", "b")]), reader.read(["b"])]

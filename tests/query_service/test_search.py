@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from shared.contracts.events import ProductRetired
+from tests.query_service.pagination import ids, read_all_pages
 from tests.query_service.shop import Shop
-from tests.query_service.walking import ids, walk
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from tests.query_service.walking import ids, walk
         *(("armchair", False), ("arm", False), ("日本", True), ("日", True), ("本", False)),
     ],
 )
-async def test_every_word_must_begin_a_word(
+async def test_every_word_must_be_a_prefix_of_a_word(
     shop: Shop, queries: httpx.AsyncClient, q: str, found: bool
 ) -> None:
     product = await shop.product("Chair, Crème", "BRÛLÉE-2 for Straße; ﬁne. 日本語")
@@ -30,7 +30,7 @@ async def test_every_word_must_begin_a_word(
 
 
 @pytest.mark.parametrize("q", ["", " ", "-", "...", "%%", "\u0301"])
-async def test_a_search_without_words_finds_nothing(
+async def test_a_search_without_words_has_no_matches(
     shop: Shop, queries: httpx.AsyncClient, q: str
 ) -> None:
     await shop.product()
@@ -39,47 +39,45 @@ async def test_a_search_without_words_finds_nothing(
 
 
 @pytest.mark.parametrize("q", ["%FF", "%00", "+", "a%00b", "%F0%9F%98%80", "a" * 1000, "a+" * 500])
-async def test_no_search_is_an_error(shop: Shop, queries: httpx.AsyncClient, q: str) -> None:
+async def test_unusual_searches_are_200(shop: Shop, queries: httpx.AsyncClient, q: str) -> None:
     await shop.product("a")
     assert (await queries.get(f"/v1/products?q={q}")).status_code == 200
 
 
 async def test_a_search_that_is_too_long_is_422(shop: Shop, queries: httpx.AsyncClient) -> None:
-    answer = await queries.get("/v1/products", params={"q": "a" * 1001})
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "/q")
+    response = await queries.get("/v1/products", params={"q": "a" * 1001})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "/q")
 
 
 @pytest.mark.parametrize("q", ["re", "redd", "reddish", "red cha", "chair reddish"])
-async def test_a_search_is_walked_newest_first_and_without_repeats(
+async def test_the_pages_of_a_search_are_newest_first_and_without_duplicates(
     shop: Shop, queries: httpx.AsyncClient, q: str
 ) -> None:
-    wanted = []
+    matching = []
     for number in range(40):
-        wanted.append(await shop.product(f"Reddish chair {number}"))
+        matching.append(await shop.product(f"Reddish chair {number}"))
         await shop.product(f"Redwood table {number}")
-    found = ids(await walk(queries, "/v1/products", 7, q=q))
-    assert [id for id in found if id in set(wanted)] == wanted[::-1]
+    found = ids(await read_all_pages(queries, "/v1/products", 7, q=q))
+    assert [id for id in found if id in set(matching)] == matching[::-1]
     assert len(found) == len(set(found))
     if q not in ("re", "red"):
-        assert found == wanted[::-1]
+        assert found == matching[::-1]
 
 
-async def test_retired_products_are_left_out_of_a_search(
-    shop: Shop, queries: httpx.AsyncClient
-) -> None:
+async def test_retired_products_do_not_match(shop: Shop, queries: httpx.AsyncClient) -> None:
     kept, retired = await shop.product("Chair"), await shop.product("Chair")
-    await shop.happens(ProductRetired(id=retired, version=2))
+    await shop.apply(ProductRetired(id=retired, version=2))
     assert ids((await queries.get("/v1/products?q=chair")).json()["items"]) == [kept]
 
 
-async def test_a_search_that_finds_little_among_much_ends_its_page_early_and_goes_on(
+async def test_a_search_with_few_matches_among_many_candidates_ends_its_page_early(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:
-    wanted = await shop.product("Reddaaa chair")
+    matching = await shop.product("Reddaaa chair")
     for number in range(1300):
         await shop.product(f"Reddbbb {number}")
     first = (await queries.get("/v1/products?q=reddaaa")).json()
     assert first["items"] == []
     assert first["next"]
-    assert ids(await walk(queries, "/v1/products", q="reddaaa")) == [wanted]
-    assert ids((await queries.get("/v1/products?q=reddaaa+chair")).json()["items"]) == [wanted]
+    assert ids(await read_all_pages(queries, "/v1/products", q="reddaaa")) == [matching]
+    assert ids((await queries.get("/v1/products?q=reddaaa+chair")).json()["items"]) == [matching]

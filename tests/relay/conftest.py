@@ -1,15 +1,15 @@
-"""Topics that begin missing, a database of the test's own, and relays that end with the test."""
+"""Deleted topics, an empty database, and relays that are stopped after the test."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from tests.relay.harness import Events, InProcess, Subprocess, Topics, settings
+from tests.relay.harness import Events, InProcessRelay, RelayProcess, Topics, settings
 from tests.support.database import Database
 
-StartRelay = Callable[..., InProcess]
-SpawnRelay = Callable[..., Subprocess]
+StartRelay = Callable[..., InProcessRelay]
+SpawnRelay = Callable[..., RelayProcess]
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ async def topics(kafka_bootstrap: str) -> Topics:
 async def start_relay(
     topics: Topics, migrated_database: Database, kafka_bootstrap: str
 ) -> AsyncIterator[StartRelay]:
-    started: list[InProcess] = []
+    started: list[InProcessRelay] = []
 
-    def start(**more: Any) -> InProcess:
-        started.append(InProcess(settings(migrated_database, kafka_bootstrap, **more)))
+    def start(**overrides: Any) -> InProcessRelay:
+        started.append(InProcessRelay(settings(migrated_database, kafka_bootstrap, **overrides)))
         return started[-1]
 
     yield start
@@ -47,10 +47,10 @@ async def start_relay(
 async def spawn_relay(
     topics: Topics, migrated_database: Database, kafka_bootstrap: str
 ) -> AsyncIterator[SpawnRelay]:
-    started: list[Subprocess] = []
+    started: list[RelayProcess] = []
 
-    def spawn(**more: Any) -> Subprocess:
-        started.append(Subprocess(settings(migrated_database, kafka_bootstrap, **more)))
+    def spawn(**overrides: Any) -> RelayProcess:
+        started.append(RelayProcess(settings(migrated_database, kafka_bootstrap, **overrides)))
         return started[-1]
 
     yield spawn

@@ -1,4 +1,4 @@
-"""A relay alone in a process, without HTTP."""
+"""A relay in a process without HTTP."""
 
 from prometheus_client import CollectorRegistry
 

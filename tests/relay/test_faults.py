@@ -1,4 +1,4 @@
-"""What the relay does while things break, on real servers."""
+"""The relay during faults of real servers, topics and processes."""
 
 import asyncio
 import random
@@ -7,25 +7,16 @@ import signal
 
 import pytest
 
-from deploy.local.servers import Kafka, Postgres
 from shared.contracts.shards import all_shards
 from tests.relay.conftest import SpawnRelay, StartRelay
-from tests.relay.harness import PARTITIONS, Events, InProcess, Topics, complete, take_in_order
+from tests.relay.harness import PARTITIONS, Events, Topics, consume, until_published
+from tests.support.servers import Kafka, Postgres
 from tests.support.waiting import until
 
 SHARDS = all_shards(PARTITIONS)
 
 
-async def caught_up(relay: InProcess) -> None:
-    """Nothing waits, as the relay sees it."""
-
-    async def level() -> bool:
-        return relay.not_ready() is None and relay.count("oldest_unpublished_age_seconds") == 0
-
-    await until(level, "the relay is level")
-
-
-async def test_killed_while_it_publishes_it_leaves_every_position_in_order(
+async def test_a_relay_killed_while_publishing_leaves_every_position_in_order(
     events: Events, topics: Topics, spawn_relay: SpawnRelay
 ) -> None:
     chance = random.Random(5)
@@ -38,24 +29,24 @@ async def test_killed_while_it_publishes_it_leaves_every_position_in_order(
             await events.commit(SHARDS * 20)
             return await topics.size() > before
 
-        await until(publishing, "it publishes")
+        await until(publishing, "events are published")
         await asyncio.sleep(chance.random() * 0.1)
         relay.kill()
     spawn_relay(lease_seconds=1.0)
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_a_topic_deleted_and_made_again_is_filled_from_the_start(
+async def test_a_recreated_topic_is_filled_from_the_start(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     relay = start_relay()
     await events.commit(SHARDS * 10)
-    await complete(topics, events)
+    await until_published(topics, events)
     await topics.delete_and_wait("orders")
     await topics.create("orders")
-    await complete(topics, events, seconds=30)
+    await until_published(topics, events, seconds=30)
     await events.commit(SHARDS)
-    await complete(topics, events)
+    await until_published(topics, events)
     assert relay.count("shards_halted") == 0
 
 
@@ -75,69 +66,69 @@ async def test_a_topic_deleted_under_load_is_filled_from_the_start(
         await topics.delete("orders", "products")
     ended.set()
     await loading
-    await complete(topics, events, seconds=60)
+    await until_published(topics, events, seconds=60)
 
 
-async def test_a_topic_deleted_and_never_made_again_comes_back_filled(
+async def test_a_deleted_topic_is_recreated_and_filled(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     start_relay()
     await events.commit(SHARDS * 10)
-    await complete(topics, events)
+    await until_published(topics, events)
     await topics.delete("users")
-    await complete(topics, events, seconds=30)
+    await until_published(topics, events, seconds=30)
 
 
-async def test_records_of_others_stop_nothing(
+async def test_foreign_records_do_not_stop_a_shard(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     relay = start_relay()
     await events.commit(["orders.3"] * 3)
-    await complete(topics, events)
+    await until_published(topics, events)
     await topics.put("orders.3", b"\xff\xfe")
     await topics.put("orders.3", None)
     await topics.put("orders.3", b"{}", [("ce_position", b"\xff"), ("ce_id", b"\xff\xfe")])
     await topics.put("orders.3", b"{}", [("ce_position", b"4"), ("ce_id", b"\xff\xfe")])
     await topics.put("orders.3", b"{}", [("ce_position", b"9999"), ("ce_source", b"/elsewhere")])
     await events.commit(["orders.3"] * 3)
-    await complete(topics, events)
+    await until_published(topics, events)
     assert (await events.cursor("orders.3"))["halted"] is None
     assert relay.count("shards_halted") == 0
 
 
-async def test_what_retention_removed_is_not_sent_again(
+async def test_events_removed_by_retention_are_not_published_again(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     relay = start_relay()
     await events.commit(["orders.3"] * 50)
-    await complete(topics, events)
+    await until_published(topics, events)
 
     async def read_back() -> bool:
         return bool((await events.cursor("orders.3"))["position"] == 50)
 
     await until(read_back, "the cursor is at the head")
     await topics.delete_records("orders.3", 50)
-    checks = relay.count("checks_total")
+    count = relay.count("reconciliations_total")
 
-    async def checked_twice() -> bool:
-        return relay.count("checks_total") >= checks + 2 * len(SHARDS)
+    async def reconciled_twice() -> bool:
+        return relay.count("reconciliations_total") >= count + 2 * len(SHARDS)
 
-    await until(checked_twice, "two more rounds of checks")
+    await until(reconciled_twice, "every shard is reconciled twice")
     await events.commit(["orders.3"])
 
-    async def followed() -> bool:
+    async def published() -> bool:
         found = (await topics.records("orders"))["orders.3"]
-        return [placed.position for placed in found] == [51]
+        return [record.position for record in found] == [51]
 
-    await until(followed, "only the new event")
+    await until(published, "only the new event")
 
 
-async def test_a_fork_halts_its_shard_durably_and_no_other(
+async def test_a_log_divergence_halts_its_shard_durably_and_no_other(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     relay = start_relay()
     await events.commit(SHARDS * 3)
-    await complete(topics, events)
+    await until_published(topics, events)
     await relay.stop()
     await events.execute("DELETE FROM log WHERE shard = 'orders.3' AND position = 3")
     await events.commit(["orders.3"])
@@ -154,18 +145,18 @@ async def test_a_fork_halts_its_shard_durably_and_no_other(
     await events.commit(SHARDS)
     others = [shard for shard in SHARDS if shard != "orders.3"]
 
-    async def others_go_on() -> bool:
-        logs, found = await events.all_logs(), await topics.records()
-        return all(take_in_order(found[shard]) == logs[shard] for shard in others)
+    async def others_published() -> bool:
+        committed, found = await events.event_ids(), await topics.records()
+        return all(consume(found[shard]) == committed[shard] for shard in others)
 
-    await until(others_go_on, "the other shards")
+    await until(others_published, "the events of the other shards")
     assert len((await topics.records("orders"))["orders.3"]) == 3
     await topics.delete("orders")
     await events.execute("UPDATE relay_cursors SET halted = NULL, position = 0")
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_a_relay_paused_past_its_lease_does_no_harm_when_it_goes_on(
+async def test_a_relay_resumed_after_its_lease_expired_changes_nothing(
     events: Events, topics: Topics, start_relay: StartRelay, spawn_relay: SpawnRelay
 ) -> None:
     paused = spawn_relay()
@@ -179,77 +170,77 @@ async def test_a_relay_paused_past_its_lease_does_no_harm_when_it_goes_on(
     paused.signal(signal.SIGSTOP)
     other = start_relay()
 
-    async def taken_over() -> bool:
+    async def acquired() -> bool:
         return other.count("shards_owned") == len(SHARDS)
 
-    await until(taken_over, "all shards taken over")
+    await until(acquired, "all shards are acquired")
     await events.commit(SHARDS * 5)
     paused.signal(signal.SIGCONT)
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
 
-    async def shared_again() -> bool:
+    async def shared() -> bool:
         return other.count("shards_owned") == len(SHARDS) / 2
 
-    await until(shared_again, "an even share")
+    await until(shared, "an equal share")
     assert other.count("shards_halted") == 0
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "paused"])
-async def test_kafka_away_and_back(
+async def test_kafka_unavailable_and_restarted(
     events: Events, topics: Topics, kafka: Kafka, start_relay: StartRelay, how: str
 ) -> None:
     relay = start_relay()
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
     {"killed": kafka.kill, "stopped": kafka.stop, "paused": kafka.pause}[how]()
     try:
         for _ in range(10):
             await events.commit(SHARDS)
             await asyncio.sleep(0.3)
 
-        async def says_so() -> bool:
+        async def not_ready() -> bool:
             return "Kafka" in (relay.not_ready() or "")
 
-        await until(says_so, "not ready", seconds=60)
+        await until(not_ready, "not ready", seconds=60)
     finally:
         kafka.resume() if how == "paused" else kafka.start()
-    await complete(topics, events, seconds=60)
-    await relay.ready()
+    await until_published(topics, events, seconds=60)
+    await relay.until_ready()
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])
-async def test_postgres_away_and_back(
+async def test_postgres_unavailable_and_restarted(
     events: Events, topics: Topics, postgres: Postgres, start_relay: StartRelay, how: str
 ) -> None:
     relay = start_relay()
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
     {"killed": postgres.kill, "paused": postgres.pause}[how]()
     try:
 
-        async def says_so() -> bool:
+        async def not_ready() -> bool:
             return "PostgreSQL" in (relay.not_ready() or "")
 
-        await until(says_so, "not ready", seconds=30)
-        await asyncio.sleep(2.5)  # past the lease
+        await until(not_ready, "not ready", seconds=30)
+        await asyncio.sleep(2.5)  # longer than the lease
     finally:
         postgres.resume() if how == "paused" else postgres.start()
-    await relay.ready()
+    await relay.until_ready()
     if how == "killed":
         await events.connect()
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_the_last_records_of_a_partition_lost_are_sent_again(
+async def test_records_of_a_lost_tail_are_published_again(
     events: Events, topics: Topics, kafka: Kafka, start_relay: StartRelay
 ) -> None:
-    """Kafka dies before its newest records reached the disk."""
+    """Kafka is killed before it wrote its last records to disk."""
     start_relay()
     for _ in range(5):
         await events.commit(["orders.3", "orders.4", "users.1"] * 5)
-        await complete(topics, events)
+        await until_published(topics, events)
 
     async def read_back() -> bool:
         return bool((await events.cursor("orders.3"))["position"] == 25)
@@ -262,30 +253,30 @@ async def test_the_last_records_of_a_partition_lost_are_sent_again(
             file.truncate(segment.stat().st_size // 2)
     await events.commit(["orders.3"])
     kafka.start()
-    await complete(topics, events, seconds=60)
+    await until_published(topics, events, seconds=60)
     kept = (await topics.records("orders"))["orders.4"]
     assert kept[0].offset == 0, "the first records survived"
 
 
-async def test_kafka_without_its_data_gets_everything_again(
+async def test_a_kafka_that_lost_its_data_is_filled_from_the_start(
     events: Events, topics: Topics, kafka: Kafka, start_relay: StartRelay
 ) -> None:
     relay = start_relay()
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
     kafka.kill()
     shutil.rmtree(kafka.data_dir / "logs")
     kafka.start()
-    await complete(topics, events, seconds=60)
-    await relay.ready()
+    await until_published(topics, events, seconds=60)
+    await relay.until_ready()
 
 
-async def test_sigterm_ends_it_soon_while_its_servers_do_not_answer(
+async def test_sigterm_ends_a_relay_whose_servers_do_not_respond(
     events: Events, topics: Topics, kafka: Kafka, postgres: Postgres, spawn_relay: SpawnRelay
 ) -> None:
     relay = spawn_relay()
     await events.commit(SHARDS)
-    await complete(topics, events)
+    await until_published(topics, events)
     await events.commit(SHARDS)
     kafka.pause()
     postgres.pause()
@@ -297,10 +288,10 @@ async def test_sigterm_ends_it_soon_while_its_servers_do_not_answer(
         kafka.resume()
         postgres.resume()
     spawn_relay()
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_a_relay_that_starts_before_its_servers_waits_for_them(
+async def test_a_relay_started_before_its_servers_awaits_them(
     events: Events, topics: Topics, kafka: Kafka, postgres: Postgres, start_relay: StartRelay
 ) -> None:
     await events.commit(SHARDS)
@@ -308,17 +299,17 @@ async def test_a_relay_that_starts_before_its_servers_waits_for_them(
     postgres.stop()
     relay = start_relay()
 
-    async def says_why() -> bool:
+    async def postgres_is_named() -> bool:
         return "PostgreSQL" in (relay.not_ready() or "")
 
-    await until(says_why, "not ready")
+    await until(postgres_is_named, "not ready for PostgreSQL")
     postgres.start()
 
-    async def kafka_too() -> bool:
+    async def kafka_is_named() -> bool:
         return "Kafka" in (relay.not_ready() or "")
 
-    await until(kafka_too, "not ready for Kafka")
+    await until(kafka_is_named, "not ready for Kafka")
     kafka.start()
-    await relay.ready(seconds=60)
+    await relay.until_ready(seconds=60)
     await events.connect()
-    await complete(topics, events)
+    await until_published(topics, events)

@@ -1,12 +1,10 @@
-"""What the relay does while all is well, on real servers."""
+"""The relay on real servers without faults."""
 
 import asyncio
 
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
 from shared.contracts.shards import TOPICS, all_shards
 from tests.relay.conftest import SpawnRelay, StartRelay
-from tests.relay.harness import PARTITIONS, Events, Topics, complete, take_in_order
+from tests.relay.harness import PARTITIONS, Events, Topics, consume, until_published
 from tests.support.waiting import until
 
 SHARDS = all_shards(PARTITIONS)
@@ -17,36 +15,38 @@ async def test_every_committed_event_reaches_its_partition_in_order(
 ) -> None:
     await events.commit(SHARDS * 20, notify=False)
     relay = start_relay()
-    await relay.ready()
+    await relay.until_ready()
     for _ in range(20):
         await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
     found = await topics.records()
     for shard, records in found.items():
         assert [r.position for r in records] == list(range(1, 121)), shard
-        assert all(r.record and r.key == r.record.subject.encode() for r in records)
+        assert all(r.event and r.key == r.event.subject.encode() for r in records)
 
 
-async def test_an_event_is_there_soon_after_its_notification_and_without_one_too(
+async def test_an_event_is_published_soon_with_and_without_a_notification(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     relay = start_relay(reconcile_interval_seconds=30)
-    await relay.ready()
+    await relay.until_ready()
     for notify, within in ((True, 0.5), (False, 3.0)):
-        before = relay.count("published_events_total", topic="orders")
+        before = relay.count("events_published_total", topic="orders")
 
         async def published(before: float = before) -> bool:
-            return relay.count("published_events_total", topic="orders") > before
+            return relay.count("events_published_total", topic="orders") > before
 
         await events.commit(["orders.3"], notify=notify)
         await until(published, "published", seconds=within)
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_topics_are_made_as_promised(topics: Topics, start_relay: StartRelay) -> None:
+async def test_topics_are_created_with_the_documented_configuration(
+    topics: Topics, start_relay: StartRelay
+) -> None:
     relay = start_relay(retention_ms=3_600_000)
-    await relay.ready()
-    partitions, configs = await _described(topics)
+    await relay.until_ready()
+    partitions, configs = await topics.describe()
     assert partitions == dict.fromkeys(TOPICS, 12)
     assert configs["products"]["retention.ms"] == "-1"
     for topic in ("users", "orders"):
@@ -55,76 +55,60 @@ async def test_topics_are_made_as_promised(topics: Topics, start_relay: StartRel
     assert {c["message.timestamp.type"] for c in configs.values()} == {"LogAppendTime"}
 
 
-async def test_topics_have_the_replicas_and_the_least_in_sync_that_are_asked_for(
+async def test_topics_are_created_with_the_configured_replication(
     topics: Topics, start_relay: StartRelay
 ) -> None:
     relay = start_relay(replication_factor=1, min_insync_replicas=2)
-    await relay.ready()
-    _, configs = await _described(topics)
+    await relay.until_ready()
+    _, configs = await topics.describe()
     assert {c["min.insync.replicas"] for c in configs.values()} == {"2"}
 
 
-async def _described(topics: Topics) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
-    """How many partitions each topic has, and how it is configured."""
-    admin = topics._kafka.admin("test")
-    await admin.start()
-    try:
-        described = await admin.describe_topics(list(TOPICS))
-        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in TOPICS]
-        (answer,) = await admin.describe_configs(resources)
-    finally:
-        await admin.close()
-    return (
-        {topic["topic"]: len(topic["partitions"]) for topic in described},
-        {r[3]: {c[0]: c[1] for c in r[4]} for r in answer.resources},
-    )
-
-
-async def test_a_topic_with_another_number_of_partitions_is_left_alone_and_named(
+async def test_a_topic_with_another_partition_count_is_unused_and_reported(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     await topics.create("orders", 5)
     await events.commit(["orders.3", "users.3"])
     relay = start_relay()
 
-    async def named() -> bool:
+    async def reported() -> bool:
         return "orders has 5 partitions" in (relay.not_ready() or "")
 
-    await until(named, "the topic is named")
+    await until(reported, "the topic is reported")
 
-    async def users_go_on() -> bool:
-        return relay.count("published_events_total", topic="users") == 1
+    async def users_published() -> bool:
+        return relay.count("events_published_total", topic="users") == 1
 
-    await until(users_go_on, "users are published")
-    assert relay.count("published_events_total", topic="orders") == 0
+    await until(users_published, "users are published")
+    assert relay.count("events_published_total", topic="orders") == 0
     await topics.delete_and_wait("orders")
-    await complete(topics, events)
-    await relay.ready()
+    await until_published(topics, events)
+    await relay.until_ready()
 
 
-async def test_two_relays_share_the_shards_and_one_that_ends_gives_its_own_back(
+async def test_two_relays_share_the_shards_and_one_that_stops_releases_its_own(
     events: Events, topics: Topics, start_relay: StartRelay
 ) -> None:
     first = start_relay()
-    await first.ready()
+    await first.until_ready()
     second = start_relay()
 
-    async def owned(relay_counts: tuple[int, int]) -> bool:
-        return (first.count("shards_owned"), second.count("shards_owned")) == relay_counts
+    async def owned(counts: tuple[int, int]) -> bool:
+        return (first.count("shards_owned"), second.count("shards_owned")) == counts
 
-    await until(lambda: owned((18, 18)), "an even share", seconds=10)
+    await until(lambda: owned((18, 18)), "an equal share", seconds=10)
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
     await second.stop()
     await until(lambda: owned((36, 18)), "all shards", seconds=4)
     await events.commit(SHARDS * 5)
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_a_relay_that_is_killed_is_replaced_after_its_lease(
+async def test_the_shards_of_a_killed_relay_are_acquired_after_its_lease(
     events: Events, topics: Topics, start_relay: StartRelay, spawn_relay: SpawnRelay
 ) -> None:
-    doomed = spawn_relay()
+    killed = spawn_relay()
 
     async def all_owned() -> bool:
         return None not in (await events.owners()).values()
@@ -135,26 +119,46 @@ async def test_a_relay_that_is_killed_is_replaced_after_its_lease(
     async def owns(count: int) -> bool:
         return other.count("shards_owned") == count
 
-    await until(lambda: owns(18), "an even share")
-    doomed.kill()
+    await until(lambda: owns(18), "an equal share")
+    killed.kill()
     await events.commit(SHARDS)
     await until(lambda: owns(36), "all shards", seconds=10)
-    await complete(topics, events)
+    await until_published(topics, events)
 
 
-async def test_a_relay_stopped_by_sigterm_finishes_and_gives_everything_back(
+async def test_a_relay_stopped_by_sigterm_awaits_its_batches_and_releases_all_shards(
     events: Events, topics: Topics, spawn_relay: SpawnRelay
 ) -> None:
     relay = spawn_relay()
     await events.commit(SHARDS * 50)
 
-    async def some_there() -> bool:
+    async def publishing() -> bool:
         return any((await topics.records("orders")).values()) if await topics.names() else False
 
-    await until(some_there, "publishing")
+    await until(publishing, "events are published")
     assert await asyncio.to_thread(relay.terminate) == 0
     assert set((await events.owners()).values()) == {None}
     for records in (await topics.records()).values():
-        assert take_in_order(records) == [r.record.event_id for r in records if r.record]
+        assert consume(records) == [r.event.event_id for r in records if r.event]
     spawn_relay()
-    await complete(topics, events)
+    await until_published(topics, events)
+
+
+async def test_the_rows_of_expired_relays_are_deleted(
+    events: Events, topics: Topics, start_relay: StartRelay
+) -> None:
+    for age in ("2 hours", "1 minute"):
+        await events.execute(
+            "INSERT INTO relays VALUES (gen_random_uuid(), clock_timestamp() - $1::text::interval)",
+            age,
+        )
+    start_relay()
+
+    async def deleted() -> bool:
+        """Of three rows the new relay's own and the recently expired one remain."""
+        return await events.fetch_value("SELECT array_agg(alive_until < now()) FROM relays") in (
+            [True, False],
+            [False, True],
+        )
+
+    await until(deleted, "the old row is deleted", seconds=20)

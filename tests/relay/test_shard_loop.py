@@ -1,4 +1,4 @@
-"""What makes the loop check at once, and what keeps it from sending, no regular check being due."""
+"""What makes a shard's loop reconcile before it is due, and what keeps it from sending."""
 
 import asyncio
 import time
@@ -6,72 +6,38 @@ from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import pytest
-from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry
 
-from command_service.relay.cursor import Claim
-from command_service.relay.lease import Lease
-from command_service.relay.metrics import RelayMetrics
-from command_service.relay.publisher import Sent
-from command_service.relay.shard_loop import RelayContext, ShardLoop
+from command_service.relay.lease import FencingToken, Lease
+from command_service.relay.shard_loop import ShardLoop
 from shared.contracts.records import Record
-from tests.relay.fakes import FakeCursors, FakeLog, FakePartition
+from tests.relay.fakes import FakeCursors, FakeLog, FakePartition, FakePublisher, relay_context
 from tests.support.waiting import until
-
-
-class Kafka:
-    """Publishes to the partition; `fail` makes the next batch raise, after it arrived or not."""
-
-    def __init__(self, partition: FakePartition) -> None:
-        self.partition = partition
-        self.fail: str | None = None
-        self.batches: list[list[int]] = []
-
-    async def send(self, shard: str, records: Sequence[Record]) -> Sent:
-        self.batches.append([record.position for record in records])
-        return Sent(len(records), self._base(self.batches[-1]))
-
-    async def _base(self, positions: list[int]) -> int:
-        fail, self.fail = self.fail, None
-        base = self.partition.end
-        if fail != "refused":
-            self.partition.extend(*positions)
-        if fail:
-            raise KafkaError(fail)
-        return base
 
 
 class Shard:
     def __init__(self) -> None:
         self.partition, self.cursors, self.log = FakePartition(), FakeCursors(), FakeLog()
-        self.kafka = Kafka(self.partition)
+        self.kafka = FakePublisher(self.partition)
         self.now = 0.0
-        around = RelayContext(
-            log=self.log,
-            cursors=self.cursors,
-            publisher=self.kafka,
-            partition=lambda _shard: self.partition,
-            usable=lambda _topic: True,
-            topic_missing=lambda: None,
-            metrics=RelayMetrics(CollectorRegistry()),
-            reconcile_interval_seconds=3600,
+        context = relay_context(
+            self.log, self.cursors, self.kafka, self.partition, reconcile_interval_seconds=3600
         )
-        lease = Lease(Claim("orders.0", UUID(int=1), 1), 1.0, lambda: self.now)
-        self.loop = ShardLoop(lease, around)
+        lease = Lease(FencingToken("orders.0", UUID(int=1), 1), 1.0, lambda: self.now)
+        self.loop = ShardLoop(lease, context)
 
     @property
     def positions(self) -> list[int]:
-        return [seen.position for seen in self.partition.records]
+        return self.partition.positions
 
     async def commit(self, count: int) -> None:
         self.log.commit(count)
         self.loop.wake()
 
-    async def holds(self, *positions: int) -> None:
-        async def there() -> bool:
+    async def until_published(self, *positions: int) -> None:
+        async def published() -> bool:
             return self.positions == list(positions)
 
-        await until(there, f"{positions}", seconds=3)
+        await until(published, f"{positions}", seconds=3)
 
 
 @pytest.fixture
@@ -83,15 +49,15 @@ async def shard() -> AsyncIterator[Shard]:
     await task
 
 
-async def test_shards_that_were_checked_together_are_not_all_due_together() -> None:
+async def test_shards_reconciled_together_are_due_at_different_times() -> None:
     shards = [Shard() for _ in range(10)]
     tasks = [asyncio.create_task(shard.loop.run()) for shard in shards]
 
-    async def checked() -> bool:
-        return all(shard.loop.checked for shard in shards)
+    async def reconciled() -> bool:
+        return all(shard.loop.reconciled for shard in shards)
 
-    await until(checked, "all are checked", seconds=3)
-    due = [shard.loop.check_due - time.monotonic() for shard in shards]
+    await until(reconciled, "all are reconciled", seconds=3)
+    due = [shard.loop.reconcile_due - time.monotonic() for shard in shards]
     assert all(1800 < seconds <= 3600 for seconds in due)
     assert max(due) - min(due) > 60
     for shard in shards:
@@ -99,98 +65,98 @@ async def test_shards_that_were_checked_together_are_not_all_due_together() -> N
     await asyncio.gather(*tasks)
 
 
-async def test_sends_what_is_committed_and_only_that(shard: Shard) -> None:
+async def test_every_event_is_sent_once(shard: Shard) -> None:
     await shard.commit(2)
-    await shard.holds(1, 2)
+    await shard.until_published(1, 2)
     await shard.commit(1)
-    await shard.holds(1, 2, 3)
+    await shard.until_published(1, 2, 3)
     assert shard.kafka.batches == [[1, 2], [3]]
 
 
-async def test_acknowledgements_never_move_the_cursor(shard: Shard) -> None:
+async def test_an_acknowledgement_does_not_move_the_cursor(shard: Shard) -> None:
     await shard.commit(2)
-    await shard.holds(1, 2)
+    await shard.until_published(1, 2)
     assert shard.cursors.cursor.position == 0
 
 
-async def test_a_batch_at_a_lower_offset_than_expected_leads_to_a_check(shard: Shard) -> None:
-    """[1], made again, [2,3] acknowledged at 0: by its last offset it looks like growth."""
+async def test_a_base_offset_below_the_expected_one_causes_a_reconciliation(shard: Shard) -> None:
+    """[1], recreated, [2,3] acknowledged at 0: its last offset alone would seem correct."""
     await shard.commit(1)
-    await shard.holds(1)
-    shard.partition.made_again()
+    await shard.until_published(1)
+    shard.partition.recreate()
     await shard.commit(2)
-    await shard.holds(2, 3, 1, 2, 3)
+    await shard.until_published(2, 3, 1, 2, 3)
 
 
-async def test_a_batch_at_a_higher_offset_than_expected_leads_to_a_check(shard: Shard) -> None:
-    """[1], made again, two late records, [2] acknowledged at 2 where 1 was expected."""
+async def test_a_base_offset_above_the_expected_one_causes_a_reconciliation(shard: Shard) -> None:
+    """[1], recreated, two late records, [2] acknowledged at 2 instead of 1."""
     await shard.commit(1)
-    await shard.holds(1)
-    shard.partition.made_again()
+    await shard.until_published(1)
+    shard.partition.recreate()
     shard.partition.extend(0, 0)
     await shard.commit(1)
-    await shard.holds(0, 0, 2, 1, 2)
+    await shard.until_published(0, 0, 2, 1, 2)
 
 
-@pytest.mark.parametrize(("fail", "read_back"), [("refused", 1), ("arrived", 3)])
-async def test_after_an_error_it_goes_on_from_what_is_really_there(
-    shard: Shard, fail: str, read_back: int
+@pytest.mark.parametrize(("failure", "read_back"), [("rejected", 1), ("arrived", 3)])
+async def test_after_an_error_publishing_continues_from_the_records_read_back(
+    shard: Shard, failure: str, read_back: int
 ) -> None:
     await shard.commit(1)
-    await shard.holds(1)
-    shard.kafka.fail = fail
+    await shard.until_published(1)
+    shard.kafka.failure = failure
     await shard.commit(2)
 
-    async def checked() -> bool:
+    async def reconciled() -> bool:
         return shard.cursors.cursor.position == read_back
 
-    await until(checked, "the check after the error", seconds=3)
+    await until(reconciled, "the reconciliation after the error", seconds=3)
     await shard.commit(1)
-    await shard.holds(1, 2, 3, 4)
+    await shard.until_published(1, 2, 3, 4)
 
 
-async def test_after_an_error_it_begins_again_where_the_topic_was_made_again(
+async def test_after_an_error_a_recreated_topic_is_filled_from_the_start(
     shard: Shard,
 ) -> None:
     await shard.commit(2)
-    await shard.holds(1, 2)
-    shard.partition.made_again()
-    shard.kafka.fail = "refused"
+    await shard.until_published(1, 2)
+    shard.partition.recreate()
+    shard.kafka.failure = "rejected"
     await shard.commit(1)
-    await shard.holds(1, 2, 3)
+    await shard.until_published(1, 2, 3)
 
 
-async def test_nothing_is_sent_after_the_lease_lapsed_not_even_what_was_read(
+async def test_rows_read_before_the_lease_expired_are_not_sent_after_it(
     shard: Shard,
 ) -> None:
     await shard.commit(1)
-    await shard.holds(1)
-    reading = shard.log.read
+    await shard.until_published(1)
+    original = shard.log.read
 
-    async def lapse(shard_name: str, first: int, limit: int) -> Sequence[Record]:
+    async def read_while_expiring(shard_name: str, first: int, limit: int) -> Sequence[Record]:
         shard.now = 2.0
-        return await reading(shard_name, first, limit)
+        return await original(shard_name, first, limit)
 
-    shard.log.read = lapse  # type: ignore[method-assign, assignment]
+    shard.log.read = read_while_expiring  # type: ignore[method-assign, assignment]
     await shard.commit(1)
 
-    async def lapsed() -> bool:
+    async def expired() -> bool:
         return shard.now == 2.0
 
-    await until(lapsed, "the lease has lapsed")
+    await until(expired, "the lease has expired")
     for _ in range(20):
         await asyncio.sleep(0)
     assert shard.kafka.batches == [[1]]
-    shard.log.read = reading  # type: ignore[method-assign]
+    shard.log.read = original  # type: ignore[method-assign]
     shard.now = 0.0
-    await shard.holds(1, 2)
+    await shard.until_published(1, 2)
 
 
-async def test_a_log_that_lacks_what_was_sent_is_checked_and_halted_before_anything_is_sent(
+async def test_a_shard_whose_last_sent_event_is_missing_is_halted_before_the_next_send(
     shard: Shard,
 ) -> None:
     await shard.commit(3)
-    await shard.holds(1, 2, 3)
+    await shard.until_published(1, 2, 3)
     shard.log.restore(2)
     shard.log.commit(4, "b")
     shard.loop.wake()
@@ -202,11 +168,11 @@ async def test_a_log_that_lacks_what_was_sent_is_checked_and_halted_before_anyth
     assert shard.positions == [1, 2, 3]
 
 
-async def test_a_relay_that_was_taken_over_ends_at_its_next_check(shard: Shard) -> None:
+async def test_a_former_owner_ends_at_its_next_reconciliation(shard: Shard) -> None:
     await shard.commit(1)
-    await shard.holds(1)
+    await shard.until_published(1)
     shard.cursors.epoch = 2
-    shard.kafka.fail = "refused"
+    shard.kafka.failure = "rejected"
     await shard.commit(1)
     await until(lambda: _batches(shard, 2), "the failed batch")
     await shard.commit(1)

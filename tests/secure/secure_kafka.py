@@ -1,19 +1,19 @@
-"""Kafka with a listener that wants TLS and a user, beside the plain one that brokers use."""
+"""Kafka with a listener that requires TLS and a user, besides the brokers' plain listener."""
 
 from pathlib import Path
 from typing import Final
 
 from deploy.local.ports import HOST
-from deploy.local.servers import Kafka
 from tests.support.certificates import Certificates
+from tests.support.servers import Kafka
 
 USER: Final = "tandem"
 PASSWORD: Final = "a-password"
 _PLAIN: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM: Final = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
-# Of a name that stands twice, the last one holds.
-_MORE: Final = """
+# If a property is set twice, the last value applies.
+_PROPERTIES: Final = """
 listeners=PLAINTEXT://{host}:{port},SASL_SSL://{host}:{secure},CONTROLLER://{host}:{controller}
 advertised.listeners=PLAINTEXT://{host}:{port},SASL_SSL://{host}:{secure}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
@@ -27,7 +27,7 @@ ssl.keystore.location={keys}
 
 
 class SecureKafka(Kafka):
-    """`secure_servers` is the address for those with TLS and USER's PASSWORD."""
+    """`secure_servers`: the address for clients with TLS and SASL."""
 
     def __init__(
         self, data_dir: Path, ports: tuple[int, int, int], certificates: Certificates
@@ -44,7 +44,7 @@ class SecureKafka(Kafka):
         return ["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"]
 
     def _properties(self, logs: Path) -> str:
-        return super()._properties(logs) + _MORE.format(
+        return super()._properties(logs) + _PROPERTIES.format(
             host=HOST,
             port=self.port,
             controller=self.controller_port,

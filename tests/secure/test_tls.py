@@ -1,7 +1,7 @@
 """All four services over TLS to PostgreSQL, Kafka (with users) and Redis.
 
-Kafka speaks it itself. The PostgreSQL and Valkey that come as packages were built without it, so
-theirs ends in front of them.
+Kafka supports TLS. The packaged PostgreSQL and Valkey were built without it, so a proxy in front of
+them terminates TLS.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +15,6 @@ from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Postgres, Valkey
 from shared.kafka.settings import KafkaSettings
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.settings import RedisSettings
@@ -23,8 +22,9 @@ from tests.secure.secure_kafka import PASSWORD, USER, SecureKafka
 from tests.support.certificates import HOST, Certificates
 from tests.support.database import Database
 from tests.support.identity import Identity
+from tests.support.servers import Postgres, Valkey
 from tests.support.stack import Stack
-from tests.support.tls_proxy import tls_before
+from tests.support.tls_proxy import tls_proxy
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +45,17 @@ def secure_kafka(scratch: Path, certificates: Certificates) -> Iterator[SecureKa
 async def secure_ports(
     postgres: Postgres, valkey: Valkey, certificates: Certificates
 ) -> AsyncIterator[tuple[int, int]]:
-    """PostgreSQL's and Redis's."""
+    """The TLS ports of PostgreSQL and Redis."""
     context = certificates.server_context()
     async with AsyncExitStack() as proxies:
         yield (
-            await proxies.enter_async_context(tls_before(postgres.port, context, postgres=True)),
-            await proxies.enter_async_context(tls_before(valkey.port, context)),
+            await proxies.enter_async_context(tls_proxy(postgres.port, context, postgres=True)),
+            await proxies.enter_async_context(tls_proxy(valkey.port, context)),
         )
 
 
 class SecureStack(Stack):
-    """Every connection is encrypted and checks whom it leads to."""
+    """Every connection is encrypted and verifies the server."""
 
     certificates: Certificates
     ports: tuple[int, int]
@@ -97,26 +97,26 @@ async def test_from_a_command_to_its_view(
     stack.certificates, stack.ports = certificates, secure_ports
     stack.secure_servers = secure_kafka.secure_servers
     async with Redis.from_url(valkey.url()) as redis:
-        await redis.flushall()  # views of a test before are those of another log
+        await redis.flushall()  # an earlier test's views are of another event log
     try:
         for name in ("command-service", "relay", "projector", "query-service"):
             stack.add(name)
         await stack.ready()
         async with httpx.AsyncClient(headers=stack.identity.headers(), timeout=20) as client:
             user = {"name": "Ada", "email": "ada@example.com"}
-            made = await client.post(f"{stack['command-service'].url}/v1/users", json=user)
-            token = {"Consistency-Token": made.headers["Consistency-Token"], "Prefer": "wait=20"}
-            url = f"{stack['query-service'].url}/v1/users/{made.json()['id']}"
+            created = await client.post(f"{stack['command-service'].url}/v1/users", json=user)
+            token = {"Consistency-Token": created.headers["Consistency-Token"], "Prefer": "wait=20"}
+            url = f"{stack['query-service'].url}/v1/users/{created.json()['id']}"
             assert (await client.get(url, headers=token)).json()["name"] == "Ada"
     finally:
         stack.stop()
 
 
-@pytest.mark.parametrize("wrong", ["kafka_ca_file", "kafka_sasl_password"])
-async def test_kafka_is_not_reached_with_another_authority_or_password(
-    wrong: str, secure_kafka: SecureKafka, certificates: Certificates
+@pytest.mark.parametrize("invalid", ["kafka_ca_file", "kafka_sasl_password"])
+async def test_kafka_rejects_another_authority_or_password(
+    invalid: str, secure_kafka: SecureKafka, certificates: Certificates
 ) -> None:
-    right = {
+    valid = {
         "port": 0,
         "kafka_bootstrap_servers": secure_kafka.secure_servers,
         "kafka_security_protocol": "SASL_SSL",
@@ -125,17 +125,17 @@ async def test_kafka_is_not_reached_with_another_authority_or_password(
         "kafka_sasl_password": PASSWORD,
         "kafka_ca_file": str(certificates.ca_file),
     }
-    admin = KafkaSettings.model_validate(right).kafka().admin("test")
+    admin = KafkaSettings.model_validate(valid).kafka().admin("test")
     await admin.start()
     await admin.close()
     others = {"kafka_ca_file": None, "kafka_sasl_password": "another"}
-    admin = KafkaSettings.model_validate(right | {wrong: others[wrong]}).kafka().admin("test")
+    admin = KafkaSettings.model_validate(valid | {invalid: others[invalid]}).kafka().admin("test")
     with pytest.raises(KafkaError):
         await admin.start()
     await admin.close()
 
 
-async def test_redis_and_postgresql_are_not_reached_with_another_authority(
+async def test_clients_reject_redis_and_postgresql_with_another_authority(
     postgres: Postgres,
     valkey: Valkey,
     certificates: Certificates,
@@ -145,11 +145,11 @@ async def test_redis_and_postgresql_are_not_reached_with_another_authority(
     another = Certificates(tmp_path).ca_file
     url = valkey.url().replace("redis:", "rediss:").replace(f"{valkey.port}", f"{secure_ports[1]}")
     address = postgres.url(database="postgres").replace(f"{postgres.port}", f"{secure_ports[0]}")
-    for trusted, reached in ((certificates.ca_file, True), (another, False)):
+    for trusted, connects in ((certificates.ca_file, True), (another, False)):
         settings = RedisSettings(port=0, redis_url=url, redis_ca_file=str(trusted))
         redis = settings.redis("test")
         tls = f"{address}?sslmode=verify-full&sslrootcert={trusted}"
-        if reached:
+        if connects:
             assert await redis.ping()
             connection = await asyncpg.connect(tls)
             await connection.close()

@@ -1,4 +1,4 @@
-"""An authority of the test's own, and certificates of 127.0.0.1 by it."""
+"""A test certificate authority, and certificates for 127.0.0.1."""
 
 import ssl
 from pathlib import Path
@@ -16,7 +16,7 @@ HOST: Final = "127.0.0.1"
 
 
 class Certificates:
-    """Files in PEM: what to trust, and a certificate with its key for servers and clients."""
+    """PEM files: the authority, and a certificate with its key for servers and clients."""
 
     def __init__(self, directory: Path) -> None:
         self._authority = trustme.CA()
@@ -36,6 +36,6 @@ class Certificates:
 
 
 def _pkcs8(key: bytes) -> bytes:
-    """The only form that Java reads."""
+    """The only format that Java supports."""
     private = load_pem_private_key(key, None)
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

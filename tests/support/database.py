@@ -1,4 +1,4 @@
-"""A fresh database for a test, made from a migrated template within milliseconds."""
+"""Creates a database for a test from a migrated template within milliseconds."""
 
 import secrets
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import asyncpg
 
 from command_service.schema.migrate import migrate
 from deploy.local.roles import create_roles
-from deploy.local.servers import Postgres
 from shared.contracts.shards import DEFAULT_PARTITIONS
+from tests.support.servers import Postgres
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The addresses of one database for each role."""
+    """The URLs of one database, by role."""
 
     admin_url: str
     migrations_url: str
@@ -36,7 +36,7 @@ TEMPLATE = "tandem_template"
 
 
 async def make_template(server: Postgres, passwords: dict[str, str]) -> None:
-    """The database that all others are copied from: roles made, migrations applied."""
+    """Creates the template of all test databases, with roles and schema."""
     await create_roles(server.url(database=TEMPLATE), passwords)
     await migrate(server.url("tandem_migrations", database=TEMPLATE), DEFAULT_PARTITIONS)
 

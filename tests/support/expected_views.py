@@ -1,16 +1,15 @@
-"""What Redis must hold for a shard, by folding its log event by event, and what it does hold."""
+"""The expected content of Redis for a shard, from folding its event log, and the actual content."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
 
 from projector.fold import fold, park
-from projector.loaded import keys_to_load, unpack
-from projector.views.registry import VIEWS
+from projector.store import WriteBatch, decode_state, state_keys
+from projector.views.registry import VIEWS_BY_TOPIC
 from projector.views.view import View
-from projector.writes import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
 from shared.contracts.views import checkpoint_key, head_key
@@ -19,13 +18,13 @@ from shared.event_log import EventLog
 
 @dataclass
 class Content:
-    """All keys of a shard but checkpoint and head: plain values, and members of sorted sets."""
+    """All keys of a shard except checkpoint and head: plain values, and members of sorted sets."""
 
     values: dict[str, bytes] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def apply(self, writes: WriteBatch) -> None:
-        """What `write.lua` does, the checkpoint aside."""
+        """Like `write.lua`, without the checkpoint."""
         for key, value in writes.values.items():
             if value is None:
                 self.values.pop(key, None)
@@ -40,26 +39,29 @@ class Content:
                 self.members[key] = left
 
 
-def expected_content(shard: str, records: Iterable[Record]) -> Content:
-    """The fold of a shard's log, one event at a time; what cannot be folded is parked."""
-    view, content, stored = VIEWS[split_shard(shard)[0]], Content(), b""
+def expected_content(shard: str, records: Iterable[Record], views: Sequence[View] = ()) -> Content:
+    """The fold of a shard's event log, one event at a time; poison events are parked."""
+    views = views or VIEWS_BY_TOPIC[split_shard(shard)[0]]
+    content, stored = Content(), b""
     for record in records:
-        writes = _one(view, shard, content, stored, record)
+        writes = _one(views, shard, content, stored, record)
         content.apply(writes)
         stored = writes.checkpoint.encode()
     return content
 
 
-def _one(view: View, shard: str, content: Content, stored: bytes, record: Record) -> WriteBatch:
-    keys = keys_to_load(view, shard, [record])
-    loaded = unpack(view, [record], stored, [content.values.get(key) for key in keys])
+def _one(
+    views: Sequence[View], shard: str, content: Content, stored: bytes, record: Record
+) -> WriteBatch:
+    values = [content.values.get(key) for key in state_keys(views, shard, [record])]
+    state = decode_state(views, [record], stored, values)
     try:
-        return fold(view, loaded, [record], -1, trusted=True)
+        return fold(views, state, [record], -1, trusted=True)
     except Exception:
-        return park(view, loaded, record, -1)
+        return park(views, state, record, -1)
 
 
-async def whole_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:
+async def read_event_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:
     """All records of a shard, or those up to a position."""
     records: list[Record] = []
     while rows := await log.read(shard, len(records) + 1, 5000):
@@ -89,28 +91,27 @@ async def _read(redis: Redis, content: Content, key: str) -> None:
 
 
 def differences(expected: Content, found: Content) -> list[str]:
-    """One line for each key that is missing, too many or different; empty where all is right."""
+    """One line per missing, unexpected or different key."""
     lines: list[str] = []
-    for name, wanted, there in (
+    kinds: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("value", expected.values, found.values),
         ("members", expected.members, found.members),
-    ):
-        wants: dict[str, Any] = dict(wanted)
-        has: dict[str, Any] = dict(there)
-        lines += [f"missing {name}: {key}" for key in wants.keys() - has.keys()]
-        lines += [f"too many {name}: {key}" for key in has.keys() - wants.keys()]
+    ]
+    for kind, required, actual in kinds:
+        lines += [f"missing {kind}: {key}" for key in required.keys() - actual.keys()]
+        lines += [f"unexpected {kind}: {key}" for key in actual.keys() - required.keys()]
         lines += [
-            f"different {name}: {key}: {has[key]!r} instead of {wants[key]!r}"
-            for key in wants.keys() & has.keys()
-            if wants[key] != has[key]
+            f"different {kind}: {key}: {actual[key]!r} instead of {required[key]!r}"
+            for key in required.keys() & actual.keys()
+            if required[key] != actual[key]
         ]
     return sorted(lines)
 
 
 async def view_differences(redis: Redis, log: EventLog, shards: Sequence[str]) -> list[str]:
-    """How the views of these shards differ from the fold of the whole log."""
+    """The differences between the views of these shards and the fold of the event log."""
     lines: list[str] = []
     for shard in shards:
-        expected = expected_content(shard, await whole_log(log, shard))
+        expected = expected_content(shard, await read_event_log(log, shard))
         lines += differences(expected, await content_in_redis(redis, shard))
     return lines

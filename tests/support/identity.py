@@ -18,7 +18,7 @@ EVERYTHING: Final = (
 
 
 class Identity:
-    """Signs tokens with a key of its own. `jwks_url` is a file that holds its public half."""
+    """Signs tokens with a generated key. `jwks_url` is a file with its public key."""
 
     def __init__(self, directory: Path) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())

@@ -10,8 +10,8 @@ _COMMIT = b"COMMIT;"
 
 
 class CommitProxy:
-    """Passes everything on. The next COMMIT is cut off before the server sees it, or after the
-    server has answered it and before the client hears so; then everything passes again.
+    """Forwards everything. `cut` closes the connection of the next COMMIT: before the server gets
+    it, or after the server has replied and before the client gets the reply.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -30,7 +30,7 @@ class CommitProxy:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._requests(client, to_server, muted))
-                tasks.create_task(_answers(server, to_client, muted))
+                tasks.create_task(_replies(server, to_client, muted))
         except* (_Cut, OSError):
             pass
         finally:
@@ -63,7 +63,7 @@ class _Cut(Exception):
     pass
 
 
-async def _answers(
+async def _replies(
     server: asyncio.StreamReader, to_client: asyncio.StreamWriter, muted: asyncio.Event
 ) -> None:
     while data := await server.read(65536):

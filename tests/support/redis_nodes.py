@@ -1,4 +1,4 @@
-"""A Redis Cluster of real servers: primaries, a replica of each, and which of them has what."""
+"""A Redis Cluster of real servers: primaries, replicas, and the location of shards."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,21 +11,23 @@ from redis.crc import key_slot
 from deploy.local.ports import free_ports
 from deploy.local.redis_cluster import form_cluster
 from deploy.local.secrets import ADMIN, Passwords
-from deploy.local.servers import Valkey
-from deploy.local.servers.topologies import companions, redis_names, valkeys
+from deploy.local.servers.topologies import additional_ports, create_redis_nodes, redis_node_names
+from tests.support.servers import Valkey
 
 
 class RedisNodes:
-    """`nodes` are the primaries, then as many replicas, as they were at first."""
+    """`nodes`: the initial primaries, then their initial replicas."""
 
     def __init__(self, directory: Path, primaries: int, passwords: Passwords) -> None:
-        names = redis_names(primaries)
-        names += [beside for name in names for beside in companions(name)]
+        names = redis_node_names(primaries)
+        names += [port_name for name in names for port_name in additional_ports(name)]
         ports = dict(zip(names, free_ports(len(names)), strict=True))
-        self.nodes: Sequence[Valkey] = valkeys(directory, primaries, ports, passwords)
+        self.nodes: Sequence[Valkey] = create_redis_nodes(
+            Valkey, directory, primaries, ports, passwords
+        )
 
     def url(self, role: str = ADMIN) -> str:
-        """Of the whole cluster."""
+        """The URL of the cluster, with all nodes."""
         return self.nodes[0].url(role, self.nodes[1:])
 
     def start(self) -> None:
@@ -39,24 +41,18 @@ class RedisNodes:
             node.kill()
 
     def primary_of(self, shard: str) -> Valkey:
-        """As the first node that runs sees it."""
+        """According to the first running node."""
         slot = key_slot(shard.encode())
         for first, last, primary, *_ in self._slots():
             if first <= slot <= last:
                 return self._at(primary[1])
-        raise LookupError(f"nobody has {shard}")
-
-    def replica_of(self, primary: Valkey) -> Valkey:
-        for _, _, owner, *replicas in self._slots():
-            if owner[1] == primary.port and replicas:
-                return self._at(replicas[0][1])
-        raise LookupError(f"{primary.name} has no replica")
+        raise LookupError(f"no node has {shard}")
 
     def primaries(self) -> list[Valkey]:
         return [self._at(port) for port in sorted({owner[1] for _, _, owner, *_ in self._slots()})]
 
     def admin_of(self, shard: str) -> str:
-        """The administrator's URL of the node that has the shard."""
+        """The administrator's URL of the node with the shard."""
         return self.primary_of(shard).url()
 
     def replicated(self) -> bool:
@@ -77,7 +73,7 @@ class RedisNodes:
         try:
             with self.client(node) as client:
                 info = client.info("replication")
-        except redis.RedisError:  # it has just died, or has just come back
+        except redis.RedisError:  # it has just stopped or started
             return False
         replicas = [value for name, value in info.items() if name.startswith("slave")]
         return any(value["state"] == "online" for value in replicas if isinstance(value, dict))
@@ -92,7 +88,7 @@ class RedisNodes:
                 except redis.RedisError:
                     continue
                 return found
-        raise LookupError("no node answers")
+        raise LookupError("no node replies")
 
     def _at(self, port: int) -> Valkey:
         return next(node for node in self.nodes if node.port == port)

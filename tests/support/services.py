@@ -1,4 +1,4 @@
-"""Services run inside the test's own event loop."""
+"""Services that run in the event loop of the test."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from tests.support.waiting import until
 async def command_service(
     database_url: str, identity: Identity, **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A command service, and a client that may do everything; ready."""
+    """A client with all scopes for a command service that is ready."""
     port = free_ports(1)[0]
     serving = asyncio.create_task(
         run(_settings(database_url, identity, port, **settings), stop := asyncio.Event())

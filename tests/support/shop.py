@@ -1,4 +1,4 @@
-"""A client of Tandem, as another service would write one."""
+"""A client of Tandem, as another service would implement it."""
 
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,7 +11,7 @@ _EMAILS = count(1)
 
 @dataclass(slots=True)
 class Shop:
-    """Sends commands and queries; `token` is the last consistency token it was given."""
+    """Sends commands and queries; `token` is the last consistency token that it received."""
 
     client: httpx.AsyncClient
     command_url: str
@@ -22,17 +22,17 @@ class Shop:
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> httpx.Response:
         """A command. `headers` are named with underscores."""
-        answer = await self.client.request(
+        response = await self.client.request(
             method, self.command_url + path, json=body, headers=_header_names(headers)
         )
-        self.token = answer.headers.get("consistency-token", self.token)
-        return answer
+        self.token = response.headers.get("consistency-token", self.token)
+        return response
 
-    async def ask(self, path: str, token: str | None = None, **headers: str) -> httpx.Response:
-        """A query, with the last token unless another one (or an empty one) is given."""
+    async def query(self, path: str, token: str | None = None, **headers: str) -> httpx.Response:
+        """A query, with the last token by default; an empty `token` sends none."""
         sent = _header_names(headers)
-        if used := self.token if token is None else token:
-            sent["consistency-token"] = used
+        if consistency_token := self.token if token is None else token:
+            sent["consistency-token"] = consistency_token
         return await self.client.get(self.query_url + path, headers=sent)
 
     async def user(self, name: str = "Ada", email: str | None = None) -> str:
@@ -51,9 +51,9 @@ class Shop:
         return await self.send("POST", "/v1/orders", body, **headers)
 
 
-def _id(answer: httpx.Response) -> str:
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+def _id(response: httpx.Response) -> str:
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 def _header_names(headers: dict[str, str]) -> dict[str, str]:

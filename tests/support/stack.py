@@ -1,4 +1,4 @@
-"""All of Tandem's processes, as they run in earnest, for a test to call, kill and pause."""
+"""All of Tandem's processes as in production, for a test to call, kill and pause."""
 
 import os
 import signal
@@ -11,10 +11,10 @@ from typing import Final
 import httpx
 
 from deploy.local.ports import free_ports
-from deploy.local.servers import Kafka, Valkey
-from deploy.local.servers.parent_death_signal import dying_with_parent
+from deploy.local.servers.parent_death_signal import with_parent_death_signal
 from tests.support.database import Database
 from tests.support.identity import AUDIENCE, ISSUER, Identity
+from tests.support.servers import Kafka, Valkey
 from tests.support.waiting import until
 
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -26,12 +26,12 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Process:
-    """One of our processes. `kill`, `pause` and `resume` are the signals of that name."""
+    """One of Tandem's processes."""
 
     def __init__(
         self, name: str, environment: Mapping[str, str], log: Path, root: Path | None = None
     ) -> None:
-        """`root`: a tree to run it from, if not from this one."""
+        """`root`: the working tree to run it from, by default this one."""
         self._root = root
         self.kind = name.rstrip("-0123456789")
         self.name = name
@@ -49,7 +49,7 @@ class Process:
         command = [sys.executable, "-m", module, *arguments]
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(
-                dying_with_parent(command, signal.SIGKILL),
+                with_parent_death_signal(command, signal.SIGKILL),
                 env={"PATH": os.environ["PATH"], **self._environment},
                 stdout=log,
                 stderr=log,
@@ -67,7 +67,7 @@ class Process:
         self.wait()
 
     def stop(self) -> int:
-        """Ask it to end; its exit status."""
+        """Terminates the process and returns its exit status."""
         self.signal(signal.SIGTERM)
         return self.wait()
 
@@ -86,18 +86,18 @@ class Process:
     async def ready(self) -> None:
         async with httpx.AsyncClient() as client:
 
-            async def answers() -> bool:
-                assert self.running, f"{self.name} ended: {self._log.read_text()[-2000:]}"
+            async def is_ready() -> bool:
+                assert self.running, f"{self.name} exited: {self._log.read_text()[-2000:]}"
                 try:
                     return (await client.get(f"{self.url}/readyz")).status_code == 200
                 except httpx.TransportError:
                     return False
 
-            await until(answers, f"{self.name} is ready", seconds=60)
+            await until(is_ready, f"{self.name} is ready", seconds=60)
 
 
 class Stack:
-    """One database, the servers of the test run, and as many processes as asked for."""
+    """One database, the servers of the test run, and the processes that the test adds."""
 
     def __init__(
         self, database: Database, kafka: Kafka, valkey: Valkey, identity: Identity, directory: Path
@@ -110,7 +110,7 @@ class Stack:
         self.processes: dict[str, Process] = {}
 
     def add(self, name: str) -> Process:
-        """Start a process such as `relay` or `relay-2`."""
+        """Starts a process such as `relay` or `relay-2`."""
         log = self._directory / f"{name}.log"
         process = Process(name, self._environment(name.rstrip("-0123456789")), log)
         self.processes[name] = process

@@ -1,4 +1,4 @@
-"""TLS in front of a server that was built without it, as a side-car would put it there."""
+"""Terminates TLS in front of a server that was built without it, like a sidecar."""
 
 import asyncio
 import ssl
@@ -11,10 +11,10 @@ _SSL_REQUEST: Final = struct.pack(">ii", 8, 80877103)
 
 
 @asynccontextmanager
-async def tls_before(
+async def tls_proxy(
     port: int, context: ssl.SSLContext, *, postgres: bool = False
 ) -> AsyncIterator[int]:
-    """The port that speaks TLS. PostgreSQL's clients ask for it first, and are told yes."""
+    """The TLS port. PostgreSQL's clients first request TLS, and the proxy accepts."""
     handlers: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,9 +23,9 @@ async def tls_before(
         handlers.add(task)
         try:
             if postgres:
-                await _agree(reader, writer, context)
+                await _accept_tls(reader, writer, context)
             server = await asyncio.open_connection("127.0.0.1", port)
-            await _pass_on((reader, writer), server)
+            await _forward((reader, writer), server)
         except (OSError, ssl.SSLError, asyncio.IncompleteReadError):
             return
         finally:
@@ -43,10 +43,10 @@ async def tls_before(
             await asyncio.wait(handlers)
 
 
-async def _agree(
+async def _accept_tls(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext
 ) -> None:
-    """A client that asks for anything else wants no TLS: it is let go."""
+    """Accepts a client's TLS request; raises OSError for an unencrypted connection."""
     if await reader.readexactly(len(_SSL_REQUEST)) != _SSL_REQUEST:
         raise OSError("not encrypted")
     writer.write(b"S")
@@ -54,7 +54,7 @@ async def _agree(
     await writer.start_tls(context)
 
 
-async def _pass_on(
+async def _forward(
     client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
 ) -> None:
@@ -72,4 +72,4 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    raise OSError("one side has ended")
+    raise OSError("one side has closed the connection")

@@ -1,4 +1,4 @@
-"""Looks into the topics as any consumer would."""
+"""Reads and deletes topics, like any consumer or administrator."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,25 +12,25 @@ from tests.support.waiting import until
 
 
 async def delete_topics(bootstrap: str, topics: Iterable[str] = TOPICS) -> None:
-    """Returns once they are gone."""
-    wanted = set(topics)
+    """Returns when the topics are deleted."""
+    names = set(topics)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        present = wanted & set(await admin.list_topics())
-        if present:
-            await admin.delete_topics(sorted(present))
+        existing = names & set(await admin.list_topics())
+        if existing:
+            await admin.delete_topics(sorted(existing))
 
-        async def gone() -> bool:
-            return not wanted & set(await admin.list_topics())
+        async def deleted() -> bool:
+            return not names & set(await admin.list_topics())
 
-        await until(gone, "the topics are deleted")
+        await until(deleted, "the topics are deleted")
     finally:
         await admin.close()
 
 
 async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
-    """All that stands in a topic now, by partition, in offset order; foreign records left out."""
+    """The records of a topic, by partition, in offset order, without foreign records."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -48,15 +48,15 @@ async def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
                         found[partition.partition].append(record)
         return found
     finally:
-        # Stopping awaits a task that it has cancelled, which fails where that has not begun yet.
+        # Stopping awaits a task that it has cancelled, which fails if the task has not started yet.
         await asyncio.sleep(0)
         await consumer.stop()
 
 
-def take_next(records: Iterable[Record]) -> list[Record]:
-    """What a consumer keeps that takes the next position and ignores every other."""
-    taken: list[Record] = []
+def without_duplicates(records: Iterable[Record]) -> list[Record]:
+    """The records that a consumer processes if it skips all positions but the next."""
+    processed: list[Record] = []
     for record in records:
-        if record.position == len(taken) + 1:
-            taken.append(record)
-    return taken
+        if record.position == len(processed) + 1:
+            processed.append(record)
+    return processed

@@ -1,4 +1,4 @@
-"""Waits for a condition instead of for a time."""
+"""Waits for a condition instead of a fixed time."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 async def until(
     condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 60.0
 ) -> None:
-    """Returns once the condition holds. Raises TimeoutError that names it."""
+    """Returns when the condition is true. Raises TimeoutError with its description."""
     deadline = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The whole of Tandem, on servers that begin empty, once for each module of tests."""
+"""All of Tandem on empty servers, once per test module."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,9 +7,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from deploy.local.servers import Kafka, Postgres, Valkey
 from tests.support.database import make_database
 from tests.support.identity import Identity
+from tests.support.servers import Kafka, Postgres, Valkey
 from tests.support.shop import Shop
 from tests.support.stack import MODULES, Stack
 from tests.support.topics import delete_topics
@@ -36,6 +36,6 @@ async def stack(
 
 @pytest.fixture
 async def shop(stack: Stack) -> AsyncIterator[Shop]:
-    """A client of both services that may do everything."""
+    """A client of both services with all scopes."""
     async with httpx.AsyncClient(headers=stack.identity.headers(), timeout=40) as client:
         yield Shop(client, stack["command-service"].url, stack["query-service"].url)

@@ -5,12 +5,12 @@ from tests.support.stack import Stack
 from tests.support.topics import read_topic
 
 
-async def test_an_order_comes_back_as_a_view_with_its_token(shop: Shop) -> None:
+async def test_an_order_is_readable_with_its_token(shop: Shop) -> None:
     customer, product = await shop.user("Ada"), await shop.product(amount=450)
     placed = await shop.order(customer, (product, 2))
     assert placed.status_code == 201
     id = placed.json()["id"]
-    view = await shop.ask(placed.headers["location"], Prefer="wait=10")
+    view = await shop.query(placed.headers["location"], Prefer="wait=10")
     assert view.status_code == 200, view.text
     assert view.headers["etag"] == '"1"'
     document = view.json()
@@ -43,16 +43,16 @@ async def test_an_order_comes_back_as_a_view_with_its_token(shop: Shop) -> None:
         "version": 1,
         "updated_at": placed_at,
     }
-    stock = await shop.ask(f"/v1/products/{product}")
+    stock = await shop.query(f"/v1/products/{product}")
     assert (stock.json()["stock"], stock.json()["version"]) == (998, 2)
-    of_customer = await shop.ask(f"/v1/users/{customer}/orders")
+    of_customer = await shop.query(f"/v1/users/{customer}/orders")
     assert [item["id"] for item in of_customer.json()["items"]] == [id]
 
 
-async def test_the_event_stands_on_its_topic_as_a_cloudevent(stack: Stack, shop: Shop) -> None:
+async def test_the_event_is_published_as_a_cloudevent(stack: Stack, shop: Shop) -> None:
     customer, product = await shop.user(), await shop.product()
     id = (await shop.order(customer, (product, 1))).json()["id"]
-    assert (await shop.ask(f"/v1/orders/{id}", Prefer="wait=10")).status_code == 200
+    assert (await shop.query(f"/v1/orders/{id}", Prefer="wait=10")).status_code == 200
     partitions = await read_topic(stack.kafka.bootstrap_servers, "orders")
     partition = int(id[-3:], 16) % 12
     (record,) = [r for r in partitions[partition] if r.subject == id]

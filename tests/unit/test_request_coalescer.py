@@ -1,4 +1,4 @@
-"""Questions that are gathered into batches."""
+"""Concurrent requests are combined into batches."""
 
 import asyncio
 
@@ -7,19 +7,19 @@ import pytest
 from shared.request_coalescer import RequestCoalescer
 
 
-class Slow:
-    """Answers a batch with its questions, when told to."""
+class SlowEcho:
+    """Returns each batch's requests as its results, once `released`; fails for 13."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
-        self.go = asyncio.Semaphore(0)
+        self.released = asyncio.Semaphore(0)
 
-    async def send(self, questions: list[int]) -> list[int]:
-        self.batches.append(questions)
-        await self.go.acquire()
-        if 13 in questions:
+    async def send(self, requests: list[int]) -> list[int]:
+        self.batches.append(requests)
+        await self.released.acquire()
+        if 13 in requests:
             raise ValueError("thirteen")
-        return questions
+        return requests
 
 
 async def settle() -> None:
@@ -27,64 +27,64 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_is_asked_while_a_batch_is_in_flight_forms_the_next() -> None:
-    slow = Slow()
-    gathering = RequestCoalescer(slow.send, most=3)
-    first = gathering.ask(1)
+async def test_requests_during_a_batch_form_the_next() -> None:
+    echo = SlowEcho()
+    coalescer = RequestCoalescer(echo.send, max_batch_size=3)
+    first = coalescer.submit(1)
     await settle()
-    rest = [gathering.ask(number) for number in (2, 3, 4, 5)]
+    others = [coalescer.submit(number) for number in (2, 3, 4, 5)]
     for _ in range(3):
-        slow.go.release()
-    assert await asyncio.gather(first, *rest) == [1, 2, 3, 4, 5]
-    assert slow.batches == [[1], [2, 3, 4], [5]]
+        echo.released.release()
+    assert await asyncio.gather(first, *others) == [1, 2, 3, 4, 5]
+    assert echo.batches == [[1], [2, 3, 4], [5]]
 
 
-async def test_who_left_before_the_batch_is_not_asked_for() -> None:
-    slow = Slow()
-    gathering = RequestCoalescer(slow.send, most=3)
-    first, left, third = (gathering.ask(number) for number in (1, 2, 3))
-    left.cancel()
-    slow.go.release()
+async def test_a_cancelled_request_is_not_sent() -> None:
+    echo = SlowEcho()
+    coalescer = RequestCoalescer(echo.send, max_batch_size=3)
+    first, second, third = (coalescer.submit(number) for number in (1, 2, 3))
+    second.cancel()
+    echo.released.release()
     assert [await first, await third] == [1, 3]
-    assert slow.batches == [[1, 3]]
+    assert echo.batches == [[1, 3]]
 
 
-async def test_a_batch_that_fails_concerns_itself_alone() -> None:
-    slow = Slow()
-    gathering = RequestCoalescer(slow.send, most=2)
-    bad = [gathering.ask(13), gathering.ask(1)]
-    good = gathering.ask(2)
-    slow.go.release()
-    slow.go.release()
-    for answer in bad:
+async def test_a_failed_batch_does_not_affect_the_next() -> None:
+    echo = SlowEcho()
+    coalescer = RequestCoalescer(echo.send, max_batch_size=2)
+    failing = [coalescer.submit(13), coalescer.submit(1)]
+    succeeding = coalescer.submit(2)
+    echo.released.release()
+    echo.released.release()
+    for result in failing:
         with pytest.raises(ValueError, match="thirteen"):
-            await answer
-    assert await good == 2
+            await result
+    assert await succeeding == 2
 
 
-async def test_a_batch_weighs_no_more_than_it_may_but_a_heavy_question_goes_alone() -> None:
-    slow = Slow()
-    gathering = RequestCoalescer(slow.send, most=5, weigh=lambda question: question)
-    answers = [gathering.ask(number) for number in (2, 3, 1, 9, 4)]
-    for _ in answers:
-        slow.go.release()
-    await asyncio.gather(*answers)
-    assert slow.batches == [[2, 3], [1], [9], [4]]
+async def test_the_weight_of_a_batch_is_limited_and_a_heavier_request_is_sent_alone() -> None:
+    echo = SlowEcho()
+    coalescer = RequestCoalescer(echo.send, max_batch_size=5, weight=lambda request: request)
+    results = [coalescer.submit(number) for number in (2, 3, 1, 9, 4)]
+    for _ in results:
+        echo.released.release()
+    await asyncio.gather(*results)
+    assert echo.batches == [[2, 3], [1], [9], [4]]
 
 
-async def test_who_asks_gets_what_is_made_of_the_error() -> None:
-    slow = Slow()
-    gathering = RequestCoalescer(
-        slow.send, most=2, failed=lambda error: KeyError(type(error).__name__)
+async def test_callers_get_the_mapped_error() -> None:
+    echo = SlowEcho()
+    coalescer = RequestCoalescer(
+        echo.send, max_batch_size=2, map_error=lambda error: KeyError(type(error).__name__)
     )
-    slow.go.release()
+    echo.released.release()
     with pytest.raises(KeyError, match="ValueError"):
-        await gathering.ask(13)
+        await coalescer.submit(13)
 
 
-async def test_closing_cancels_who_waits() -> None:
-    gathering = RequestCoalescer(Slow().send, most=1)
-    answers = [gathering.ask(1), gathering.ask(2)]
+async def test_closing_cancels_all_requests() -> None:
+    coalescer = RequestCoalescer(SlowEcho().send, max_batch_size=1)
+    results = [coalescer.submit(1), coalescer.submit(2)]
     await settle()
-    await gathering.close()
-    assert all(answer.cancelled() for answer in answers)
+    await coalescer.close()
+    assert all(result.cancelled() for result in results)

@@ -1,4 +1,4 @@
-"""Running PostgreSQL as another user when we are root, which it refuses to be."""
+"""Runs PostgreSQL as another user if this process is root, because PostgreSQL rejects root."""
 
 import os
 import pwd
@@ -11,17 +11,17 @@ OTHER_USER = "nobody"
 
 
 def as_other_user(command: list[str]) -> list[str]:
-    """The command as it is, or, for root, as `nobody`; it replaces itself by the command."""
+    """The command, prefixed for root so that it runs as OTHER_USER; the prefix replaces itself."""
     if os.geteuid() != 0:
         return command
     setpriv = shutil.which("setpriv")
     if not setpriv:
         raise StackError(
-            "PostgreSQL refuses to run as root, and setpriv (package util-linux) is not here to "
-            "run it as another user; install it, or run make as an ordinary user"
+            "PostgreSQL does not run as root, and setpriv (package util-linux), which would run "
+            "it as another user, is missing; install it, or run make as an ordinary user"
         )
     user = pwd.getpwnam(OTHER_USER)
-    # The capability lets it reach a data directory below one that only root may enter.
+    # The capability gives access to a data directory below one that only root may enter.
     return [
         setpriv,
         f"--reuid={user.pw_uid}",
@@ -35,7 +35,7 @@ def as_other_user(command: list[str]) -> list[str]:
 
 
 def give_to_other_user(path: Path) -> None:
-    """Makes the file, or the directory with all in it, that user's; does nothing if not root."""
+    """Changes the owner of the file or directory tree to that user; does nothing if not root."""
     if os.geteuid() != 0:
         return
     user = pwd.getpwnam(OTHER_USER)
@@ -43,5 +43,5 @@ def give_to_other_user(path: Path) -> None:
         return
     for inner in path.rglob("*"):
         os.chown(inner, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    # Last, so that a crash before it makes the next run do all of it again.
+    # Last, so that after a crash the next run starts over.
     os.chown(path, user.pw_uid, user.pw_gid)

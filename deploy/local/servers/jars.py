@@ -1,7 +1,7 @@
-"""The jars that Kafka consists of: named with version and checksum in kafka-jars.txt, fetched once.
+"""Kafka's jars: downloaded once, by version and checksum from kafka-jars.txt.
 
-They lie outside the clone, shared by all clones. A jar is used only with the checksum of the lock;
-a crash while fetching leaves whole jars in place and nothing else that would be used.
+They are stored outside the clone and shared by all clones. A jar is used only if its checksum
+matches the lock file; a crash during a download leaves only complete jars.
 """
 
 import fcntl
@@ -21,12 +21,12 @@ from pathlib import Path
 from deploy.local.errors import StackError
 
 LOCK = Path(__file__).parents[1] / "kafka-jars.txt"
-PARALLEL = 4
+MAX_CONCURRENT_DOWNLOADS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One line of the lock."""
+    """One line of the lock file."""
 
     group: str
     artifact: str
@@ -50,12 +50,12 @@ def locked_jars(lock: Path = LOCK) -> list[Jar]:
 
 
 def kafka_jars(lock: Path = LOCK, cache: Path | None = None) -> list[Path]:
-    """Their paths, in the lock's order, verified; what is missing is fetched, with a word on it."""
+    """The paths of the verified jars, in the lock file's order; downloads missing ones."""
     jars = locked_jars(lock)
     directory = (cache or cache_dir()) / "jars"
     directory.mkdir(parents=True, exist_ok=True)
     if any(not is_intact(jar, directory) for jar in jars):
-        with only_one(directory):
+        with exclusive(directory):
             fetch([jar for jar in jars if not is_intact(jar, directory)], directory)
     return [directory / jar.file_name for jar in jars]
 
@@ -67,7 +67,10 @@ def is_intact(jar: Jar, directory: Path) -> bool:
 
 def fetch(jars: list[Jar], directory: Path) -> None:
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(dir=directory) as work, ThreadPoolExecutor(PARALLEL) as pool:
+    with (
+        tempfile.TemporaryDirectory(dir=directory) as work,
+        ThreadPoolExecutor(MAX_CONCURRENT_DOWNLOADS) as pool,
+    ):
         waiting = [pool.submit(fetch_one, jar, Path(work), directory) for jar in jars]
         try:
             for done, future in enumerate(as_completed(waiting), 1):
@@ -81,26 +84,26 @@ def fetch(jars: list[Jar], directory: Path) -> None:
 
 def fetch_one(jar: Jar, work: Path, directory: Path) -> None:
     with warnings.catch_warnings():
-        # Imported here, because it warns of a missing XDG_RUNTIME_DIR, which is none of ours.
+        # Imported here, because it warns about a missing XDG_RUNTIME_DIR, which is irrelevant.
         warnings.simplefilter("ignore")
         from jgo.maven import MavenContext
     context = MavenContext(repo_cache=work, timeout=30)
     try:
         component = context.project(jar.group, jar.artifact).at_version(jar.version)
         found = component.artifact().resolve()
-    except Exception as error:  # whatever it is, the person needs the same line
+    except Exception as error:  # the remedy is the same for every error
         raise StackError(
             f"cannot fetch {jar.file_name} for Kafka ({type(error).__name__}); check the network "
-            "(or HTTPS_PROXY) and the disk and run it again, what was fetched is kept"
+            "(or HTTPS_PROXY) and the disk and retry; downloaded jars are kept"
         ) from error
     if hashlib.sha256(found.read_bytes()).hexdigest() != jar.sha256:
-        raise StackError(f"{jar.file_name} is not the one of {LOCK.name}: its checksum differs")
+        raise StackError(f"{jar.file_name} does not have the checksum of {LOCK.name}")
     shutil.move(found, directory / jar.file_name)
 
 
 @contextmanager
-def only_one(directory: Path) -> Iterator[None]:
-    """Clones that fetch at the same time take turns."""
+def exclusive(directory: Path) -> Iterator[None]:
+    """One clone downloads at a time."""
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

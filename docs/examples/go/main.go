@@ -1,7 +1,7 @@
-// sold keeps how much was sold of each product, exactly once, in one JSON file.
+// sold keeps the quantity sold of each product, with exactly-once effect, in one JSON file.
 //
-// It takes the next position of each partition and ignores every other, and it writes what it made
-// of the records together with the positions: a file is replaced as a whole or not at all.
+// It processes the next position of each partition and ignores all other records. It writes the sums
+// together with the positions, by replacing the file atomically.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// No group: every start reads from the beginning, and the positions say what is new.
+	// No group: every start reads from the beginning, and the positions identify new records.
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), ",")...),
 		kgo.ConsumeTopics("orders"),
@@ -53,8 +53,8 @@ func main() {
 			log.Printf("%s: %v", failed.Topic, failed.Err)
 		}
 		for _, record := range fetches.Records() {
-			if err := kept.take(record); err != nil {
-				log.Fatal(err) // whoever starts it again lets it read from the beginning
+			if err := kept.process(record); err != nil {
+				log.Fatal(err) // after a restart, it reads from the beginning
 			}
 		}
 		if err := kept.save(path); err != nil {
@@ -63,7 +63,7 @@ func main() {
 	}
 }
 
-func (v *view) take(record *kgo.Record) error {
+func (v *view) process(record *kgo.Record) error {
 	position, kind := int64(0), ""
 	for _, header := range record.Headers {
 		switch header.Key {
@@ -75,14 +75,14 @@ func (v *view) take(record *kgo.Record) error {
 	}
 	last, known := v.Positions[record.Partition]
 	if position == 0 || (known && position <= last) {
-		return nil // somebody else's record, or a repeat
+		return nil // not Tandem's, or a duplicate
 	}
 	if known && position > last+1 {
 		return v.ahead(record.Partition, position)
 	}
 	v.Positions[record.Partition] = position
 	if kind != "order.placed" {
-		return nil // types that are not needed, or not known yet
+		return nil // a type that is not needed, or unknown
 	}
 	var event orderPlaced
 	if err := json.Unmarshal(record.Value, &event); err != nil {
@@ -94,8 +94,8 @@ func (v *view) take(record *kgo.Record) error {
 	return nil
 }
 
-// ahead is for a record that is ignored: what comes before it is missing, or comes later. A process
-// that has just read from the beginning waits for it; an older one makes place for a new one.
+// ahead handles a record that is ignored because earlier records are missing. A process that has just
+// read from the beginning waits for them; an older one exits, so that a restart reads from there.
 func (v *view) ahead(partition int32, position int64) error {
 	if time.Since(started) < time.Minute {
 		return nil

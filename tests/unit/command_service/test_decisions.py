@@ -1,4 +1,4 @@
-"""Decisions are pure: from state and a command to events, or a rejection."""
+"""Decisions are pure: a state and a command lead to events, or to a rejection."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ EUR, USD = Money(amount=250, currency="EUR"), Money(amount=100, currency="USD")
 
 
 def shop(**changes: Any) -> Shop:
-    mine = Shop(
+    state = Shop(
         users={ADA: User(ADA, "Ada", "ada@x", 1)},
         products={
             TEA: Product(TEA, "Tea", EUR, 10, False, 1),
@@ -33,28 +33,28 @@ def shop(**changes: Any) -> Shop:
         emails={email_key("ada@x"): ADA},
     )
     for part, values in changes.items():
-        getattr(mine, part).update(values)
-    return mine
+        getattr(state, part).update(values)
+    return state
 
 
 def decide(
-    name_: str,
+    command_name: str,
     on: Shop,
     /,
     id: str = "new",
     caller: str = ADA,
-    all_: bool = True,
+    unrestricted: bool = True,
     if_match: int | None = None,
     **fields: Any,
 ) -> list[Event]:
-    command = BY_NAME[name_]
+    command = BY_NAME[command_name]
     message = command.message.model_validate(fields)
-    return list(command.decide(message, Context(id, caller, all_, NOW, if_match), on))
+    return list(command.decide(message, Context(id, caller, unrestricted, NOW, if_match), on))
 
 
-def reason(name_: str, on: Shop, /, **arguments: Any) -> str:
+def reason(command_name: str, on: Shop, /, **arguments: Any) -> str:
     with pytest.raises(Rejection) as caught:
-        decide(name_, on, **arguments)
+        decide(command_name, on, **arguments)
     return caught.value.reason
 
 
@@ -63,7 +63,7 @@ def order_of(*lines: tuple[str, int]) -> dict[str, Any]:
     return {"customer_id": ADA, "items": items, "shipping_address": "Main Street"}
 
 
-def test_placing_an_order_takes_names_and_prices_of_this_moment_and_reserves_stock() -> None:
+def test_placing_an_order_copies_current_names_and_prices_and_reserves_stock() -> None:
     placed, reserved = decide("PlaceOrder", shop(), **order_of((TEA, 4)))
     assert placed.model_dump() == {
         "id": "new",
@@ -75,13 +75,14 @@ def test_placing_an_order_takes_names_and_prices_of_this_moment_and_reserves_sto
         ],
         "total": {"amount": 1000, "currency": "EUR"},
         "shipping_address": "Main Street",
+        "payment_due_at": None,
     }
     assert reserved.model_dump() == {
         "id": TEA, "version": 2, "order_id": "new", "quantity": 4, "stock": 6
     }  # fmt: skip
 
 
-def test_an_order_is_refused_for_what_state_does_not_allow() -> None:
+def test_an_order_that_the_state_does_not_allow_is_rejected() -> None:
     retired = Product(TEA, "Tea", EUR, 10, True, 2)
     assert reason("PlaceOrder", shop(), **order_of((TEA, 11))) == "insufficient-stock"
     assert reason("PlaceOrder", shop(), **order_of((TEA, 1), (MUG, 1))) == "currency-mismatch"
@@ -92,64 +93,65 @@ def test_an_order_is_refused_for_what_state_does_not_allow() -> None:
     assert reason("PlaceOrder", Shop(), **order_of((TEA, 1))) == "unknown-reference"
 
 
-def test_an_erased_user_takes_no_command_and_places_no_order() -> None:
-    gone = shop(users={ADA: User(ADA, None, None, 2, erased=True)})
-    assert reason("UpdateUserName", gone, id=ADA, name="X") == "not-found"
-    assert reason("EraseUser", gone, id=ADA) == "not-found"
-    assert reason("PlaceOrder", gone, **order_of((TEA, 1))) == "unknown-reference"
+def test_an_erased_user_accepts_no_command_and_places_no_order() -> None:
+    state = shop(users={ADA: User(ADA, None, None, 2, erased=True)})
+    assert reason("UpdateUserName", state, id=ADA, name="X") == "not-found"
+    assert reason("EraseUser", state, id=ADA) == "not-found"
+    assert reason("PlaceOrder", state, **order_of((TEA, 1))) == "unknown-reference"
 
 
-def test_a_retired_product_takes_no_command() -> None:
-    gone = shop(products={TEA: Product(TEA, "Tea", EUR, 10, True, 2)})
-    assert reason("RetireProduct", gone, id=TEA) == "product-retired"
-    assert reason("RestockProduct", gone, id=TEA, quantity=1) == "product-retired"
+def test_a_retired_product_accepts_no_command() -> None:
+    state = shop(products={TEA: Product(TEA, "Tea", EUR, 10, True, 2)})
+    assert reason("RetireProduct", state, id=TEA) == "product-retired"
+    assert reason("RestockProduct", state, id=TEA, quantity=1) == "product-retired"
     price = {"amount": 1, "currency": "EUR"}
-    assert reason("UpdateProductPrice", gone, id=TEA, price=price) == "product-retired"
+    assert reason("UpdateProductPrice", state, id=TEA, price=price) == "product-retired"
 
 
 @pytest.mark.parametrize("status", ["placed", "shipped", "delivered", "cancelled"])
-def test_an_order_takes_only_the_steps_of_its_state(status: Any) -> None:
+def test_an_order_accepts_only_the_transitions_of_its_status(status: Any) -> None:
     on = shop(orders={ORDER: Order(ORDER, ADA, status, (Line(TEA, 3),), 5)})
-    steps: dict[str, dict[str, Any]] = {
+    transitions: dict[str, dict[str, Any]] = {
         "ShipOrder": {"carrier": "Post", "tracking_number": "1"},
         "DeliverOrder": {},
         "CancelOrder": {"reason": "late"},
     }
     allowed = {"placed": {"ShipOrder", "CancelOrder"}, "shipped": {"DeliverOrder"}}
-    for name, fields in steps.items():
+    for name, fields in transitions.items():
         if name in allowed.get(status, set()):
             assert decide(name, on, id=ORDER, **fields)[0].version == 6
         else:
             assert reason(name, on, id=ORDER, **fields) == "order-state"
 
 
-def test_what_changes_nothing_emits_nothing() -> None:
+def test_a_command_that_changes_nothing_emits_no_event() -> None:
     assert decide("UpdateUserName", shop(), id=ADA, name="Ada") == []
     assert decide("UpdateUserEmail", shop(), id=ADA, email="ada@x") == []
     assert decide("UpdateProductPrice", shop(), id=TEA, price=EUR.model_dump()) == []
 
 
-def test_ones_own_email_in_another_spelling_is_a_change() -> None:
+def test_another_spelling_of_the_own_email_is_a_change() -> None:
     assert [e.type for e in decide("UpdateUserEmail", shop(), id=ADA, email="ADA@x")] == [
         "user.email_changed"
     ]
 
 
-def test_not_found_comes_before_version_conflict_and_that_before_conflicts() -> None:
-    gone = shop(products={TEA: Product(TEA, "Tea", EUR, 10, True, 2)})
+def test_not_found_is_checked_before_version_conflict_and_that_before_conflicts() -> None:
+    state = shop(products={TEA: Product(TEA, "Tea", EUR, 10, True, 2)})
     assert reason("RetireProduct", Shop(), id=TEA, if_match=9) == "not-found"
-    assert reason("RetireProduct", gone, id=TEA, if_match=9) == "version-conflict"
-    assert reason("RetireProduct", gone, id=TEA, if_match=2) == "product-retired"
+    assert reason("RetireProduct", state, id=TEA, if_match=9) == "version-conflict"
+    assert reason("RetireProduct", state, id=TEA, if_match=2) == "product-retired"
 
 
-def test_what_belongs_to_others_is_not_found_without_the_wider_scope() -> None:
+def test_resources_of_other_users_are_not_found_without_the_unrestricted_scope() -> None:
     cases: list[tuple[str, str, dict[str, Any]]] = [
         ("UpdateUserName", ADA, {"name": "X"}),
         ("CancelOrder", ORDER, {"reason": "x"}),
     ]
     for name, id, fields in cases:
-        assert reason(name, shop(), id=id, caller="eve", all_=False, **fields) == "not-found"
-        assert decide(name, shop(), id=id, caller=ADA, all_=False, **fields)
+        arguments = {"id": id, "unrestricted": False, **fields}
+        assert reason(name, shop(), caller="eve", **arguments) == "not-found"
+        assert decide(name, shop(), caller=ADA, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_what_belongs_to_others_is_not_found_without_the_wider_scope() -> None:
         ("CreateUser", {"name": "x" * 201, "email": "a@b"}),
         ("CreateUser", {"name": "a\x00b", "email": "a@b"}),
         ("CreateUser", {"name": "a\x0b", "email": "a@b"}),
-        ("CreateUser", {"name": "A", "email": "nobody"}),
+        ("CreateUser", {"name": "A", "email": "no-at-sign"}),
         ("CreateUser", {"name": "A", "email": "a@b", "admin": True}),
         ("RestockProduct", {"quantity": 0}),
         ("RestockProduct", {"quantity": True}),
@@ -173,12 +175,12 @@ def test_what_belongs_to_others_is_not_found_without_the_wider_scope() -> None:
         ("PlaceOrder", order_of((TEA, 10_001))),
     ],
 )
-def test_a_message_outside_its_bounds_is_invalid(name: str, fields: dict[str, Any]) -> None:
+def test_a_message_outside_its_limits_is_invalid(name: str, fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         BY_NAME[name].message.model_validate(fields)
 
 
-def test_strings_lose_surrounding_white_space_and_keep_line_breaks_within() -> None:
+def test_strings_are_trimmed_and_keep_inner_line_breaks() -> None:
     message = BY_NAME["PlaceOrder"].message.model_validate(
         {**order_of((TEA, 1)), "shipping_address": " \n1 Main\n\tStreet\n"}
     )

@@ -1,4 +1,4 @@
-"""Ids carry their placement, and placement chooses the shard."""
+"""Ids contain their placement, which determines the shard."""
 
 from uuid import UUID
 
@@ -19,17 +19,17 @@ ids = st.builds(
 
 @given(st.integers(0, 2**48 - 1), st.integers(0, 2**62 - 1), st.integers(0, 4095))
 def test_an_id_is_a_uuid_of_version_7_that_ends_in_its_placement(
-    now_ms: int, randomness: int, place: int
+    now_ms: int, randomness: int, expected: int
 ) -> None:
-    id = new_id(now_ms, randomness, place)
+    id = new_id(now_ms, randomness, expected)
     assert (UUID(id).version, UUID(id).variant) == (7, "specified in RFC 4122")
     assert UUID(id).int >> 80 == now_ms
-    assert placement(id) == place
+    assert placement(id) == expected
     assert parse_id(id.upper()) == id
 
 
 @given(st.integers(0, 2**48 - 2), st.integers(0, 2**62 - 1), st.integers(0, 2**62 - 1))
-def test_later_ids_sort_behind_earlier_ones(now_ms: int, some: int, other: int) -> None:
+def test_later_ids_sort_after_earlier_ones(now_ms: int, some: int, other: int) -> None:
     assert new_id(now_ms, some, 4095) < new_id(now_ms + 1, other, 0)
 
 
@@ -41,7 +41,7 @@ def test_a_shard_is_the_placement_modulo_the_partitions(id: str, partitions: int
 @pytest.mark.parametrize(
     "text", ["", "x", "0" * 32, "{00000000-0000-7000-8000-000000000000}", "\u0660" * 36]
 )
-def test_what_is_no_uuid_is_no_id(text: str) -> None:
+def test_a_text_that_is_not_a_uuid_is_not_an_id(text: str) -> None:
     assert parse_id(text) is None
 
 

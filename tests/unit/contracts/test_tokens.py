@@ -11,12 +11,12 @@ positions = st.dictionaries(st.sampled_from(all_shards(12)), st.integers(0, 10**
 
 
 @given(positions)
-def test_a_token_says_what_it_was_made_of(token: dict[str, int]) -> None:
+def test_a_token_is_parsed_to_its_positions(token: dict[str, int]) -> None:
     assert parse_token(format_token(token), 12) == token
 
 
 @given(positions, positions)
-def test_several_tokens_stand_for_the_highest_position_of_each_shard(
+def test_several_tokens_cover_the_highest_position_of_each_shard(
     one: dict[str, int], other: dict[str, int]
 ) -> None:
     both = parse_token(f"{format_token(one)}, {format_token(other)}", 12)

@@ -1,4 +1,4 @@
-"""The words that search knows."""
+"""Splitting text into words."""
 
 import pytest
 

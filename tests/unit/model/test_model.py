@@ -1,26 +1,28 @@
-"""The model of the shop is right about the rules that its agreement with Tandem rests on."""
+"""The rules of the model that Tandem is compared with."""
 
 from typing import Any
 
-from tests.model.answering import answer
-from tests.model.model import Expected, Model, Request
-from tests.model.scopes import EVERY, NARROW
+from tests.model.expected_responses import expected_response
+from tests.model.model import ExpectedResponse, Model, Request
+from tests.model.scopes import ALL_SCOPES, OWN_SCOPES
 
 PRICE = {"amount": 100, "currency": "EUR"}
 
 
 def _send(
-    model: Model, command: str, target: str | None, given: str = "", **fields: Any
-) -> Expected:
+    model: Model, command: str, target: str | None, new_id: str = "", **fields: Any
+) -> ExpectedResponse:
     options = {name: fields.pop(name) for name in ("key", "if_match") if name in fields}
-    sub, scopes = fields.pop("sub", "admin"), fields.pop("scopes", EVERY)
-    return answer(model, Request(command, target, fields, sub, scopes, **options), given)
+    sub, scopes = fields.pop("sub", "admin"), fields.pop("scopes", ALL_SCOPES)
+    return expected_response(
+        model, Request(command, target, fields, sub, scopes, **options), new_id
+    )
 
 
-def _order(model: Model, given: str, quantity: int, **options: Any) -> Expected:
+def _order(model: Model, new_id: str, quantity: int, **options: Any) -> ExpectedResponse:
     items = [{"product_id": "p", "quantity": quantity}]
     fields = {"customer_id": "u", "items": items, "shipping_address": "a", **options}
-    return _send(model, "PlaceOrder", None, given, **fields)
+    return _send(model, "PlaceOrder", None, new_id, **fields)
 
 
 def _shop() -> Model:
@@ -30,9 +32,9 @@ def _shop() -> Model:
     return model
 
 
-def test_orders_take_stock_and_cancelling_gives_it_back() -> None:
+def test_orders_reserve_stock_and_cancelling_releases_it() -> None:
     model = _shop()
-    assert _order(model, "o", 2) == Expected(201, version=1, id="o")
+    assert _order(model, "o", 2) == ExpectedResponse(201, version=1, id="o")
     assert _order(model, "o2", 2).problem == "insufficient-stock"
     assert model.products["p"]["stock"] == 1
     assert _send(model, "CancelOrder", "o", reason="late").version == 2
@@ -45,32 +47,32 @@ def test_orders_take_stock_and_cancelling_gives_it_back() -> None:
     ]
 
 
-def test_a_key_gives_the_first_answer_again_and_belongs_to_one_request() -> None:
+def test_a_key_replays_the_first_response_and_belongs_to_one_request() -> None:
     model = _shop()
     first = _order(model, "o", 9, key="k")
     _send(model, "RestockProduct", "p", quantity=50)
-    again = _order(model, "o", 9, key="k")
-    assert (again.status, again.problem, again.replayed) == (409, first.problem, True)
+    replayed = _order(model, "o", 9, key="k")
+    assert (replayed.status, replayed.problem, replayed.replayed) == (409, first.problem, True)
     assert _order(model, "o", 1, key="k").problem == "idempotency-key-reused"
     assert _order(model, "o", 9, key="k", sub="another").status == 201
 
 
-def test_others_are_not_found_and_ordering_for_them_is_forbidden() -> None:
+def test_other_users_are_not_found_and_ordering_for_them_is_forbidden() -> None:
     model = _shop()
-    own: dict[str, Any] = {"sub": "v", "scopes": NARROW}
+    own: dict[str, Any] = {"sub": "v", "scopes": OWN_SCOPES}
     assert _send(model, "UpdateUserName", "u", name="X", **own).status == 404
     assert _order(model, "o", 1, **own).status == 403
-    assert _send(model, "UpdateUserName", "u", name="X", sub="u", scopes=NARROW).version == 2
+    assert _send(model, "UpdateUserName", "u", name="X", sub="u", scopes=OWN_SCOPES).version == 2
 
 
-def test_what_changes_nothing_has_no_event_and_another_version_is_412() -> None:
+def test_an_unchanged_name_has_no_event_and_another_version_is_412() -> None:
     model = _shop()
     assert _send(model, "UpdateUserName", "u", name=" Ada ").version == 1
     assert _send(model, "UpdateUserName", "u", name="B", if_match=2).status == 412
     assert _send(model, "UpdateUserName", "u", name="").problem == "invalid-field"
 
 
-def test_an_erased_users_email_is_free_and_its_orders_are_anonymized() -> None:
+def test_erasure_releases_the_email_and_anonymizes_the_orders() -> None:
     model = _shop()
     _order(model, "o", 1)
     taken = _send(model, "CreateUser", None, "v", name="B", email="ADA@X")

@@ -1,6 +1,6 @@
-"""Views are a function of the log: not of batches, repeats, or when personal data went."""
+"""Views depend on the event log alone: not on batches, duplicates, or the time of an erasure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 import pytest
@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projector.fold import UnknownType, fold
-from projector.loaded import keys_to_load, unpack
-from projector.views.registry import VIEWS
-from projector.views.view import CannotFold
+from projector.store import decode_state, state_keys
+from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.view import CannotFold, View
 from shared.contracts.dashboard_parts import DAYS_KEPT
 from shared.contracts.events import EVENTS
 from shared.contracts.records import Record
@@ -32,37 +32,42 @@ SHARDS = st.sampled_from([f"{topic}.4" for topic in TOPICS])
 SEEDS = st.integers(0, 10**6)
 
 
-def folded(shard: str, records: list[Record], sizes: list[int]) -> Content:
-    """The views after batches of these sizes, taken round and round."""
-    view, content, stored = VIEWS[split_shard(shard)[0]], Content(), b""
+def folded(
+    shard: str, records: list[Record], sizes: list[int], views: Sequence[View] = ()
+) -> Content:
+    """The views after batches of these sizes, used in turn."""
+    views = views or VIEWS_BY_TOPIC[split_shard(shard)[0]]
+    content, stored = Content(), b""
     while records:
         sizes = [*sizes[1:], sizes[0]]
         batch, records = records[: sizes[0]], records[sizes[0] :]
-        values = [content.values.get(key) for key in keys_to_load(view, shard, batch)]
-        writes = fold(view, unpack(view, batch, stored, values), batch, -1, trusted=False)
+        values = [content.values.get(key) for key in state_keys(views, shard, batch)]
+        state = decode_state(views, batch, stored, values)
+        writes = fold(views, state, batch, -1, trusted=False)
         content.apply(writes)
-        content.apply(writes)  # once more: absolute values
+        content.apply(writes)  # idempotent
         stored = writes.checkpoint.encode()
     return content
 
 
 @settings(deadline=None, max_examples=60)
 @given(SHARDS, SEEDS, st.lists(st.integers(1, 60), min_size=1, max_size=6))
-def test_any_batching_gives_the_same_views(shard: str, seed: int, sizes: list[int]) -> None:
+def test_any_batches_give_the_same_views(shard: str, seed: int, sizes: list[int]) -> None:
     records = RandomLog(shard, seed).take(200)
     assert differences(expected_content(shard, records), folded(shard, records, sizes)) == []
 
 
 @settings(deadline=None, max_examples=30)
 @given(SEEDS, st.integers(0, 150))
-def test_nothing_personal_is_left_of_the_erased(seed: int, published_before: int) -> None:
-    """Whether an event was read before or after its customer's erasure makes no difference."""
+def test_no_personal_data_of_erased_customers_remains(seed: int, published_before: int) -> None:
+    """The views are the same if an event was read before or after its customer's erasure."""
     records = RandomLog("orders.4", seed).take(150)
-    gone = {r.subject for r in records if r.type == "order.anonymized"}
+    anonymized = {r.subject for r in records if r.type == "order.anonymized"}
     late = [
-        erased(r) if r.subject in gone and r.position > published_before else r for r in records
+        erased(r) if r.subject in anonymized and r.position > published_before else r
+        for r in records
     ]
-    never = [erased(r) if r.subject in gone else r for r in records]
+    never = [erased(r) if r.subject in anonymized else r for r in records]
     assert differences(folded("orders.4", never, [150]), folded("orders.4", late, [7])) == []
 
 
@@ -85,6 +90,9 @@ PLACED = {
 }
 
 
+NO_PAYMENTS = {"due": 0, "paid": 0, "overdue": 0, "refund_due": 0, "refunded": 0}
+
+
 def views_of(*records: Record) -> Content:
     return folded(records[0].shard, list(records), [1])
 
@@ -100,15 +108,15 @@ def part(content: Content, shard: str) -> dict[str, object]:
     return found
 
 
-def test_a_placed_order_as_a_document() -> None:
+def test_a_placed_order_has_this_document() -> None:
     content = views_of(record("order.placed", 1, PLACED))
     stored = content.values[document_key("orders.0", ID)]
     assert stored.startswith(b"1 1 c\n{")
     order = document(content, "orders.0")
     assert list(order) == [
         "id", "customer_id", "customer_name", "status", "items", "item_count", "total",
-        "shipping_address", "carrier", "tracking_number", "cancel_reason", "placed_at",
-        "shipped_at", "delivered_at", "cancelled_at", "version", "updated_at",
+        "shipping_address", "carrier", "tracking_number", "cancel_reason", "payment",
+        "placed_at", "shipped_at", "delivered_at", "cancelled_at", "version", "updated_at",
     ]  # fmt: skip
     assert order["items"] == [
         {
@@ -122,10 +130,11 @@ def test_a_placed_order_as_a_document() -> None:
     assert content.members[status_key("orders.0", "placed")] == {ID}
 
 
-def test_cancelling_takes_an_order_out_of_revenue_and_its_day() -> None:
+def test_a_cancelled_order_is_removed_from_the_revenue_and_its_day() -> None:
     placed = record("order.placed", 1, PLACED)
     assert part(views_of(placed), "orders.0") == {
         "statuses": {"placed": 1, "shipped": 0, "delivered": 0, "cancelled": 0},
+        "payments": NO_PAYMENTS,
         "revenue": {"EUR": {"amount": 1500, "orders": 1}},
         "by_day": {"2026-03-01": {"orders": 1, "revenue": {"EUR": 1500}, "orders_in": {"EUR": 1}}},
         "latest_day": "2026-03-01",
@@ -133,6 +142,7 @@ def test_cancelling_takes_an_order_out_of_revenue_and_its_day() -> None:
     cancelled = views_of(placed, record("order.cancelled", 2, {"reason": "no"}, "2026-03-02"))
     assert part(cancelled, "orders.0") == {
         "statuses": {"placed": 0, "shipped": 0, "delivered": 0, "cancelled": 1},
+        "payments": NO_PAYMENTS,
         "revenue": {},
         "by_day": {},
         "latest_day": "2026-03-01",
@@ -140,7 +150,7 @@ def test_cancelling_takes_an_order_out_of_revenue_and_its_day() -> None:
     assert status_key("orders.0", "placed") not in cancelled.members
 
 
-def test_days_that_left_the_window_do_not_come_back() -> None:
+def test_days_before_the_window_do_not_return() -> None:
     content = expected_content("orders.4", RandomLog("orders.4", 1).take(2000))
     found = part(content, "orders.4")
     days, latest = found["by_day"], found["latest_day"]
@@ -150,7 +160,7 @@ def test_days_that_left_the_window_do_not_come_back() -> None:
     assert 1 < len(days) <= DAYS_KEPT
 
 
-def test_an_anonymized_order_keeps_all_but_what_is_personal() -> None:
+def test_an_anonymized_order_keeps_everything_except_personal_data() -> None:
     content = views_of(record("order.placed", 1, PLACED), record("order.anonymized", 2, {}))
     order = document(content, "orders.0")
     assert (order["customer_name"], order["shipping_address"], order["version"]) == (None, None, 2)
@@ -159,7 +169,7 @@ def test_an_anonymized_order_keeps_all_but_what_is_personal() -> None:
     assert not [key for key, value in content.values.items() if b"Ada" in value]
 
 
-def test_an_erased_user_leaves_nothing() -> None:
+def test_nothing_of_an_erased_user_remains() -> None:
     content = views_of(
         record("user.created", 1, {"name": "Ada", "email": "a@example.org"}),
         record("user.renamed", 2, {"name": "Ada L."}),
@@ -169,7 +179,7 @@ def test_an_erased_user_leaves_nothing() -> None:
     assert content.members == {}
 
 
-def test_history_says_who_did_what() -> None:
+def test_a_history_item_contains_actor_time_and_data() -> None:
     created = record("user.created", 1, {"name": "A", "email": "a@b.c", "extra": 1})
     item = orjson.loads(views_of(created).values[history_key("users.0", ID, 1)])
     assert item == {
@@ -181,16 +191,16 @@ def test_history_says_who_did_what() -> None:
     }
 
 
-def test_active_products_are_found_by_beginnings_of_their_words() -> None:
+def test_active_products_are_listed_by_prefixes_of_their_words() -> None:
     content = views_of(record("product.added", 1, ADDED))
     expected = {"c", "cr", "cre", "crem", "b", "br", "bru", "brul", "f", "fo", "for", "2"}
-    keys = {prefix_key("products.0", beginning) for beginning in expected}
+    keys = {prefix_key("products.0", prefix) for prefix in expected}
     assert set(content.members) == {ids_key("products.0"), *keys}
     assert max(map(len, expected)) == MAX_PREFIX_LENGTH
     assert part(content, "products.0") == {"active": 1, "sold_out": 1}
 
 
-def test_a_retired_product_is_kept_but_not_found() -> None:
+def test_a_retired_product_is_kept_but_not_listed() -> None:
     content = views_of(record("product.added", 1, ADDED), record("product.retired", 2, {}))
     assert content.members == {}
     assert document(content, "products.0")["status"] == "retired"
@@ -205,13 +215,13 @@ def test_a_retired_product_is_kept_but_not_found() -> None:
         [record("order.placed", 1, {"customer_id": "c"})],
     ],
 )
-def test_what_does_not_follow_raises(records: list[Record]) -> None:
+def test_events_that_do_not_follow_raise(records: list[Record]) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
         views_of(*records)
     assert isinstance(raised.value, ValueError | CannotFold)
 
 
-def test_an_unknown_type_raises_unless_the_log_vouches_for_it() -> None:
+def test_an_unknown_type_raises_unless_it_is_from_the_event_log() -> None:
     unknown = record("order.painted", 1, {})
     with pytest.raises(UnknownType):
         views_of(unknown)

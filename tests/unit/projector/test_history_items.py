@@ -1,11 +1,11 @@
-"""A history item says the same whether it is cut out of an event's bytes or made of its fields."""
+"""A history item is the same, sliced from an event's bytes or encoded from its fields."""
 
 from typing import Any
 
 import orjson
 import pytest
 
-from projector.history import history_item, item_of_bytes
+from projector.history import encode_item, slice_item
 from shared.contracts.records import Record
 from tests.projector.random_log import RandomLog
 
@@ -18,15 +18,15 @@ def _record(data: bytes, **changes: Any) -> Record:
 
 
 @pytest.mark.parametrize("topic", ["users", "products", "orders"])
-def test_both_say_the_same_of_every_event(topic: str) -> None:
-    cut = 0
+def test_sliced_and_encoded_items_are_equal(topic: str) -> None:
+    sliced = 0
     for record in RandomLog(f"{topic}.4", 3).take(200):
         data = orjson.loads(record.data)
-        item = item_of_bytes(record, data["version"])
-        cut += item is not None
-        made = history_item(record, data["version"], data)
-        assert item is None or orjson.loads(item) == orjson.loads(made)
-    assert cut == 200
+        item = slice_item(record, data["version"])
+        sliced += item is not None
+        encoded = encode_item(record, data["version"], data)
+        assert item is None or orjson.loads(item) == orjson.loads(encoded)
+    assert sliced == 200
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_both_say_the_same_of_every_event(topic: str) -> None:
         (f'{{"id":"{ID}","version":3,"name":"Infinity"}}', None),
     ],
 )
-def test_what_is_written_otherwise_is_left_alone(data: str, found: Any) -> None:
-    item = item_of_bytes(_record(data.encode()), 3)
+def test_a_value_in_another_form_is_not_sliced(data: str, found: Any) -> None:
+    item = slice_item(_record(data.encode()), 3)
     if found is None:
         assert item is None
     else:
@@ -51,8 +51,8 @@ def test_what_is_written_otherwise_is_left_alone(data: str, found: Any) -> None:
         assert orjson.loads(item) == {**expected, "data": found}
 
 
-def test_nobody_did_what_has_no_actor() -> None:
+def test_an_event_without_an_actor_has_an_item_without_one() -> None:
     data = f'{{"id":"{ID}","version":3}}'.encode()
-    item = item_of_bytes(_record(data, actor=None), 3)
+    item = slice_item(_record(data, actor=None), 3)
     assert item is not None
     assert orjson.loads(item)["by"] is None

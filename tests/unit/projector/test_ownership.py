@@ -1,4 +1,4 @@
-"""Which shards a process looks after, with Kafka and without."""
+"""Which shards a process projects, with Kafka and without."""
 
 from projector.ownership import Ownership
 
@@ -12,20 +12,20 @@ class Clock:
         return self.now
 
 
-def test_the_group_decides() -> None:
+def test_the_consumer_group_assigns_shards() -> None:
     ownership = Ownership(ALL, 20, Clock())
-    generation = ownership.assign(["users.1", "somebody.0"])
-    assert ownership.watched() == ownership.assigned == {"users.1"}
+    generation = ownership.assign(["users.1", "other.0"])
+    assert ownership.monitored() == ownership.assigned == {"users.1"}
     assert ownership.revoke() == {"users.1"}
     assert ownership.generation > generation
-    assert not ownership.known
+    assert not ownership.has_assignment
 
 
-def test_without_a_group_everything_is_looked_after_in_time() -> None:
+def test_without_an_assignment_all_shards_are_monitored_after_the_timeout() -> None:
     clock = Clock()
     ownership = Ownership(ALL, 20, clock)
-    assert ownership.watched() == set()
+    assert ownership.monitored() == set()
     clock.now = 21
-    assert ownership.watched() == ALL
+    assert ownership.monitored() == ALL
     ownership.assign([])
-    assert ownership.watched() == set()
+    assert ownership.monitored() == set()

@@ -1,4 +1,4 @@
-"""Cursors."""
+"""Cursors belong to one list, and changed ones are detected."""
 
 import pytest
 from hypothesis import given
@@ -8,8 +8,8 @@ from query_service.http.cursors import BadCursor, decode_cursor, encode_cursor
 
 
 @given(st.text(), st.binary(min_size=1, max_size=40))
-def test_a_cursor_comes_back_as_its_place(walk: str, place: bytes) -> None:
-    assert decode_cursor(walk, encode_cursor(walk, place)) == place
+def test_a_cursor_is_decoded_to_the_last_item(list_key: str, last: bytes) -> None:
+    assert decode_cursor(list_key, encode_cursor(list_key, last)) == last
 
 
 @given(st.text(max_size=120))
@@ -18,9 +18,9 @@ def test_any_other_text_is_a_bad_cursor(text: str) -> None:
         decode_cursor("users", text)
 
 
-def test_a_cursor_serves_no_other_walk() -> None:
+def test_a_cursor_is_not_valid_for_another_list() -> None:
     with pytest.raises(BadCursor):
-        decode_cursor("orders shipped", encode_cursor("orders placed", b"place"))
+        decode_cursor("orders shipped", encode_cursor("orders placed", b"last"))
 
 
 def test_a_cursor_needs_no_escaping_in_a_url() -> None:

@@ -1,9 +1,9 @@
-"""What requests ask for in headers."""
+"""Request headers of queries."""
 
 import pytest
 
 from query_service.consistency import ConsistencyRequirement, merged_token, wait_seconds
-from query_service.http.conditions import holds
+from query_service.http.responses import etag_matches
 
 
 @pytest.mark.parametrize(
@@ -17,25 +17,28 @@ from query_service.http.conditions import holds
         *(('a="x, wait=9"', 2), ("wait=٣", 2), (",,wait=3", 3), ("return=minimal; wait=9", 2)),
     ],
 )
-def test_how_long_to_wait_is_read_as_rfc_7240_says(prefer: str | None, seconds: int) -> None:
+def test_the_wait_is_parsed_according_to_rfc_7240(prefer: str | None, seconds: int) -> None:
     assert wait_seconds(prefer) == seconds
 
 
 @pytest.mark.parametrize(
-    ("if_none_match", "held"),
+    ("if_none_match", "expected"),
     [
         *(('"3"', True), ('W/"3"', True), ('"2", "3"', True), ('"2" ,W/"3","4"', True)),
         *(("*", True), (" * ", True), ("3", False), ('"33"', False), ('"2"', False), ("", False)),
         *(('"2"3"', False), ('"a, 3"', False), ('w/"4"', False)),
     ],
 )
-def test_entity_tags_are_compared_weakly(if_none_match: str, held: bool) -> None:
-    assert holds(if_none_match, '"3"') is held
+def test_entity_tags_are_compared_weakly(if_none_match: str, expected: bool) -> None:
+    assert etag_matches(if_none_match, '"3"') is expected
 
 
-def test_a_token_covers_the_requests_and_what_was_read() -> None:
-    wanted = ConsistencyRequirement({"users.1": 5, "orders.2": 7}, 0.0)
-    assert merged_token(wanted, {"users.1": 9, "orders.3": 1}) == "orders.2:7;orders.3:1;users.1:9"
-    assert merged_token(wanted, {"users.1": 4}) == "orders.2:7;users.1:5"
-    assert merged_token(wanted, {}) == "orders.2:7;users.1:5"
+def test_a_token_covers_the_requests_token_and_the_positions_read() -> None:
+    requirement = ConsistencyRequirement({"users.1": 5, "orders.2": 7}, 0.0)
+    assert (
+        merged_token(requirement, {"users.1": 9, "orders.3": 1})
+        == "orders.2:7;orders.3:1;users.1:9"
+    )
+    assert merged_token(requirement, {"users.1": 4}) == "orders.2:7;users.1:5"
+    assert merged_token(requirement, {}) == "orders.2:7;users.1:5"
     assert merged_token(None, {"users.1": 4}) == "users.1:4"

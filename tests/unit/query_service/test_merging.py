@@ -1,4 +1,4 @@
-"""Pages merged from lists that were cut: what is not sure is asked for again."""
+"""Pages merged from truncated lists; an uncertain merge is read again."""
 
 import random
 from collections.abc import Sequence
@@ -6,15 +6,16 @@ from collections.abc import Sequence
 import pytest
 
 from query_service.consistency import Consistency
-from query_service.pages import Pages, merged
+from query_service.pages import Pages, merge_greatest
 from query_service.positions import Positions
-from query_service.reader import Command, Reading
+from query_service.reader import Reading
 from query_service.watcher import Watcher
 from shared.contracts.views import Checkpoint
+from shared.redis.exchange import RedisCommand
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_what_is_merged_from_cut_lists_is_what_whole_ones_give(seed: int) -> None:
+def test_truncated_lists_merge_like_complete_ones(seed: int) -> None:
     draw = random.Random(seed)
     ids = [b"%06d" % number for number in draw.sample(range(10**6), draw.randrange(200))]
     lists = [
@@ -22,27 +23,27 @@ def test_what_is_merged_from_cut_lists_is_what_whole_ones_give(seed: int) -> Non
         for start in range(draw.randint(1, 4))
     ]
     lists = [list(dict.fromkeys(one)) for one in lists]
-    count, most = draw.randint(1, 60), draw.randint(1, 60)
-    whole = sorted((id for one in lists for id in one), reverse=True)[:count]
-    found = merged([one[:most] for one in lists], most, count)
-    assert found is None or found == [id.decode() for id in whole]
-    if most >= count:
+    count, max_ids = draw.randint(1, 60), draw.randint(1, 60)
+    expected = sorted((id for one in lists for id in one), reverse=True)[:count]
+    found = merge_greatest([one[:max_ids] for one in lists], max_ids, count)
+    assert found is None or found == [id.decode() for id in expected]
+    if max_ids >= count:
         assert found is not None
 
 
-def test_a_list_that_was_cut_above_the_last_of_the_page_is_not_sure() -> None:
-    assert merged([[b"9", b"8"], [b"3", b"2"]], 2, 3) is None
-    assert merged([[b"9", b"5"], [b"7", b"6"]], 2, 3) == ["9", "7", "6"]
+def test_a_list_truncated_above_the_last_id_of_the_page_is_uncertain() -> None:
+    assert merge_greatest([[b"9", b"8"], [b"3", b"2"]], 2, 3) is None
+    assert merge_greatest([[b"9", b"5"], [b"7", b"6"]], 2, 3) == ["9", "7", "6"]
 
 
 class Redis:
-    """Indexes in memory; counts how often they are read."""
+    """Indexes in memory; counts reads."""
 
     def __init__(self, indexes: dict[str, list[bytes]]) -> None:
         self.indexes = indexes
         self.reads = 0
 
-    async def read(self, keys: Sequence[str], commands: Sequence[Command] = ()) -> Reading:
+    async def read(self, keys: Sequence[str], commands: Sequence[RedisCommand] = ()) -> Reading:
         self.reads += 1
         found = [self.indexes[str(command[1])][: int(command[6])] for command in commands]
         return Reading([Checkpoint(1, 0, "").encode() for _ in keys], found)
@@ -52,7 +53,7 @@ class Redis:
 
 
 @pytest.mark.parametrize(("crowded", "reads"), [(False, 1), (True, 2)])
-async def test_all_of_a_page_may_be_in_one_shard(crowded: bool, reads: int) -> None:
+async def test_a_complete_page_can_come_from_one_shard(crowded: bool, reads: int) -> None:
     numbers = range(240)
     indexes = {f"s{n}": [b"%03d" % i for i in numbers if i % 12 == n][::-1] for n in range(12)}
     if crowded:

@@ -1,4 +1,4 @@
-"""Whether views may be read, by their checkpoints."""
+"""Which checkpoints make views readable."""
 
 import pytest
 
@@ -11,13 +11,13 @@ def stored(position: int, target: int = 0) -> bytes:
     return Checkpoint(position, position - 1, "", target).encode()
 
 
-def test_a_checkpoint_gives_its_position() -> None:
+def test_a_checkpoint_has_its_position() -> None:
     positions = Positions()
     assert positions.check("users.1", stored(7), positions.floor("users.1")) == 7
     assert positions.floor("users.1") == 7
 
 
-def test_a_reply_that_was_overtaken_by_a_later_one_is_good() -> None:
+def test_a_reply_overtaken_by_a_later_one_is_valid() -> None:
     positions = Positions()
     floor = positions.floor("users.1")
     assert positions.check("users.1", stored(9), floor) == 9
@@ -26,10 +26,10 @@ def test_a_reply_that_was_overtaken_by_a_later_one_is_good() -> None:
 
 
 @pytest.mark.parametrize("found", [None, b"", b"x", stored(4), stored(9, target=10)])
-def test_views_that_are_missing_or_moved_back_are_unavailable(found: bytes | None) -> None:
+def test_views_that_are_missing_or_were_set_back_are_unavailable(found: bytes | None) -> None:
     positions = Positions()
     positions.check("users.1", stored(5), 0)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Problem) as raised:
         positions.check("users.1", found, positions.floor("users.1"))
-    assert refused.value.name == "unavailable"
+    assert raised.value.name == "unavailable"
     assert positions.check("users.1", stored(5), positions.floor("users.1")) == 5

@@ -189,7 +189,7 @@ async def test_a_remembered_token_still_expires(
     bearer = signers["ec"].bearer(exp=int(clock.now) + 600)
     first = await auth.authenticate(bearer)
     assert await auth.authenticate(bearer) is first
-    clock.now += 601
+    clock.now += 606
     assert await auth.authenticate(bearer) is not first  # looked at again: PyJWT has its own clock
 
 
@@ -207,7 +207,62 @@ async def test_a_token_of_a_withdrawn_key_is_refused(
 async def test_what_is_remembered_is_bounded(
     auth: Authenticator, signers: Signers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.http.authentication._MOST_REMEMBERED", 2)
-    for sub in ("a", "b", "c", "d"):
-        await auth.authenticate(signers["ec"].bearer(sub=sub))
-    assert len(auth._remembered) == 2
+    monkeypatch.setattr("shared.http.authentication._MAX_REMEMBERED_BYTES", 8_000)
+    for length in (100, 200, 300, 3000, 100, 200, 5000):
+        await auth.authenticate(signers["ec"].bearer(jti="x" * length))
+    held = sum(len(token) + 1024 for token in auth._remembered)
+    assert held == auth._remembered_bytes <= 8_000
+    assert len(auth._remembered) == 1
+
+
+async def test_a_token_is_remembered_once_however_it_is_padded(
+    auth: Authenticator, signers: Signers
+) -> None:
+    token = signers["ec"].bearer().removeprefix(b"Bearer ")
+    first = await auth.authenticate(b"Bearer " + token)
+    for blanks in range(1, 50):
+        padded = b"bearer " + b" " * blanks + token + b" " * blanks
+        assert auth.recall(padded) is first
+        assert await auth.authenticate(padded) is first
+    assert len(auth._remembered) == 1
+
+
+async def test_an_oversized_token_is_unauthorized(auth: Authenticator, signers: Signers) -> None:
+    await refusal(auth, signers["ec"].bearer(jti="x" * 8_000))
+
+
+async def test_clocks_may_differ_by_five_seconds(auth: Authenticator, signers: Signers) -> None:
+    now = int(time.time())
+    for claims in ({"iat": now + 3}, {"nbf": now + 3}, {"exp": now - 3}):
+        assert await auth.authenticate(signers["ec"].bearer(**claims))
+    for claims in ({"iat": now + 9}, {"nbf": now + 9}, {"exp": now - 9}):
+        await refusal(auth, signers["ec"].bearer(**claims))
+
+
+@pytest.mark.parametrize("sub", ["a", "x" * 255, "auth0|7 b", "~"])
+async def test_a_subject_is_printable_ascii(
+    auth: Authenticator, signers: Signers, sub: str
+) -> None:
+    assert (await auth.authenticate(signers["ec"].bearer(sub=sub))).sub == sub
+
+
+@pytest.mark.parametrize("sub", ["x" * 256, "a\0", "a\n", "a\x7f", "é", "\ud800", "\U0001f375"])
+async def test_another_subject_is_unauthorized(
+    auth: Authenticator, signers: Signers, sub: str
+) -> None:
+    await refusal(auth, f"Bearer {_resigned(signers['ec'], {'sub': sub})}".encode())
+
+
+@pytest.mark.parametrize("named", [None, "EdDSA", "Ed25519"])
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+async def test_both_names_of_the_algorithm_of_ed25519_are_known(
+    tmp_path: Path, signers: Signers, algorithm: str, named: str | None
+) -> None:
+    signer = signers["ed"]
+    jwk = {**signer.jwk, "alg": named} if named else signer.jwk
+    auth = await authenticator(tmp_path, json.dumps({"keys": [jwk]}).encode())
+    claims = {"iss": "shop", "aud": "tandem", "sub": "ada", "exp": int(time.time()) + 600}
+    signed = f"{_part({'alg': algorithm, 'kid': 'ed'})}.{_part(claims)}"
+    signature = base64.urlsafe_b64encode(signer.private.sign(signed.encode())).decode()
+    token = f"{signed}.{signature.rstrip('=')}"
+    assert (await auth.authenticate(f"Bearer {token}".encode())).sub == "ada"

@@ -20,7 +20,7 @@ from shared.http.messages import (
 )
 from shared.http.operations import Operation
 from shared.http.problems import Problem, unauthorized
-from shared.http.rate_limit import RateLimit
+from shared.http.rate_limit import RateLimit, RateLimits
 
 Call = Callable[..., Any]
 JSON_BODY = [(b"content-type", b"application/json")]
@@ -237,27 +237,96 @@ async def test_beyond_the_bound_requests_are_turned_away_but_health_is_not(call:
     assert (await call(app, "GET", "/v1/things/7")).status == 200
 
 
+def limits(clock: Any, *, per_caller: float = 0, per_address: float = 0) -> RateLimits:
+    return RateLimits(per_caller=per_caller, per_address=per_address, clock=clock)
+
+
 async def test_a_callers_rate_is_limited(call: Call, clock: Any) -> None:
-    app = dispatcher(rate_limit=RateLimit(per_second=0.5, burst=2, clock=clock))
+    app = dispatcher(rate_limits=limits(clock, per_caller=1))
     statuses = []
     for _ in range(3):
         answer = await call(app, "GET", "/v1/secrets", headers=bearer("read"))
         statuses.append(answer.status)
     assert statuses == [200, 200, 429]
-    assert answer.headers["retry-after"] == "2"
-    clock.now += 2
+    assert answer.headers["retry-after"] == "1"
+    assert app._metrics.rejected == {"caller_rate": 1}
+    clock.now += 1
     assert (await call(app, "GET", "/v1/secrets", headers=bearer("read"))).status == 200
+
+
+async def test_requests_cost_different_amounts(call: Call, clock: Any) -> None:
+    app = dispatcher(
+        operation("GET", "/v1/search", echo, cost=4), rate_limits=limits(clock, per_address=4)
+    )
+    statuses = [(await call(app, "GET", "/v1/search")).status for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    clock.now += 1
+    assert (await call(app, "GET", "/v1/search")).status == 200
+
+
+async def test_a_forbidden_request_counts_for_its_caller(call: Call, clock: Any) -> None:
+    app = dispatcher(rate_limits=limits(clock, per_caller=1))
+    statuses = [
+        (await call(app, "GET", "/v1/secrets", headers=bearer("other"))).status for _ in range(3)
+    ]
+    assert statuses == [403, 403, 429]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "allowed"),
+    [
+        ("/v1/things/7", [], 200, 6),
+        ("/v1/secrets", [], 401, 6),
+        ("/v1/unknown", [], 404, 6),
+        ("/v1/things/7", bearer("bad"), 401, 2),
+    ],
+    ids=["anonymous", "without a token", "unknown path", "invalid token"],
+)
+async def test_an_address_has_a_budget_for_requests_without_a_caller(
+    call: Call, clock: Any, path: str, headers: ResponseHeaders, status: int, allowed: int
+) -> None:
+    app = dispatcher(rate_limits=limits(clock, per_address=3))
+    for _ in range(allowed):
+        assert (await call(app, "GET", path, headers=headers)).status == status
+    assert (await call(app, "GET", path, headers=headers)).status == 429
+    assert app._metrics.rejected == {"address_rate": 1}
+    other = await call(app, "GET", path, headers=headers, address="198.51.100.9")
+    assert other.status == status
+
+
+async def test_a_valid_token_costs_its_address_nothing(call: Call, clock: Any) -> None:
+    app = dispatcher(rate_limits=limits(clock, per_address=3))
+    for _ in range(20):
+        assert (await call(app, "GET", "/v1/secrets", headers=bearer("read"))).status == 200
+
+
+async def test_health_checks_are_not_limited(call: Call, clock: Any) -> None:
+    app = dispatcher(
+        operation("GET", "/livez", echo, operational=True, cost=0),
+        rate_limits=limits(clock, per_address=1),
+    )
+    for _ in range(20):
+        assert (await call(app, "GET", "/livez")).status == 200
+
+
+def test_a_network_of_ipv6_addresses_shares_a_budget(clock: Any) -> None:
+    limited = limits(clock, per_address=1)
+    limited.take_address("2001:db8:0:1::1", 1)
+    limited.take_address("2001:db8:0:1:ffff::2", 1)
+    with pytest.raises(Problem):
+        limited.take_address("2001:db8:0:1::3", 1)
+    limited.take_address("2001:db8:0:2::1", 1)
 
 
 def test_a_rate_limit_remembers_a_bounded_number_of_callers(
     clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.http.rate_limit._MOST_BUCKETS", 2)
-    limit = RateLimit(per_second=1, burst=1, clock=clock)
+    monkeypatch.setattr("shared.http.rate_limit._MAX_BUCKETS", 2)
+    limit = RateLimit("caller_rate", per_second=1, burst=1, clock=clock)
     for sub in ("a", "b", "c", "a"):
-        limit.take(sub)  # the second `a` was forgotten in between
+        limit.take(sub, 1)  # the second `a` was forgotten in between
     with pytest.raises(Problem):
-        limit.take("c")
+        limit.take("c", 1)
 
 
 async def test_requests_are_counted_by_operation_and_status(call: Call) -> None:

@@ -1,4 +1,4 @@
-# Run by the job redis-create.
+# Creates the Redis Cluster; run by the job redis-create.
 REDISCLI_AUTH=$(cat /run/secrets/redis/password)
 export REDISCLI_AUTH
 cli() { valkey-cli --user tandem_admin "$@"; }
@@ -13,5 +13,5 @@ if cli -h redis-0.redis-nodes cluster info | grep -q '^cluster_slots_assigned:16
     echo 'the cluster has its slots already'
     exit 0
 fi
-# shellcheck disable=SC2086 # one word for each node
+# shellcheck disable=SC2086 # one word per node
 cli --cluster create $nodes --cluster-replicas 1 --cluster-yes

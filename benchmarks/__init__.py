@@ -1,0 +1,1 @@
+"""`make bench`: Tandem's performance, measured beside its limits and comparable services."""

@@ -1,0 +1,1 @@
+"""The programs that Tandem is compared with: its limits, and conventional services."""

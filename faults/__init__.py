@@ -1,0 +1,1 @@
+"""Tandem under faults: a load, a nemesis that injects faults, and an auditor of the results."""

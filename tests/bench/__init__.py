@@ -1,1 +1,0 @@
-"""`make bench`: what Tandem does, beside what would be possible, in the same run."""

@@ -1,1 +1,0 @@
-"""The parts of a run. A new one is a file here and a line in `registry.py`."""

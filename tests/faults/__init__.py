@@ -1,1 +1,0 @@
-"""Tandem under faults: a load, a nemesis, and an auditor that judges what is left."""

@@ -1,0 +1,1 @@
+"""Development tools: checks and measurements of the text of the source tree."""
