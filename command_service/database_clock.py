@@ -21,14 +21,14 @@ class DatabaseClock:
         self._reported_at = 0.0
 
     async def measure(self, pool: Pool) -> bool:
-        """Ask PostgreSQL for its time; the error is less than half of the round trip."""
+        """Query PostgreSQL's time; the error is less than half of the round trip."""
         before = self._monotonic()
         reported: datetime = await pool.fetchval(_READ)
         self._reported, self._reported_at = reported, (before + self._monotonic()) / 2
         return False
 
     def now(self) -> datetime:
-        """In UTC, in whole milliseconds. Raises 503 before the first measurement."""
+        """In UTC, truncated to milliseconds. Raises 503 before the first measurement."""
         if self._reported is None:
             raise unavailable("the service is starting")
         passed = timedelta(seconds=self._monotonic() - self._reported_at)

@@ -9,7 +9,7 @@ from shared.contracts.records import Record
 
 def store_artifacts(directory: Path, evidence: Evidence, findings: dict[str, list[str]]) -> None:
     _write_jsonl(
-        directory / "log.jsonl",
+        directory / "event_log.jsonl",
         [r for s in sorted(evidence.event_log) for r in evidence.event_log[s]],
     )
     _write_jsonl(

@@ -9,6 +9,7 @@
 | `PartitionChanged` | the topic was recreated, or lost records, during a reconciliation | as for a transient error |
 | `TRANSIENT_ERRORS` | Kafka or PostgreSQL is unavailable | logged with its type; backoff, then the shard is reconciled |
 | any other exception of a shard | a defect | logged with its traceback; backoff, then the shard is reconciled |
+| any exception of a background job | a lost connection, or a defect | logged, counted; the job is started again with backoff |
 | `ShardCountMismatch` | PARTITIONS differs from the migrated schema | all shards are released; the relay is not ready |
 | `TopicsUnusable` | `topics` reached its timeout | the process exits with the reason |
 """  # noqa: E501
@@ -18,8 +19,7 @@ from typing import Final
 import asyncpg
 from aiokafka.errors import KafkaError
 
-POSTGRES_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-TRANSIENT_ERRORS: Final = (KafkaError, *POSTGRES_ERRORS)
+TRANSIENT_ERRORS: Final = (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class NotOwner(Exception):

@@ -1,6 +1,10 @@
 """Leases of shards: database rows with a growing epoch, expired by the database's clock.
 
 A relay trusts its own monotonic clock for a shorter term, so that it stops before another starts.
+
+Relays share the shards equally. A relay counts once it has renewed its registration for a term, and
+then as long as it holds leases. Therefore a relay that crashes repeatedly, or acquires nothing,
+takes no shard from the others. If no relay counts yet, all that are registered do.
 """
 
 import math
@@ -17,7 +21,10 @@ _CLOCK_MARGIN: Final = 0.1
 
 _REGISTER = """
 INSERT INTO relays (id, alive_until) VALUES ($1, clock_timestamp() + $2)
-ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until
+ON CONFLICT (id) DO UPDATE SET
+    alive_until = excluded.alive_until,
+    registered_at = CASE WHEN relays.alive_until > clock_timestamp() THEN relays.registered_at
+                    ELSE excluded.registered_at END
 """
 _DELETE_EXPIRED_RELAYS = """
 DELETE FROM relays WHERE alive_until < clock_timestamp() - interval '1 hour'
@@ -42,7 +49,17 @@ UPDATE relay_cursors SET owner = NULL, leased_until = NULL
 WHERE shard = $1 AND owner = $2 AND epoch = $3
 """
 _SURVEY = """
-SELECT (SELECT count(*) FROM relays WHERE alive_until > clock_timestamp()) AS relays,
+WITH registered AS (
+    SELECT id,
+           alive_until - registered_at < 2 * $2::interval AS on_probation,
+           alive_until - registered_at < 4 * $2::interval OR EXISTS (
+               SELECT FROM relay_cursors WHERE owner = id AND leased_until > clock_timestamp()
+           ) AS acquires
+    FROM relays WHERE alive_until > clock_timestamp()
+)
+SELECT (SELECT count(*) FROM registered WHERE NOT on_probation AND acquires) AS established,
+       (SELECT count(*) FROM registered) AS registered,
+       coalesce((SELECT on_probation FROM registered WHERE id = $1), true) AS on_probation,
        coalesce(array_agg(shard), '{}') AS shards,
        coalesce(array_agg(shard) FILTER (WHERE halted IS NOT NULL), '{}') AS halted,
        count(*) FILTER (
@@ -78,9 +95,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The relays and shards of one moment."""
+    """The relays and shards of one moment. `on_probation`: this relay does not count yet."""
 
     relays: int
+    on_probation: bool
     shards: frozenset[str]
     halted: frozenset[str]
     free: int
@@ -104,10 +122,12 @@ class Leases:
         self._local_term = seconds * (1 - _CLOCK_MARGIN)
 
     async def survey(self) -> Survey:
-        row = await self._pool.fetchrow(_SURVEY)
+        row = await self._pool.fetchrow(_SURVEY, self._relay, self._term)
         assert row is not None
         shards, halted = frozenset(row["shards"]), frozenset(row["halted"])
-        return Survey(row["relays"], shards, halted, row["free"])
+        relays = row["established"] or row["registered"]
+        on_probation = row["on_probation"] and row["established"] > 0
+        return Survey(relays, on_probation, shards, halted, row["free"])
 
     async def renew(self, leases: Collection[Lease]) -> set[str]:
         """Renew all leases in one statement. Returns the shards that are still owned."""

@@ -3,9 +3,10 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -21,6 +22,7 @@ from command_service.relay.metrics import RelayMetrics
 from command_service.relay.partition_reader import PartitionReader
 from command_service.relay.publisher import MAX_BATCH_BYTES, KafkaPublisher
 from command_service.relay.relay import Relay
+from command_service.relay.retry import run_forever
 from command_service.relay.settings import RelaySettings
 from command_service.relay.shard_loop import RelayContext
 from command_service.relay.topics import Topics, poll_topics
@@ -57,9 +59,11 @@ async def run(
         heartbeat = Heartbeat(_MAX_HEARTBEAT_AGE_SECONDS)
         health.add_liveness_check("relay", heartbeat)
         health.add_readiness_check("relay", relay.not_ready)
+        interval = settings.reconcile_interval_seconds
         async with _background(
-            poll_topics(topics, settings.reconcile_interval_seconds, poll_requested),
-            listen(settings.database_url, relay.wake),
+            context.metrics,
+            poll_topics=partial(poll_topics, topics, interval, poll_requested),
+            listen=partial(listen, settings.database_url, relay.wake),
         ):
             await relay.run(heartbeat.beat, stop)
         await relay.shut_down()
@@ -106,9 +110,14 @@ async def _clients(
 
 
 @asynccontextmanager
-async def _background(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def _background(
+    metrics: RelayMetrics, **jobs: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
     """Run the jobs during the block, and cancel them after it."""
-    tasks = [asyncio.create_task(job) for job in jobs]
+    tasks = [
+        asyncio.create_task(run_forever(name, job, metrics.background_failures.labels(name).inc))
+        for name, job in jobs.items()
+    ]
     try:
         yield
     finally:

@@ -36,6 +36,12 @@ class RelayMetrics:
             "Batches that Kafka rejected or did not acknowledge in time",
             registry=registry,
         )
+        self.background_failures = Counter(
+            "tandem_relay_background_job_failures",
+            "Failures of jobs beside publishing; each job is started again",
+            ["job"],
+            registry=registry,
+        )
         self.failures = Counter(
             "tandem_relay_failures", "Failed steps of a shard, for any reason", registry=registry
         )

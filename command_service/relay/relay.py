@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from command_service.relay.errors import POSTGRES_ERRORS, ShardCountMismatch
+from command_service.relay.errors import ShardCountMismatch
 from command_service.relay.lease import FencingToken, Lease, Leases, Survey
 from command_service.relay.retry import wait_until_set
 from command_service.relay.shard_loop import RelayContext, ShardLoop
@@ -91,8 +91,8 @@ class Relay:
         try:
             async with asyncio.timeout(_DEREGISTER_TIMEOUT_SECONDS):
                 await self._leases.deregister()
-        except POSTGRES_ERRORS as error:
-            logger.warning("deregistration_failed", error=type(error).__name__)
+        except Exception as error:  # the registration expires
+            logger.warning("deregistration_failed", exc_info=error)
 
     async def _tick(self) -> None:
         self._drop_ended_loops()
@@ -128,7 +128,7 @@ class Relay:
             )
 
     async def _balance(self, survey: Survey) -> None:
-        share = survey.fair_share()
+        share = len(self._loops) if survey.on_probation else survey.fair_share()
         for shard in sorted(self._loops)[share:]:
             self._release(shard)
         missing = share - len(self._loops)
@@ -149,7 +149,10 @@ class Relay:
 
     def _drop_ended_loops(self) -> None:
         for shard in [shard for shard, task in self._tasks.items() if task.done()]:
-            self._stop(shard)
+            task = self._stop(shard)
+            if not task.cancelled() and (error := task.exception()):  # the lease expires
+                self._context.metrics.failures.inc()
+                logger.error("shard_loop_failed", shard=shard, exc_info=error)
 
     def _release(self, shard: str) -> None:
         token = self._loops[shard].lease.token
@@ -164,8 +167,8 @@ class Relay:
             return
         try:
             await self._leases.release(token)
-        except POSTGRES_ERRORS as error:
-            logger.warning("lease_release_failed", shard=token.shard, error=type(error).__name__)
+        except Exception as error:  # the lease expires
+            logger.warning("lease_release_failed", shard=token.shard, exc_info=error)
 
     async def _wake_lagging_loops(self) -> None:
         lagging = {}

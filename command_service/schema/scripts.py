@@ -11,9 +11,9 @@ _NO_TRANSACTION: Final = "-- no transaction"
 class Script(NamedTuple):
     """A `.sql` file; `name` is its name without the suffix.
 
-    A script waits for locks for one second at most, and is then retried as a whole. So it takes the
-    lock of no more than one existing table, and commands wait no longer than that. One that begins
-    with `-- no transaction` is executed statement by statement, and can be executed repeatedly.
+    A script waits for locks for one second at most, and is then retried completely. So it takes
+    the lock of no more than one existing table, and commands wait no longer than that. One that
+    begins with `-- no transaction` is executed by statement, and can be executed repeatedly.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Script(NamedTuple):
 
     @property
     def statements(self) -> tuple[str, ...]:
-        """What is executed at a time: the whole script, unless it cannot run in a transaction."""
+        """The parts that are executed: one, unless the script cannot run in a transaction."""
         if not self.sql.startswith(_NO_TRANSACTION):
             return (self.sql,)
         lines = (line for line in self.sql.splitlines() if not line.startswith("--"))

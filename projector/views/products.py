@@ -1,4 +1,4 @@
-"""The view of the catalogue, and the beginnings of words under which products are found."""
+"""The view of products, which are listed by the prefixes of their words."""
 
 from typing import Final, assert_never
 
@@ -50,9 +50,9 @@ def lists(shard: str, product: ProductDocument) -> list[str]:
     if product["status"] != "active":
         return []
     words = words_of(f"{product['name']} {product['description']}")
-    longest = {word[:MAX_PREFIX_LENGTH] for word in words}
-    beginnings = {word[:length] for word in longest for length in range(1, len(word) + 1)}
-    return [ids_key(shard), *(prefix_key(shard, beginning) for beginning in sorted(beginnings))]
+    starts = {word[:MAX_PREFIX_LENGTH] for word in words}
+    prefixes = {start[:length] for start in starts for length in range(1, len(start) + 1)}
+    return [ids_key(shard), *(prefix_key(shard, prefix) for prefix in sorted(prefixes))]
 
 
 def empty_part() -> ProductsPart:

@@ -117,7 +117,7 @@ async def test_emails_whose_keys_were_not_composed_after_folding_get_the_new_key
 
 
 async def test_expired_results_are_found_by_an_index(migrated_database: Database) -> None:
-    """Without one, each deletion reads the whole table once its first day is over."""
+    """Without one, each deletion reads the complete table once its first day is over."""
     connection = await asyncpg.connect(migrated_database.admin_url)
     await connection.execute(
         """INSERT INTO answers (caller, key, request, reason, detail, given_at)

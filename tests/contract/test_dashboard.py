@@ -13,7 +13,11 @@ LABEL = {"carrier": "Post", "tracking_number": "1"}
 
 async def _dashboard(shop: AllTokens) -> dict[str, Any]:
     found = await document(shop, "/v1/dashboard")
-    assert set(found) == {"orders", "revenue", "by_day", "users", "products", "sold_out"}
+    assert set(found) == {
+        *("orders", "revenue", "by_day", "payments"),
+        *("users", "products", "sold_out"),
+    }
+    assert set(found["payments"]) == {"due", "paid", "overdue", "refund_due", "refunded"}
     counts = dict(found["orders"])
     assert counts.pop("total") == sum(counts.values())
     assert set(counts) == {"placed", "shipped", "delivered", "cancelled"}

@@ -6,6 +6,7 @@ from tests.contract.response_checks import check_problem, document, walk
 from tests.support.waiting import until
 
 LABEL = {"carrier": "Post", "tracking_number": "1"}
+PERSONAL = {"customer_name", "shipping_address", "carrier", "tracking_number", "reason"}
 
 
 async def test_an_erased_user_is_in_no_view_and_the_email_can_be_used_again(
@@ -41,6 +42,9 @@ async def test_orders_of_an_erased_user_are_anonymized_within_a_minute(shop: All
             **earlier,
             "customer_name": None,
             "shipping_address": None,
+            "carrier": None,
+            "tracking_number": None,
+            "cancel_reason": None,
             "version": now["version"],
             "updated_at": now["updated_at"],
         }
@@ -48,6 +52,9 @@ async def test_orders_of_an_erased_user_are_anonymized_within_a_minute(shop: All
     assert all(listed[id]["customer_name"] is None for id in orders)
     cancelled = await shop.send("POST", f"/v1/orders/{orders[0]}/cancel", {"reason": "erased"})
     assert cancelled.status_code == 200
+    for id in orders:
+        for item in (await document(shop, f"/v1/orders/{id}/history"))["items"]:
+            assert not PERSONAL & {name for name, value in item["data"].items() if value}
 
 
 async def test_an_erased_user_accepts_no_command(shop: AllTokens) -> None:

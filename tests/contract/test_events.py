@@ -107,6 +107,7 @@ async def test_events_of_an_order(shop: AllTokens, topics: Topics) -> None:
         "items": [{"product_id": product, "name": "Tea", "quantity": 2, "unit_price": EUR}],
         "total": {"amount": 500, "currency": "EUR"},
         "shipping_address": "1 Main Street",
+        "payment_due_at": None,
     }
     assert await _events(topics, orders[0], 3) == [
         ("order.placed", placed),

@@ -79,6 +79,7 @@ async def test_history_of_an_order(shop: AllTokens) -> None:
         "items": [line],
         "total": {"amount": 500, "currency": "EUR"},
         "shipping_address": "1 Main Street",
+        "payment_due_at": None,
     }
     assert await _history(shop, f"/v1/orders/{ids[0]}") == [
         ("order.placed", "tester", 1, placed),

@@ -56,7 +56,7 @@ async def test_another_request_with_the_key_is_422(shop: AllTokens, name: str) -
 
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
     """The body with another valid value in one of its fields."""
-    for name in ("name", "shipping_address", "carrier", "reason"):
+    for name in ("name", "shipping_address", "carrier", "reason", "reference"):
         if name in body:
             return {**body, name: "something else"}
     if "email" in body:

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from command_service.relay.commit_listener import APPLICATION_NAME
 from shared.contracts.shards import all_shards
 from tests.relay.conftest import SpawnRelay, StartRelay
 from tests.relay.harness import PARTITIONS, Events, Topics, consume, until_published
@@ -312,4 +313,23 @@ async def test_a_relay_started_before_its_servers_awaits_them(
     kafka.start()
     await relay.until_ready(seconds=60)
     await events.connect()
+    await until_published(topics, events)
+
+
+async def test_a_lost_listener_connection_is_replaced(
+    events: Events, topics: Topics, start_relay: StartRelay
+) -> None:
+    relay = start_relay()
+    await relay.until_ready()
+    listeners = "SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = $1"
+    lost = await events.fetch_value(listeners, APPLICATION_NAME)
+    await events.execute("SELECT pg_terminate_backend(unnest($1::int[]))", lost)
+
+    async def replaced() -> bool:
+        return await events.fetch_value(listeners, APPLICATION_NAME) not in (None, lost)
+
+    await until(replaced, "a new listener", seconds=10)
+    assert relay.count("background_job_failures_total", job="listen") == 1
+    assert relay.not_ready() is None
+    await events.commit(SHARDS)
     await until_published(topics, events)
