@@ -43,7 +43,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
     Raises CannotListen. An unavailable server neither prevents the start nor ends the process.
     """
     require_fast_records()
-    listener = listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.health_port)
     registry = process_registry()
     async with _event_log(settings.database_url) as log, _store(settings) as store:
         shards, consumer, monitor = _compose(settings, store, log, Metrics(registry))

@@ -1,7 +1,7 @@
-"""`python -m shared.http.check_health [livez|readyz]`: asks the process beside it how it does.
+"""`python -m shared.http.check_health [livez|readyz]`: the health check of a container.
 
-Exit status 0 if it answers 200, otherwise 1 with the reason: what containers' health checks want.
-It has nothing but the standard library to load, since it starts every few seconds.
+Exit status 0 if the process responds with 200, otherwise 1 with the reason. It imports the standard
+library only, because it starts every few seconds.
 """
 
 import http.client
@@ -16,26 +16,27 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def reason_against(probe: str, host: str, port: int) -> str | None:
-    """Why the process that listens there is not well, or None."""
+    """Why the process that listens there is not healthy, or None."""
     connection = http.client.HTTPConnection(_ANY_ADDRESS.get(host, host), port, timeout=_SECONDS)
     try:
         connection.request("GET", f"/{probe}")
-        answer = connection.getresponse()
-        body = answer.read().decode(errors="replace")
+        response = connection.getresponse()
+        body = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {error}"
+        return f"no response: {error}"
     finally:
         connection.close()
-    return None if answer.status == 200 else f"{answer.status} {body}"
+    return None if response.status == 200 else f"{response.status} {body}"
 
 
 def main(arguments: list[str], environ: Mapping[str, str]) -> int:
-    """Where to ask is what the process itself is told: HOST and PORT."""
+    """Asks where the process itself listens: at HOST, and OPERATIONS_PORT or else PORT."""
     [probe] = arguments or ["livez"]
-    if probe not in PROBES or not environ.get("PORT"):
+    port = environ.get("OPERATIONS_PORT") or environ.get("PORT")
+    if probe not in PROBES or not port:
         print("usage: PORT=8080 python -m shared.http.check_health [livez|readyz]", file=sys.stderr)
         return 2
-    reason = reason_against(probe, environ.get("HOST") or "127.0.0.1", int(environ["PORT"]))
+    reason = reason_against(probe, environ.get("HOST") or "127.0.0.1", int(port))
     if reason is not None:
         print(f"{probe}: {reason}", file=sys.stderr)
     return 0 if reason is None else 1

@@ -5,6 +5,7 @@ Order of checks: 404 and 405, 401, 429, 403, 413, 415, then the handler of the o
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -27,12 +28,22 @@ log = structlog.stdlib.get_logger(__name__)
 class _Target:
     """An operation with what a response needs, looked up once."""
 
-    __slots__ = ("counts", "handler", "method", "operation", "reads_body", "scopes", "timings")
+    __slots__ = (
+        "cost",
+        "counts",
+        "handler",
+        "method",
+        "operation",
+        "reads_body",
+        "scopes",
+        "timings",
+    )
 
     def __init__(self, operation: Operation, timings: Timings) -> None:
         self.operation = operation
         self.method = operation.method
         self.counts = not operation.operational
+        self.cost = operation.cost
         self.handler = operation.handler
         self.reads_body = operation.reads_body
         self.scopes = frozenset(operation.scopes)
@@ -128,6 +139,7 @@ class Dispatcher:
                 caller,
                 body,
             )
+            request.charge = partial(self._charge, caller, address)
             return await target.handler(request)
         except Problem as problem:
             if problem.reason is not None:
@@ -163,14 +175,19 @@ class Dispatcher:
             self._rate_limits.give_back_address(address, VERIFICATION_COST)
         return caller
 
+    def _charge(self, caller: Caller | None, address: str, cost: float) -> None:
+        if caller is None:
+            self._rate_limits.take_address(address, cost)
+        else:
+            self._rate_limits.take_caller(caller.sub, cost)
+
     def _admit(self, target: _Target, caller: Caller | None, address: str) -> None:
         """Raises 401, 403 and 429."""
+        self._charge(caller, address, target.cost)
         if caller is None:
-            self._rate_limits.take_address(address, target.operation.cost)
             if target.scopes:
                 raise unauthorized("this needs a bearer token", token_sent=False)
             return
-        self._rate_limits.take_caller(caller.sub, target.operation.cost)
         if target.scopes and target.scopes.isdisjoint(caller.scopes):
             raise forbidden(target.operation.scopes[0])
 

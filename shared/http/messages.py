@@ -1,5 +1,6 @@
 """A request as its operation sees it, and the response it returns: bytes on both sides."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from shared.http.caller import Caller
@@ -16,9 +17,19 @@ class Request:
     """One request to one operation; authenticated, its body read and bounded.
 
     `path` and `path_params` are percent-decoded; `query_string` is raw; `body` is empty for GET.
+    `charge` takes a further cost from the rate limit of the request, and raises 429.
     """
 
-    __slots__ = ("body", "caller", "headers", "method", "path", "path_params", "query_string")
+    __slots__ = (
+        "body",
+        "caller",
+        "charge",
+        "headers",
+        "method",
+        "path",
+        "path_params",
+        "query_string",
+    )
 
     def __init__(
         self,
@@ -37,6 +48,11 @@ class Request:
         self.headers = Headers() if headers is None else headers
         self.caller = caller
         self.body = body
+        self.charge: Callable[[float], None] = _charge_nothing
+
+
+def _charge_nothing(_cost: float) -> None:
+    """For requests without a rate limit."""
 
 
 class Response:

@@ -1,10 +1,8 @@
 """The settings of a service that is called over HTTP: its callers, and what they may occupy."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import NoDecode
 
 from shared.http.limits import ConnectionLimits
 from shared.http.rate_limit import RateLimits
@@ -23,7 +21,7 @@ class HttpSettings(ProcessSettings):
     jwt_issuer: str
     jwt_audience: str
     rate_limit: float = Field(2000, ge=0)
-    address_rate_limit: float = Field(1000, ge=0)
+    address_rate_limit: float = Field(2000, ge=0)
     max_requests_in_progress: int = Field(1024, ge=1)
     max_connections: int = Field(4096, ge=1)
     max_connections_per_address: int = Field(1024, ge=1)
@@ -32,24 +30,15 @@ class HttpSettings(ProcessSettings):
     request_timeout_seconds: float = Field(10, gt=0)
     send_timeout_seconds: float = Field(10, gt=0)
     keep_alive_timeout_seconds: float = Field(75, gt=0)
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    operations_port: int | None = Field(None, ge=0, le=65535)
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _split(cls, given: object) -> object:
-        if isinstance(given, str):
-            return tuple(part.strip() for part in given.split(",") if part.strip())
-        return given
+    trusted_proxies: str = ""
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        for network in given:
-            try:
-                ip_network(network)
-            except ValueError:
-                raise ValueError("must be networks such as 10.0.0.0/8") from None
+    def _are_networks(cls, given: str) -> str:
+        try:
+            _networks(given)
+        except ValueError:
+            raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
         return given
 
     @model_validator(mode="after")
@@ -67,11 +56,12 @@ class HttpSettings(ProcessSettings):
             request_timeout_s=self.request_timeout_seconds,
             send_timeout_s=self.send_timeout_seconds,
             keep_alive_timeout_s=self.keep_alive_timeout_seconds,
-            trusted_proxies=self._networks(),
+            trusted_proxies=_networks(self.trusted_proxies),
         )
 
     def rate_limits(self) -> RateLimits:
         return RateLimits(per_caller=self.rate_limit, per_address=self.address_rate_limit)
 
-    def _networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        return tuple(ip_network(network) for network in self.trusted_proxies)
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())

@@ -1,5 +1,7 @@
 """The generated OpenAPI document and the page that shows it."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +17,9 @@ from shared.http.operations import Operation
 from shared.http.parameters import CONSISTENCY_TOKEN, ETAG_HEADER, IDEMPOTENCY_KEY
 
 Call = Callable[..., Any]
+
+
+CSP = "content-security-policy"
 
 
 class Ship(BaseModel):
@@ -160,3 +165,24 @@ async def test_the_page_works_offline(call: Call, document: dict[str, Any]) -> N
     assert b"https://" not in page.body
     assert (await call(app, "GET", "/openapi.json")).json() == document
     assert (await call(app, "GET", "/docs/assets/core.py")).status == 404
+
+
+async def test_the_page_runs_and_loads_only_what_the_service_sends(
+    call: Call, document: dict[str, Any]
+) -> None:
+    app = Dispatcher(
+        documentation_operations(document), authenticator=None, registry=CollectorRegistry()
+    )
+    page = await call(app, "GET", "/docs")
+    policy = dict(part.strip().split(" ", 1) for part in page.headers[CSP].split(";"))
+    [script] = re.findall(rb"<script>(.*?)</script>", page.body, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    assert policy["frame-ancestors"] == "'none'"
+    for path in ("/docs", "/openapi.json", "/docs/assets/swagger-ui.css"):
+        headers = (await call(app, "GET", path)).headers
+        assert (headers["x-content-type-options"], headers["x-frame-options"]) == (
+            "nosniff",
+            "DENY",
+        )

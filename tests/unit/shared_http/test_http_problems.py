@@ -151,3 +151,23 @@ def test_the_models_own_messages_are_kept() -> None:
     assert errors_of(name="calm") == [("/name", "is reserved")]
     assert errors_of(name="ours") == [("/name", "is taken")]
     assert errors_of(name="quote") == [("/name", "is not valid")]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", "9" * 5000, "-" + "9" * 5000, "1" * 350 + ".5"]
+)
+def test_a_number_that_is_too_large_for_the_parser_is_an_invalid_field(number: str) -> None:
+    body = f'{{"lines": [{{"quantity": 1}}, {{"quantity": {number}}}]}}'
+    with pytest.raises(Problem) as caught:
+        read_json(Body, body.encode())
+    assert (caught.value.name, caught.value.status) == ("invalid-field", 422)
+    assert caught.value.errors == [{"field": "/lines/1/quantity", "message": "is out of range"}]
+
+
+@pytest.mark.parametrize(
+    "body", ["[1e400", "{1e400: 1}", "[1e400, NaN]", "[1e400]" + "x", "[" * 9000]
+)
+def test_a_large_number_does_not_make_json_of_another_text(body: str) -> None:
+    with pytest.raises(Problem) as caught:
+        read_json(Body, body.encode())
+    assert caught.value.name == "malformed-request"
