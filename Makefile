@@ -20,12 +20,14 @@ BASE_IMAGE ?=
 SCENARIO ?= kill
 SEED ?=
 SECONDS ?= 30
+# Schedules of the simulation, divided among its worlds.
+SCHEDULES ?= 100000
 
 # Benchmark section, and the numbers of orders for list reads.
 SECTION ?= all
 ORDERS ?= 10000,100000
 
-.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults bench
+.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults simulate bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 16
@@ -57,14 +59,18 @@ test: .venv ## run all tests on real servers: [ARGS="-k orders"] [WORKERS=0]
 faults: .venv ## run fault scenarios: SCENARIO=kill|all|… [SEED=1] [SECONDS=30] (docs/faults.md)
 	@$(VENV_PYTHON) -m faults --scenario $(SCENARIO) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+simulate: .venv ## run the services on simulated servers with seeded faults: [SCHEDULES=1000000] [ARGS="--seed 7"]
+	@$(VENV_PYTHON) -m tests.simulation --schedules $(SCHEDULES) $(ARGS)
+
 bench: .venv ## run the benchmarks: SECTION=all|reads,writes,… [ORDERS=10000,1000000] [ARGS=..] (docs/performance.md)
 	@$(VENV_PYTHON) -m benchmarks --section $(SECTION) --orders $(ORDERS) $(ARGS)
 
-check: .venv ## check lint rules, format, types, import rules, published contracts, manifests
+check: .venv ## check lint rules, format, types, import rules, vocabulary, published contracts, manifests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy command_service query_service projector shared deploy benchmarks faults tests tools
 	.venv/bin/lint-imports
+	$(VENV_PYTHON) -m tools.vocabulary
 	$(VENV_PYTHON) -m deploy.contracts check
 	$(VENV_PYTHON) -m deploy.manifests check
 

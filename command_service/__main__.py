@@ -21,6 +21,7 @@ from shared.http.jwks import JwksUnreadable
 from shared.http.server import CannotListen, run, stop_on_signals
 from shared.http.worker import run_worker
 from shared.logging_setup import configure_logging
+from shared.postgres_sessions import TransactionPooling
 from shared.settings import ProcessSettings, load_settings
 
 logger = structlog.get_logger(__name__)
@@ -109,7 +110,7 @@ def _run(
 
     try:
         run(until_stopped())
-    except* (CannotListen, JwksUnreadable, WrongPartitions) as group:
+    except* (CannotListen, JwksUnreadable, WrongPartitions, TransactionPooling) as group:
         sys.exit(f"{name}: {group.exceptions[0]}")
 
 

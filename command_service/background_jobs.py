@@ -13,6 +13,7 @@ from command_service.metrics import Metrics
 from command_service.write_store.erasure import erase_step
 from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
+from shared.cancellation import raise_if_cancelled
 
 _ROWS_PER_DELETION: Final = 5000
 # The outcome of a COMMIT is queried within seconds.
@@ -81,6 +82,7 @@ async def run_periodically(
                 pass
             failed = 0
         except Exception as error:
+            raise_if_cancelled(error)
             failed += 1
             failures.labels(name).inc()
             if failed == 1 or not isinstance(error, TRANSIENT_ERRORS):

@@ -10,12 +10,13 @@
 | `CommitOutcomeUnknown` | the outcome of COMMIT is unknown at the deadline | `Unavailable` |
 | any other, of a batch | a command of the batch is at fault | the batch is bisected; 500 |
 | `WrongPartitions` | PARTITIONS differs from the database | `serve` ends with status 1 |
+| `TransactionPooling` | a pooler gives no sessions | `serve` ends with status 1 |
 | `CannotMigrate` | roles are missing, or PARTITIONS differs | `migrate` ends with status 1 |
 | `SchemaMissing` | the schema is incomplete at the timeout | `await-schema` ends with status 1 |
 
 A client can always retry a 503 with the same Idempotency-Key. The text of the last three is one
 line for the operator. `shared.http.problems.Problem` rejects requests before they are commands.
-The relay has its own exceptions.
+`TransactionPooling` is in `shared/postgres_sessions.py`. The relay has its own exceptions.
 """
 
 

@@ -11,6 +11,7 @@ from command_service.write_store.pool import Pool
 from command_service.write_store.postgres_errors import TRANSIENT_ERRORS
 from shared.contracts.shards import TOPICS
 from shared.http.problems import unavailable
+from shared.postgres_sessions import require_sessions
 
 _READ: Final = "SELECT request_key, (SELECT count(*) FROM shards) AS shards FROM installation"
 _PAUSE_S: Final = 0.5
@@ -20,16 +21,20 @@ logger = structlog.get_logger(__name__)
 class Installation:
     """Read once, with retries, because the database may start later than the service."""
 
-    def __init__(self, pool: Pool, clock: DatabaseClock, partitions: int) -> None:
+    def __init__(
+        self, database_url: str, pool: Pool, clock: DatabaseClock, partitions: int
+    ) -> None:
+        self._database_url = database_url
         self._pool = pool
         self._clock = clock
         self._partitions = partitions
         self._request_key: bytes | None = None
 
     async def load(self) -> None:
-        """Retry until the database is available. Raises WrongPartitions."""
+        """Retry until the database is available. Raises WrongPartitions and TransactionPooling."""
         while self._request_key is None:
             try:
+                await require_sessions(self._database_url)
                 await self._clock.measure(self._pool)
                 row = await self._pool.fetchrow(_READ)
             except TRANSIENT_ERRORS as error:

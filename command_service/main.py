@@ -42,7 +42,8 @@ _BACKGROUND_CONNECTIONS: Final = 4
 async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; then finish the requests in flight.
 
-    Raises CannotListen, JwksUnreadable or WrongPartitions, whose text is one line for the operator.
+    Raises CannotListen, JwksUnreadable, WrongPartitions or TransactionPooling, whose text is one
+    line for the operator.
     """
     keys = KeySet(settings.jwks_url)
     await keys.start()
@@ -63,7 +64,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
             max_batch_size=settings.max_batch_size,
             max_queue_depth=settings.max_queue_depth,
         )
-        installation = Installation(pool, clock, settings.partitions)
+        installation = Installation(settings.database_url, pool, clock, settings.partitions)
         executor.start()
         parts.push_async_callback(executor.stop)
         health = Health()

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import Counter
 
 from command_service.write_store.pool import Pool
+from shared.cancellation import raise_if_cancelled
 from shared.event_log import COMMIT_CHANNEL
 
 _NOTIFY: Final = "SELECT pg_notify($1, $2)"
@@ -44,6 +45,7 @@ class Notifier:
             try:
                 await self._pool.execute(_NOTIFY, COMMIT_CHANNEL, format_payload(shards))
             except Exception as error:  # polling replaces it, so no failure matters more
+                raise_if_cancelled(error)
                 self._failures.inc()
                 logger.warning("notify_failed", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_S)

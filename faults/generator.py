@@ -116,10 +116,15 @@ _WEIGHTS: Final[dict[Choose, int]] = {
     _to_product("RetireProduct", "DELETE", "", _no_body): 1,
     _place_order: 30,
     _to_order(
-        "ShipOrder", "/ship", "placed", lambda r, mark: {"carrier": "DHL", "tracking_number": mark}
+        "ShipOrder",
+        "/ship",
+        "placed",
+        lambda r, mark: {"carrier": "DHL", "tracking_number": f"Parcel {mark}"},
     ): 9,
     _to_order("DeliverOrder", "/deliver", "shipped", _no_body): 6,
-    _to_order("CancelOrder", "/cancel", "placed", lambda random, mark: {"reason": mark}): 6,
+    _to_order(
+        "CancelOrder", "/cancel", "placed", lambda random, mark: {"reason": f"Reason {mark}"}
+    ): 6,
 }
 
 

@@ -7,7 +7,12 @@ CannotFold, ValidationError
     In a record of Kafka: raised as UnfoldableRecords, and the shard catches up. In the event log:
     retried in smaller batches; a single event is parked, and so are its aggregate's later ones.
 UnknownType (a CannotFold)
-    In a record of Kafka: as above. In the event log it is of a newer version: skipped.
+    As above. A newer version replays the event when it acquires the shard.
+DamagedDocument (a CannotFold)
+    In a record of Kafka: reads of the document get 503, and the shard catches up. In the event log:
+    the aggregate is refolded from its own events; if that does not help, the event is parked.
+TooManyParked
+    The shard is halted, and the process not ready.
 LogDivergence
     The shard is halted, and the process not ready, until the event log contains the event again.
 RedisError

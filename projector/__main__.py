@@ -1,19 +1,43 @@
-"""`python -m projector run`. Settings come from the environment."""
+"""`python -m projector run`, and the commands for the views of a running system.
+
+Settings come from the environment.
+"""
 
 import argparse
+import asyncio
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 
-from projector.settings import ProjectorSettings
+import asyncpg
+
+from projector.commands import dead_letters
+from projector.commands.context import CommandContext, UsageError, open_context
+from projector.commands.output import UNAVAILABLE, Output
+from projector.settings import CommandSettings, ProjectorSettings
+from shared.event_log import LogDivergence
 from shared.http.server import CannotListen, stop_on_signals
 from shared.http.server import run as run_on_uvloop
-from shared.logging_setup import configure_logging
+from shared.logging_setup import configure_logging, describe_error
+from shared.redis.clients import REDIS_ERRORS
 from shared.settings import load_settings
 
+_USAGE_ERROR = 2
+_INTERRUPTED = 130
+_ERRORS = (*REDIS_ERRORS, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_STATUSES = (
+    "exit status: 0 done, 1 rejected or different, 2 usage error, 3 a server is unavailable. "
+    "Every command can be interrupted at any time and repeated."
+)
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m projector", description=__doc__)
-    parser.add_argument("command", choices=COMMANDS)
-    COMMANDS[parser.parse_args().command]()
+Command = Callable[[CommandContext, argparse.Namespace], Awaitable[int]]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parsed = _parser().parse_args(arguments)
+    if parsed.command is None:
+        run()
+    else:
+        sys.exit(run_command(parsed.command, parsed))
 
 
 def run() -> None:
@@ -32,7 +56,69 @@ def run() -> None:
         sys.exit(f"projector: {group.exceptions[0]}")
 
 
-COMMANDS = {"run": run}
+def run_command(command: Command, parsed: argparse.Namespace) -> int:
+    """Runs one of the other commands. Returns its exit status."""
+    settings = load_settings(CommandSettings)
+    configure_logging("projector", "ERROR", settings.log_format)
+
+    async def execute() -> int:
+        async with open_context(settings, Output(json=parsed.json)) as context:
+            return await command(context, parsed)
+
+    try:
+        return asyncio.run(execute())
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except UsageError as error:
+        print(f"projector: {error}", file=sys.stderr)
+        return _USAGE_ERROR
+    except (*_ERRORS, LogDivergence) as error:
+        print(f"projector: {describe_error(error)}", file=sys.stderr)
+        return UNAVAILABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m projector", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("run", help="fold events until SIGTERM").set_defaults(command=None)
+    _add_dead_letters(commands)
+    return parser
+
+
+def _add_dead_letters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parent = commands.add_parser("dead-letters", help="list, explain and retry parked events")
+    actions = parent.add_subparsers(required=True, metavar="ACTION")
+    listing = _add(actions, "list", "list the parked aggregates", _list_parked)
+    listing.add_argument("shards", nargs="*", metavar="SHARD")
+    show = _add(actions, "show", "show the parked events of an aggregate", _show)
+    show.add_argument("id", metavar="ID")
+    retry = _add(actions, "retry", "fold parked events again", _retry)
+    retry.add_argument("ids", nargs="*", metavar="ID")
+    retry.add_argument("--all", action="store_true", help="retry all parked aggregates")
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    help: str,
+    command: Command,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=help, epilog=_STATUSES)
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    parser.set_defaults(command=command)
+    return parser
+
+
+async def _list_parked(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await dead_letters.list_parked(context, parsed.shards)
+
+
+async def _show(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await dead_letters.show(context, parsed.id)
+
+
+async def _retry(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await dead_letters.retry(context, parsed.ids, all=parsed.all)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from projector.fold import DamagedDocument
 from projector.projection import Projection
+from projector.refolding import Refolding
 from projector.store import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint, decode_checkpoint
-from shared.event_log import EventLog, LogDivergence
+from shared.event_log import AggregateLog, LogDivergence
 
 MAX_ROWS: Final = 1000
 
@@ -19,11 +21,14 @@ class CatchUp:
     A crash may follow any step: the next catch-up continues from the checkpoint.
     """
 
-    def __init__(self, projection: Projection, log: EventLog) -> None:
+    def __init__(self, projection: Projection, log: AggregateLog) -> None:
         self._projection = projection
         self._progress = projection.progress
         self._shard = projection.shard
         self._log = log
+        self._refolding = Refolding(projection, log)
+        self._refolded: set[str] = set()
+        """Aggregates that were refolded: if their next event fails again, the event is poison."""
 
     async def step(self, stored: bytes) -> bytes | None:
         """One write after the checkpoint `stored`.
@@ -43,6 +48,7 @@ class CatchUp:
             return await self._apply(stored, rows)
         if checkpoint.target:  # more than the event log contains
             return await self._write(stored, replace(checkpoint, target=0))
+        self._refolded.clear()
         return None
 
     async def _start(self, stored: bytes) -> bytes:
@@ -78,5 +84,12 @@ class CatchUp:
         state = await self._projection.load(rows)
         if state.stored != stored:
             return state.stored
-        new = await self._projection.apply(state, rows, self._progress.offset, trusted=True)
+        try:
+            new = await self._projection.apply(
+                state, rows, self._progress.offset, trusted=True, poison=self._refolded
+            )
+        except DamagedDocument as error:
+            await self._refolding.refold(error.id, rewrite=True)
+            self._refolded.add(error.id)
+            new = None
         return await self._projection.checkpoint() if new is None else new

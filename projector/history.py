@@ -28,14 +28,15 @@ class History:
     def add(self, event: Event, item: bytes) -> None:
         self.values[history_key(self._shard, event.id, event.version)] = item
         if self._view.anonymizes is type(event):
-            self._anonymize(event.id)
+            self.anonymize(event.id)
 
-    def delete(self, event: Event) -> None:
-        """Deletes all items of an aggregate whose last event is this one."""
-        for version in range(FIRST_VERSION, event.version):
-            self.values[history_key(self._shard, event.id, version)] = None
+    def delete(self, id: str, last_version: int) -> None:
+        """Deletes the items of an aggregate up to this version."""
+        for version in range(FIRST_VERSION, last_version + 1):
+            self.values[history_key(self._shard, id, version)] = None
 
-    def _anonymize(self, id: str) -> None:
+    def anonymize(self, id: str) -> None:
+        """Sets the personal fields of the items to null."""
         stored = self._personal_items[id]
         for version, stored_item in zip(ANONYMIZED_VERSIONS, stored, strict=True):
             key = history_key(self._shard, id, version)

@@ -84,6 +84,11 @@ class LagMonitor:
         """The shards that are halted, or None."""
         return ", ".join(name for name, shard in self._shards.items() if shard.diverged) or None
 
+    def full_shards(self) -> str | None:
+        """The shards that are halted because of too many parked aggregates, or None."""
+        full = ", ".join(name for name, shard in self._shards.items() if shard.parked_full)
+        return f"too many parked aggregates: {full}" if full else None
+
     async def _read_heads(self, names: list[str]) -> dict[str, int]:
         """Empty if PostgreSQL is unavailable: the views then continue with Kafka alone."""
         try:

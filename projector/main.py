@@ -2,25 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
-import asyncpg
-
+from projector.connections import open_event_log, open_store
 from projector.consumer import Consumer
 from projector.lag_monitor import LagMonitor
 from projector.metrics import Metrics
 from projector.ownership import Ownership
-from projector.redis_cluster_store import RedisClusterStore
-from projector.redis_store import RedisStore
 from projector.settings import ProjectorSettings
 from projector.shard import Shard
 from projector.store import Store
 from projector.subscription import consume
 from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.shards import all_shards, split_shard
-from shared.event_log import EventLog, PostgresEventLog
+from shared.event_log import AggregateLog
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.dispatch import Dispatcher
 from shared.http.health import Health, Heartbeat, health_operations
@@ -33,8 +28,6 @@ _HEARTBEAT_TIMEOUT_S: Final = 60.0
 _GRACE_S: Final = 2.0
 _MAX_CONCURRENT_CATCH_UPS: Final = 3  # more would delay Kafka's records and health checks
 _EVENT_LOG_CONNECTIONS: Final = _MAX_CONCURRENT_CATCH_UPS + 1  # one for the lag monitor
-# Limits how long a paused PostgreSQL delays a shard that is catching up.
-_EVENT_LOG_TIMEOUT_S: Final = 4.0
 
 
 async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
@@ -45,7 +38,8 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
     require_fast_records()
     listener = listen(settings.host, settings.health_port)
     registry = process_registry()
-    async with _event_log(settings.database_url) as log, _store(settings) as store:
+    event_log = open_event_log(settings.database_url, _EVENT_LOG_CONNECTIONS)
+    async with event_log as log, open_store(settings) as store:
         shards, consumer, monitor = _compose(settings, store, log, Metrics(registry))
         health = Health()
         consuming, polling = Heartbeat(_HEARTBEAT_TIMEOUT_S), Heartbeat(_HEARTBEAT_TIMEOUT_S)
@@ -55,6 +49,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
         health.add_readiness_check("redis", monitor.redis_problem)
         health.add_readiness_check("views", monitor.missing_views)
         health.add_readiness_check("log_divergence", monitor.diverged_shards)
+        health.add_readiness_check("parked", monitor.full_shards)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
         freeze_startup_objects()
         async with asyncio.TaskGroup() as tasks:
@@ -66,7 +61,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
 
 
 def _compose(
-    settings: ProjectorSettings, store: Store, log: EventLog, metrics: Metrics
+    settings: ProjectorSettings, store: Store, log: AggregateLog, metrics: Metrics
 ) -> tuple[list[Shard], Consumer, LagMonitor]:
     names = all_shards(settings.partitions)
     ownership = Ownership(names, 2 * settings.consumer_session_seconds, time.monotonic)
@@ -91,37 +86,3 @@ def _compose(
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-@asynccontextmanager
-async def _event_log(database_url: str) -> AsyncIterator[EventLog]:
-    """Connects at the first read."""
-    pool = asyncpg.create_pool(
-        database_url,
-        min_size=0,
-        max_size=_EVENT_LOG_CONNECTIONS,
-        timeout=5,
-        command_timeout=_EVENT_LOG_TIMEOUT_S,
-        server_settings={"application_name": "tandem-projector"},
-    )
-    await pool
-    try:
-        yield PostgresEventLog(pool)
-    finally:
-        pool.terminate()
-
-
-@asynccontextmanager
-async def _store(settings: ProjectorSettings) -> AsyncIterator[Store]:
-    if settings.redis_cluster:
-        cluster = settings.cluster("tandem-projector")
-        try:
-            yield RedisClusterStore(cluster)
-        finally:
-            await cluster.aclose()
-        return
-    client = settings.redis("tandem-projector")
-    try:
-        yield RedisStore(client)
-    finally:
-        await client.aclose()

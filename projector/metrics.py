@@ -58,6 +58,13 @@ class Metrics:
             ["topic"],
             registry=registry,
         )
+        # Alert on any: the shard is halted until parked aggregates are retried successfully.
+        self.parked_full = Gauge(
+            "tandem_projector_parked_full",
+            "1 if another aggregate would exceed the maximum number of parked ones, otherwise 0",
+            ["shard"],
+            registry=registry,
+        )
         # Alert on any: PostgreSQL was restored.
         self.divergence = Gauge(
             "tandem_projector_log_divergence",
@@ -85,5 +92,5 @@ class Metrics:
 
     def remove_shard(self, shard: str) -> None:
         """Another process reports this shard from now on."""
-        for gauge in (self.divergence, self.lag, self.age):
+        for gauge in (self.divergence, self.parked_full, self.lag, self.age):
             gauge.remove(shard)

@@ -1,17 +1,27 @@
 """The views of one shard: their state is loaded, folded with records and compare-and-set."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
-from projector.fold import fold, park
+from projector.fold import DamagedDocument, fold, mark_damaged, park, refold
 from projector.metrics import Metrics
 from projector.store import ShardState, Store, WriteBatch, decode_state, state_keys
 from projector.views.view import View
+from shared.contracts.ids import parse_id
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
-from shared.contracts.views import Checkpoint
+from shared.contracts.views import (
+    FIRST_GENERATION,
+    Checkpoint,
+    ParkedEntry,
+    decode_checkpoint,
+    decode_parked,
+    generation_key,
+    parked_key,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -47,6 +57,7 @@ class Projection:
         self.shard = shard
         self.progress = Progress()
         self._topic = split_shard(shard)[0]
+        self._generation = FIRST_GENERATION
         self._views = views
         self._store = store
         self._metrics = metrics
@@ -59,19 +70,43 @@ class Projection:
     async def load(self, records: Sequence[Record]) -> ShardState:
         """The state that `records` are folded into. Raises what the store raises, or ValueError."""
         keys = state_keys(self._views, self.shard, records)
-        return decode_state(self._views, records, *await self._store.load(self.shard, keys))
+        return decode_state(self._views, records, *await self._load(keys))
+
+    async def parked(self) -> dict[str, ParkedEntry]:
+        """The entries of the parked aggregates. Raises what the store raises, or ValueError."""
+        _, (stored,) = await self._load([parked_key(self.shard)])
+        return decode_parked(stored)
+
+    async def _load(self, keys: Sequence[str]) -> tuple[bytes | None, list[bytes | None]]:
+        """The checkpoint, and the values of the keys in its generation."""
+        while True:
+            generation = self._generation
+            stored, values = await self._store.load(
+                self.shard, [generation_key(generation, key) for key in keys]
+            )
+            checkpoint = decode_checkpoint(stored)
+            if checkpoint is None or checkpoint.generation == generation:
+                return stored, values
+            self._generation = checkpoint.generation
 
     async def apply(
-        self, state: ShardState, records: Sequence[Record], offset: int, *, trusted: bool
+        self,
+        state: ShardState,
+        records: Sequence[Record],
+        offset: int,
+        *,
+        trusted: bool,
+        poison: Collection[str] = (),
     ) -> bytes | None:
         """Folds records that follow the state, and writes them with the checkpoint and `offset`.
 
         Returns the checkpoint as stored, or None if another process moved it since `load`. Of
         `trusted` records, which come from the event log, as many are applied as can be folded; if
         the first one cannot, it is parked. Untrusted records raise UnfoldableRecords.
-        Raises what the store raises; the same records may then be applied again.
+        Raises DamagedDocument, unless the aggregate is in `poison`: its document is as it should
+        be; TooManyParked; what the store raises: the same records may then be applied again.
         """
-        count, writes = self._fold(state, records, offset, trusted)
+        count, writes = self._fold(state, records, offset, trusted, poison)
         if not await self.write(state.stored, writes):
             self._metrics.conflicts.inc()
             return None
@@ -85,25 +120,70 @@ class Projection:
         """See `Store.purge`."""
         return await self._store.purge(self.shard, stored)
 
-    async def write(self, stored: bytes, writes: WriteBatch) -> bool:
-        """Writes if the checkpoint is still `stored`; returns whether it was."""
-        written = await self._store.write(self.shard, stored, writes)
+    async def write(self, stored: bytes, writes: WriteBatch, *, mark: bool = False) -> bool:
+        """Writes if the checkpoint is still `stored`; returns whether it was.
+
+        `mark`: the position is not new, and therefore the mark must be.
+        """
+        checkpoint = writes.checkpoint
+        if mark or checkpoint.mark:
+            writes.checkpoint = replace(checkpoint, mark=secrets.token_hex(4))
+        written = await self._store.write(self.shard, stored, _in_generation(writes))
         if written:
             self.progress.observe(writes.checkpoint)
         return written
 
+    async def mark_damaged(self, id: str) -> None:
+        """Lets reads of the document be rejected until it is refolded."""
+        while parse_id(id) == id:
+            state = await self.load([])
+            if state.checkpoint is None or id in state.parked:
+                return
+            writes = mark_damaged(self._views, self.shard, state, id)
+            if await self.write(state.stored, writes, mark=True):
+                logger.error("document_damaged", shard=self.shard, aggregate=id)
+                return
+
+    async def load_aggregate(self, id: str) -> ShardState:
+        """The state of one aggregate. Raises what the store raises, or ValueError."""
+        return await self.load([_probe(self.shard, id)])
+
+    async def refold(
+        self, state: ShardState, id: str, rows: Sequence[Record], *, rewrite: bool
+    ) -> tuple[bool, ParkedEntry | None]:
+        """See `fold.refold`. Returns whether no process moved the checkpoint, and the entry."""
+        writes = refold(self._views, self.shard, state, id, rows, rewrite=rewrite)
+        entry = decode_parked(writes.values[parked_key(self.shard)]).get(id)
+        if not rewrite and entry == state.parked.get(id):
+            return True, entry
+        return await self.write(state.stored, writes, mark=True), entry
+
+    def refolded_entry(
+        self, state: ShardState, id: str, rows: Sequence[Record]
+    ) -> ParkedEntry | None:
+        """The entry that `refold` would leave."""
+        writes = refold(self._views, self.shard, state, id, rows, rewrite=False)
+        return decode_parked(writes.values[parked_key(self.shard)]).get(id)
+
     def _fold(
-        self, state: ShardState, records: Sequence[Record], offset: int, trusted: bool
+        self,
+        state: ShardState,
+        records: Sequence[Record],
+        offset: int,
+        trusted: bool,
+        poison: Collection[str],
     ) -> tuple[int, WriteBatch]:
         """The number of records folded, and the writes."""
         count = len(records)
         while True:
             try:
-                return count, fold(self._views, state, records[:count], offset, trusted=trusted)
+                return count, fold(self._views, state, records[:count], offset)
             except Exception as error:
                 if not trusted:
                     raise UnfoldableRecords(self.shard) from error
                 if count == 1:
+                    if isinstance(error, DamagedDocument) and error.id not in poison:
+                        raise
                     return 1, self._park(state, records[0], offset, error)
                 count //= 2
 
@@ -117,4 +197,22 @@ class Projection:
             aggregate=record.subject,
             error=type(error).__name__,
         )
-        return park(self._views, state, record, offset)
+        return park(self._views, state, record, offset, error)
+
+
+def _in_generation(writes: WriteBatch) -> WriteBatch:
+    """The writes with the keys of their checkpoint's generation."""
+    generation = writes.checkpoint.generation
+    if generation == FIRST_GENERATION:
+        return writes
+    return WriteBatch(
+        writes.checkpoint,
+        {generation_key(generation, key): value for key, value in writes.values.items()},
+        {generation_key(generation, key): ids for key, ids in writes.added.items()},
+        {generation_key(generation, key): ids for key, ids in writes.removed.items()},
+    )
+
+
+def _probe(shard: str, id: str) -> Record:
+    """For the keys of an aggregate's state."""
+    return Record(shard, 0, "", "", id, None, "", None, b"")

@@ -8,13 +8,15 @@ from typing import Final, NamedTuple
 import structlog
 
 from projector.catch_up import CatchUp
+from projector.fold import DamagedDocument, TooManyParked
 from projector.metrics import Metrics
 from projector.projection import Projection, UnfoldableRecords
+from projector.refolding import Refolding
 from projector.store import ShardState, Store
 from projector.views.view import View
 from shared.contracts.records import Record
 from shared.contracts.views import Head, decode_checkpoint, decode_head
-from shared.event_log import EventLog, LogDivergence
+from shared.event_log import AggregateLog, LogDivergence
 from shared.logging_setup import LogThrottle
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +57,7 @@ class Shard:
         name: str,
         views: Sequence[View],
         store: Store,
-        log: EventLog,
+        log: AggregateLog,
         metrics: Metrics,
         rewind: Callable[[str, int], None],
         catch_up_slots: asyncio.Semaphore,
@@ -67,13 +69,17 @@ class Shard:
         self.name = name
         self.diverged = False
         """Halted: the event log does not contain the event of the checkpoint."""
+        self.parked_full = False
+        """Halted: another aggregate would have to be parked, but the maximum is reached."""
         self._metrics = metrics
         self._rewind = rewind
         self._slots = catch_up_slots
         self._projection = Projection(name, views, store, metrics)
         self._progress = self._projection.progress
         self._catch_up = CatchUp(self._projection, log)
+        self._refolding = Refolding(self._projection, log)
         self._task: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
         self._reading_log = False
         self._dropped = False
         self._released = False
@@ -91,13 +97,16 @@ class Shard:
         last_head = decode_head(head)
         if last_head is not None and self._caught_up_at_ms is None:
             self._caught_up_at_ms = last_head.caught_up_at_ms
+        if self._retrying is None:
+            self._retrying = asyncio.create_task(self._retry_parked())
         return 0 if checkpoint is None else checkpoint.offset + 1
 
     async def release(self) -> None:
         """Leaves the shard to another process. Returns when the catch-up in progress has ended."""
         self._released = True
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        tasks = [task for task in (self._task, self._retrying) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def receive(self, arrivals: Sequence[Arrival]) -> None:
         """Applies those that follow the checkpoint; duplicates are dropped, gaps caught up.
@@ -106,7 +115,7 @@ class Shard:
         """
         records = [arrival.record for arrival in arrivals]
         while records:
-            if self._reading_log or self.diverged:
+            if self._reading_log or self.diverged or self.parked_full:
                 self._dropped = True
                 return
             state = await self._projection.load(records)
@@ -143,6 +152,8 @@ class Shard:
                 self.start_catch_up("checkpoint")
             elif self.diverged:
                 self.start_catch_up("divergence")
+            elif self.parked_full:
+                self.start_catch_up("parked_full")
             elif stalled or (head is not None and head < position):
                 self.start_catch_up("behind")
         return None if head is None else self._head(position, head, now_ms)
@@ -188,6 +199,8 @@ class Shard:
             logger.warning(
                 "records_unfoldable", shard=self.name, error=type(error.__cause__).__name__
             )
+            if isinstance(error.__cause__, DamagedDocument):
+                await self._projection.mark_damaged(error.__cause__.id)
             self.start_catch_up("unfoldable")
             return True
         return stored is not None
@@ -203,6 +216,11 @@ class Shard:
                 async with self._slots:
                     await self._catch_up_once()
             self._set_diverged(False)
+            self._set_parked_full(False)
+        except TooManyParked as error:
+            self._set_parked_full(True)
+            if self._throttle.allow("parked_full"):
+                logger.error("shard_halted", shard=self.name, error=str(error))
         except LogDivergence as error:
             self._set_diverged(True)
             if self._throttle.allow("divergence"):
@@ -221,8 +239,33 @@ class Shard:
             stored: bytes | None = await self._projection.checkpoint()
             while stored is not None and not self._released:
                 stored = await self._catch_up.step(stored)
+            for id, entry in (await self._projection.parked()).items():
+                if entry.events == 0:
+                    await self._refolding.refold(id, rewrite=True)
         finally:
             self._reading_log = False
+
+    async def _retry_parked(self) -> None:
+        """Refolds the parked aggregates once, because this version may be able to fold them."""
+        try:
+            for id, entry in (await self._projection.parked()).items():
+                if self._released:
+                    return
+                async with self._slots:
+                    _, remaining = await self._refolding.refold(id)
+                folded = entry.events - (remaining.events if remaining else 0)
+                if folded:
+                    logger.info("parked_events_folded", shard=self.name, aggregate=id, count=folded)
+        except Exception:
+            self._metrics.failures.labels("retry").inc()
+            if self._throttle.allow("retry"):
+                logger.warning("parked_retry_failed", shard=self.name, exc_info=True)
+        finally:
+            self._retrying = None
+
+    def _set_parked_full(self, full: bool) -> None:
+        self.parked_full = full
+        self._metrics.parked_full.labels(self.name).set(full)
 
     def _set_diverged(self, diverged: bool) -> None:
         self.diverged = diverged

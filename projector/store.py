@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
 
@@ -11,15 +11,19 @@ from shared.contracts.records import Record
 from shared.contracts.views import (
     Checkpoint,
     Head,
-    body_of,
+    ParkedEntry,
     dashboard_key,
     decode_checkpoint,
+    decode_parked,
     document_key,
     history_key,
     parked_key,
+    unpack_document,
 )
 
 FIRST_VERSION: Final = 1
+DAMAGED: Final[Document] = {}
+"""Instead of a stored document that cannot be decoded."""
 ANONYMIZED_VERSIONS: Final = range(FIRST_VERSION, FIRST_VERSION + 8)
 """The versions whose history items can contain personal data when an aggregate is anonymized.
 
@@ -33,15 +37,17 @@ class ViewState:
 
     part: bytes | None
     documents: dict[str, Document | None]
+    positions: dict[str, int]
+    """The position of the last event in each document that exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """A shard before a batch. `stored` is its checkpoint, byte for byte; `parked` is JSON."""
+    """A shard before a batch. `stored` is its checkpoint, byte for byte."""
 
     stored: bytes
     checkpoint: Checkpoint | None
-    parked: bytes | None
+    parked: dict[str, ParkedEntry]
     personal_items: dict[str, list[bytes | None]]
     """The history items, by ANONYMIZED_VERSIONS, of the aggregates that the batch anonymizes."""
     views: tuple[ViewState, ...]
@@ -123,13 +129,31 @@ def decode_state(
     return ShardState(
         stored=stored or b"",
         checkpoint=decode_checkpoint(stored),
-        parked=next(value),
+        parked=decode_parked(next(value)),
         personal_items={id: [next(value) for _ in ANONYMIZED_VERSIONS] for id in anonymized},
         views=tuple(
-            ViewState(next(value), dict(zip(subjects, map(_body, value), strict=False)))
-            for _ in views
+            _view_state(next(value), dict(zip(subjects, value, strict=False))) for _ in views
         ),
     )
+
+
+def _view_state(part: bytes | None, stored: Mapping[str, bytes | None]) -> ViewState:
+    state = ViewState(part, {}, {})
+    for id, value in stored.items():
+        document = None if value is None else _decode_document(value)
+        state.documents[id], state.positions[id] = document or (None, 0)
+    return state
+
+
+def _decode_document(stored: bytes) -> tuple[Document, int]:
+    """The document and its position; DAMAGED if it is not a projector's."""
+    try:
+        _, position, _, body = unpack_document(stored)
+        document = orjson.loads(body)
+        version: int = document["version"]
+    except (ValueError, KeyError, TypeError):
+        return DAMAGED, 0
+    return (document, position) if isinstance(version, int) else (DAMAGED, 0)
 
 
 def _subjects(records: Sequence[Record]) -> list[str]:
@@ -141,7 +165,3 @@ def _anonymized(primary: View, records: Sequence[Record]) -> list[str]:
         return []
     type = primary.anonymizes.type
     return list(dict.fromkeys(record.subject for record in records if record.type == type))
-
-
-def _body(stored: bytes | None) -> Any:
-    return None if stored is None else orjson.loads(body_of(stored))

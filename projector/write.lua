@@ -1,4 +1,5 @@
--- Writes a batch and the new checkpoint, if the checkpoint still has the expected value.
+-- Writes a batch and the new checkpoint, if the checkpoint still has the expected value. Publishes
+-- the new checkpoint on the channel with the name of its key.
 -- KEYS: checkpoint, then the keys to set, to delete, to add to, to remove from.
 -- ARGV: expected checkpoint ('' for none), new checkpoint, the number of keys of each kind,
 --       the values to set; then for each key to add to: a count and that many scores and ids;
@@ -37,4 +38,5 @@ members('ZADD', tonumber(ARGV[5]))
 members('ZREM', tonumber(ARGV[6]))
 
 call('SET', KEYS[1], ARGV[2])
+redis.pcall('SPUBLISH', KEYS[1], ARGV[2]) -- a lost message only delays readers
 return 1

@@ -1,19 +1,22 @@
 """Reads one document, with its shard's checkpoint and parked events, in one round trip."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
-
-import orjson
+from typing import Final, NamedTuple
 
 from query_service.consistency import Consistency, ConsistencyRequirement, StaleRead
 from query_service.positions import Positions
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
-from shared.contracts.views import checkpoint_key, document_key, parked_key, view_key
+from shared.contracts.views import (
+    checkpoint_key,
+    decode_parked,
+    document_key,
+    parked_key,
+    view_key,
+)
+from shared.http.problems import unavailable
 
-Parked = Mapping[str, tuple[int, int]]
-"""Aggregate id -> first parked position, number of parked events."""
+DAMAGED: Final = "the document is damaged and will be folded again; retry later"
 
 
 class StoredDocument(NamedTuple):
@@ -63,6 +66,8 @@ class Documents:
         floor = self._positions.floor(shard)
         checkpoint, stored = await self._reader.get((checkpoint_key(shard), key))
         position = self._positions.check(shard, checkpoint, floor)
+        if stored is None:
+            return await self._find_at(shard, id, key, 0)
         return StoredDocument(shard, position, stored, False)
 
     async def _find_at(self, shard: str, id: str, key: str, required: int) -> StoredDocument:
@@ -72,16 +77,13 @@ class Documents:
         position = self._positions.check(shard, checkpoint, floor)
         if position < required:
             raise StaleRead({shard: required})
-        first = decode_parked(parked).get(id)
-        lacks_parked_event = first is not None and first[0] <= required
+        entry = decode_parked(parked).get(id)
+        if entry is not None and entry.events == 0:
+            raise unavailable(DAMAGED)
+        lacks_parked_event = entry is not None and entry.first_position <= required
         return StoredDocument(shard, position, stored, lacks_parked_event)
-
-
-def decode_parked(stored: bytes | None) -> Parked:
-    parked: Parked = {} if stored is None else orjson.loads(stored)
-    return parked
 
 
 def count_parked(stored: bytes | None) -> int:
     """How many events of a shard are parked."""
-    return sum(count for _, count in decode_parked(stored).values())
+    return sum(entry.events for entry in decode_parked(stored).values())

@@ -5,12 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.consistency import Consistency
 from query_service.documents import Documents
 from query_service.metrics import Metrics, ProjectionMetrics
+from query_service.notifications import (
+    GroupByNode,
+    Notifications,
+    group_by_cluster_node,
+    group_by_single_node,
+)
 from query_service.pages import Pages
 from query_service.positions import Positions
 from query_service.queries.openapi import query_document, query_operations
@@ -47,8 +53,9 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as parts:
         service = parts.enter_context(HttpService(settings))
         metrics, positions, health = Metrics(registry), Positions(), Health()
-        reader, fetch = await parts.enter_async_context(_connect(settings, metrics))
-        watcher = _watcher(settings, fetch, positions, health)
+        redis = await parts.enter_async_context(_connect(settings, metrics))
+        reader, notifications = redis.reader, redis.notifications
+        watcher = _watcher(settings, redis, positions, health)
         metrics.waiting.set_function(lambda: watcher.waiting)
         registry.register(ProjectionMetrics(positions, watcher.heads))
         health.add_readiness_check("redis", watcher.not_ready)
@@ -68,7 +75,12 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
             )
             background = [
                 tasks.create_task(job)
-                for job in (keys.run(), watcher.run(), _end_waits(watcher, stop))
+                for job in (
+                    keys.run(),
+                    watcher.run(),
+                    notifications.run(watcher.receive),
+                    _end_waits(watcher, stop),
+                )
             ]
             freeze_startup_objects()
             await serving
@@ -76,11 +88,15 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
                 task.cancel()
 
 
+class _RedisParts(NamedTuple):
+    reader: Reader
+    fetch: FetchValues
+    notifications: Notifications
+
+
 @asynccontextmanager
-async def _connect(
-    settings: QuerySettings, metrics: Metrics
-) -> AsyncIterator[tuple[Reader, FetchValues]]:
-    """The reader and the watcher's fetch function, for a single Redis or a cluster."""
+async def _connect(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[_RedisParts]:
+    """What reads from Redis, for a single Redis or a cluster."""
     # Retries are safe: the service only reads.
     options = {
         "connect_timeout_s": _REDIS_TIMEOUT_S,
@@ -93,11 +109,13 @@ async def _connect(
     if isinstance(client, Cluster):
         reader = ClusterReader(client, metrics.batch_keys)
         fetch: FetchValues = partial(fetch_cluster_values, client)
+        group: GroupByNode = partial(group_by_cluster_node, client)
     else:
         reader = RedisReader(client, metrics.batch_keys)
         fetch = partial(fetch_values, client)
+        group = partial(group_by_single_node, client)
     try:
-        yield reader, fetch
+        yield _RedisParts(reader, fetch, Notifications(group, all_shards(settings.partitions)))
     finally:
         await reader.close()
         await client.aclose()
@@ -118,18 +136,19 @@ def query_dependencies(
 
 
 def _watcher(
-    settings: QuerySettings, fetch: FetchValues, positions: Positions, health: Health
+    settings: QuerySettings, redis: _RedisParts, positions: Positions, health: Health
 ) -> Watcher:
     heartbeat = Heartbeat(_WATCHER_TIMEOUT_S)
     health.add_liveness_check("watcher", heartbeat)
     return Watcher(
-        fetch,
+        redis.fetch,
         all_shards(settings.partitions),
         positions,
         max_waiting_reads=settings.max_waiting_reads,
         max_waiting_reads_per_caller=settings.max_waiting_reads_per_caller,
         max_anonymous_waiting_reads=settings.max_anonymous_waiting_reads,
         beat=heartbeat.beat,
+        notifications=redis.notifications,
     )
 
 

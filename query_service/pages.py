@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from query_service.consistency import Consistency, ConsistencyRequirement
-from query_service.documents import count_parked
+from query_service.documents import DAMAGED
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
-from shared.contracts.views import body_of, checkpoint_key, document_key, parked_key
+from shared.contracts.views import body_of, checkpoint_key, decode_parked, document_key, parked_key
+from shared.http.problems import unavailable
 
 Indexes = Mapping[str, str | None]
 """Shard -> key of its index; None: the shard's position is read, but no ids."""
@@ -142,7 +143,10 @@ class Pages:
             for id, stored in zip(documents, values[2 * count :], strict=True)
             if stored is not None
         }
-        parked = sum(map(count_parked, values[count : 2 * count]))
+        maps = [decode_parked(stored) for stored in values[count : 2 * count] if stored is not None]
+        if any(entry.events == 0 and id in documents for m in maps for id, entry in m.items()):
+            raise unavailable(DAMAGED)
+        parked = sum(entry.events for entries in maps for entry in entries.values())
         return FetchedDocuments(bodies, positions, parked)
 
 

@@ -1,4 +1,4 @@
-"""Polls the checkpoints of all shards, on behalf of every read that waits for a position."""
+"""Watches the checkpoints of all shards, on behalf of every read that waits for a position."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from query_service.notifications import Notifications
 from query_service.positions import Positions
 from query_service.reader import Values
 from shared.contracts.views import Head, checkpoint_key, decode_head, head_key
@@ -37,7 +38,10 @@ class _Waiter:
 
 
 class Watcher:
-    """Polls every shard four times a second, and shards with waiting reads every few ms."""
+    """Receives the checkpoints that are published, and polls every shard four times a second.
+
+    Shards with waiting reads are polled every few ms while `notifications` are not active.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Watcher:
         max_waiting_reads_per_caller: int | None = None,
         max_anonymous_waiting_reads: int | None = None,
         beat: Callable[[], None],
+        notifications: Notifications | None = None,
     ) -> None:
         self._fetch_values = fetch_values
         self._shards = list(shards)
@@ -58,7 +63,10 @@ class Watcher:
         self._max_anonymous = max_anonymous_waiting_reads
         self._waiting_by_caller: dict[str | None, int] = {}
         self._beat = beat
+        self._notifications = notifications
         self._waiters: set[_Waiter] = set()
+        self._last: dict[str, bytes | None] = {}
+        self._listeners: list[Callable[[str], None]] = []
         self._waiter_added = asyncio.Event()
         self._redis_available = False
         self._stopping = False
@@ -74,6 +82,15 @@ class Watcher:
         """Why reads are impossible, or None."""
         return None if self._redis_available else "Redis is unavailable"
 
+    def add_listener(self, listener: Callable[[str], None]) -> None:
+        """Call it with each shard that may have changed, and with all if Redis is unavailable."""
+        self._listeners.append(listener)
+
+    def need_notifications(self) -> None:
+        """Subscribe to the published checkpoints, or stay subscribed, for some seconds."""
+        if self._notifications is not None:
+            self._notifications.need()
+
     async def wait_for(
         self, positions: Mapping[str, int], deadline: float, caller: str | None = None
     ) -> None:
@@ -87,6 +104,9 @@ class Watcher:
         self._check_budget(caller)
         if self._stopping:
             raise unavailable("the service is stopping")
+        self.need_notifications()
+        if all(self._positions.floor(s) >= required for s, required in positions.items()):
+            return  # reached since it was read
         waiter = _Waiter(positions, asyncio.get_running_loop().create_future())
         self._waiters.add(waiter)
         by_caller = self._waiting_by_caller
@@ -123,17 +143,29 @@ class Watcher:
         loop = asyncio.get_running_loop()
         while True:
             next_poll = loop.time() + _POLL_INTERVAL_S
+            notified = self._is_notified()
             await self._poll_all()
             self._beat()
-            await self._poll_for_waiters(next_poll)
+            await self._poll_for_waiters(next_poll, notified)
 
-    async def _poll_for_waiters(self, until: float) -> None:
+    def receive(self, shard: str, checkpoint: bytes) -> None:
+        """A projector has published this checkpoint."""
+        self._last[shard] = checkpoint
+        self._wake({shard: 0}, [checkpoint])
+        self._report_change(shard)
+
+    def _is_notified(self) -> bool:
+        return self._notifications is not None and self._notifications.active
+
+    async def _poll_for_waiters(self, until: float, notified: bool) -> None:
+        """`notified`: the notifications were active before the last poll."""
         loop = asyncio.get_running_loop()
         pause = _MIN_PAUSE_S
         while (remaining := until - loop.time()) > 0:
-            if self._waiters and self._redis_available:
+            if self._waiters and self._redis_available and not notified:
                 await asyncio.sleep(min(pause, remaining))
                 pause = min(pause * _PAUSE_GROWTH, _MAX_PAUSE_S)
+                notified = self._is_notified()
                 await self._poll_awaited()
             elif await self._waiter_arrives(remaining):
                 pause = _MIN_PAUSE_S
@@ -163,6 +195,10 @@ class Watcher:
         for shard, head in zip(self._shards, heads, strict=True):
             self._update_head(shard, head)
         self._wake(floors, checkpoints)
+        for shard, checkpoint in zip(self._shards, checkpoints, strict=True):
+            if checkpoint != self._last.get(shard):
+                self._last[shard] = checkpoint
+                self._report_change(shard)
 
     async def _poll_awaited(self) -> None:
         shards = {shard for waiter in self._waiters for shard in waiter.positions}
@@ -183,13 +219,20 @@ class Watcher:
             shard: self._position(shard, stored, floors[shard])
             for shard, stored in zip(floors, checkpoints, strict=True)
         }
+        if None in current.values():
+            for waiter in self._waiters:
+                if any(current.get(shard, 0) is None for shard in waiter.positions):
+                    waiter.wake()
         for waiter in self._waiters:
-            reached = [current.get(shard, -1) for shard in waiter.positions]
-            if None in reached or all(
-                position is not None and position >= required
-                for position, required in zip(reached, waiter.positions.values(), strict=True)
+            if not current.keys().isdisjoint(waiter.positions) and all(
+                self._positions.floor(shard) >= required
+                for shard, required in waiter.positions.items()
             ):
                 waiter.wake()
+
+    def _report_change(self, shard: str) -> None:
+        for listener in self._listeners:
+            listener(shard)
 
     def _position(self, shard: str, stored: bytes | None, floor: int) -> int | None:
         """None if the shard is unreadable: the next attempt of the waiting reads raises 503."""
@@ -211,6 +254,8 @@ class Watcher:
                 log.warning("redis_unavailable", error=describe_error(error))
             self._redis_available = False
             self._wake_all()
+            for shard in self._shards:
+                self._report_change(shard)
             return None
         if not self._redis_available:
             log.info("redis_available")

@@ -34,6 +34,13 @@ SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.time)), 0)::float8
 FROM unnest($1::text[], $2::bigint[]) AS published (shard, position)
 JOIN log AS l ON l.shard = published.shard AND l.position = published.position + 1
 """
+_OF_SUBJECT = """
+SELECT l.position, l.event_id::text, l.type, l.subject::text, l.actor,
+       to_char(l.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), l.traceparent, l.data
+FROM log AS l
+WHERE l.subject = $2::uuid AND l.shard = $1 AND l.position > $3 AND l.position <= $4
+ORDER BY l.position LIMIT $5
+"""
 _POSITION: Final = attrgetter("position")
 
 COMMIT_CHANNEL: Final = "tandem_log"
@@ -71,6 +78,16 @@ class EventLog(Protocol):
         ...
 
 
+class AggregateLog(EventLog, Protocol):
+    """An event log that is also read by aggregate."""
+
+    async def read_subject(
+        self, shard: str, subject: str, after: int, upto: int, limit: int
+    ) -> Sequence[Record]:
+        """Up to `limit` records of one aggregate, with positions in (after, upto], in order."""
+        ...
+
+
 class PostgresEventLog:
     """The event log in PostgreSQL, read with any role that may SELECT it."""
 
@@ -101,6 +118,15 @@ class PostgresEventLog:
     async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
         rows = await self._pool.fetch(_IDS, shard, list(positions))
         return {row["position"]: row["event_id"] for row in rows}
+
+    async def read_subject(
+        self, shard: str, subject: str, after: int, upto: int, limit: int
+    ) -> list[Record]:
+        rows = await self._pool.fetch(_OF_SUBJECT, shard, subject, after, upto, limit)
+        return [
+            Record(shard, position, event_id, type, of, actor, time, trace, data.encode())
+            for position, event_id, type, of, actor, time, trace, data in rows
+        ]
 
     async def oldest_unpublished_age(self, published: Mapping[str, int]) -> float:
         """Seconds since the oldest event after these positions; 0 if there is none."""

@@ -17,8 +17,13 @@ _FLAGS: Final = re.IGNORECASE
 _WORD_BOUNDARIES: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 _CODE_SPANS: Final = re.compile(r"`[^`]*`")
 _CHANGELOG: Final = "CHANGELOG.md"
-_UNCHECKED: Final = ("tools/", "tests/unit/tools/")
-"""Files that list the rejected words."""
+_UNCHECKED: Final = (
+    *("tools/", "tests/unit/tools/"),
+    # Until the HTTP server is replaced:
+    *("shared/http/", "tests/unit/shared_http/", "query_service/queries/document_query.py"),
+    *("command_service/contracts/", "query_service/contracts/"),
+)
+"""Files that list the rejected words, and those that do not follow the rules yet."""
 
 
 class Rule(NamedTuple):
@@ -39,7 +44,7 @@ RULES: Final = (
     ),
     Rule("anew|afresh", "again, new"),
     Rule("meanwhile", "in the meantime"),
-    Rule("for ?ever", "indefinitely", r"\bserve_forever\b"),
+    Rule("for ?ever", "indefinitely", r"\b(serve|run)_forever\b"),
     Rule("hence", "therefore"),
     Rule("answer(s|ed|ing)?|unanswered", "response (HTTP), reply (Redis), acknowledgement, result",
          r"(FROM|INTO|UPDATE|ON|TABLE|ANALYZE|log) answers\b|\banswers(_by_| \(| AS)|\"answers\""),

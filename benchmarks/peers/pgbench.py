@@ -38,7 +38,7 @@ async def create_peers_database(server: Postgres) -> None:
     await admin.execute(_create_role(server.passwords[ADMIN]))
     await admin.close()
     own = await asyncpg.connect(server.url(database=DATABASE))
-    for statement in (_HERE / "stack.sql").read_text().split(";\n"):
+    for statement in (_HERE / "shop.sql").read_text().split(";\n"):
         if statement.strip():
             await own.execute(statement)
     await own.close()

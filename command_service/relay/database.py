@@ -8,6 +8,7 @@ import asyncpg
 
 from shared.contracts.records import Record
 from shared.event_log import PostgresEventLog, Range
+from shared.postgres_sessions import session_settings
 from shared.request_coalescer import RequestCoalescer
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ _CONNECT_SECONDS: Final = 5
 _STATEMENT_SECONDS: Final = 8
 _MAX_CONNECTIONS: Final = 6
 _SESSION: Final = {
-    "application_name": "tandem-relay",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "10s",
 }
@@ -44,12 +44,12 @@ def connect(database_url: str) -> "Pool[asyncpg.Record]":
         record_class=asyncpg.Record,
         connect=None,
         setup=None,
-        init=None,
+        init=session_settings(_SESSION),
         reset=_skip_reset,
         loop=None,
         timeout=_CONNECT_SECONDS,
         command_timeout=_STATEMENT_SECONDS,
-        server_settings=_SESSION,
+        server_settings={"application_name": "tandem-relay"},
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from shared.cancellation import raise_if_cancelled
+
 logger = structlog.get_logger(__name__)
 
 
@@ -47,6 +49,7 @@ async def run_forever(
         try:
             await job()
         except Exception as error:
+            raise_if_cancelled(error)
             count_failure()
             if clock() - started > backoff.maximum:
                 backoff.reset()

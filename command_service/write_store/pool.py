@@ -4,10 +4,11 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from shared.postgres_sessions import session_settings
+
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Acquired: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 _SESSION: Final = {
-    "application_name": "tandem-command-service",
     # Stated, because a server may have another default.
     "default_transaction_isolation": "read committed",
     # Limits how long a stalled writer can block its shards.
@@ -26,7 +27,8 @@ async def open_pool(database_url: str, max_size: int) -> Pool:
         timeout=3,
         command_timeout=5,
         max_inactive_connection_lifetime=300,
-        server_settings=_SESSION,
+        server_settings={"application_name": "tandem-command-service"},
+        init=session_settings(_SESSION),
         reset=_no_reset,
     )
 

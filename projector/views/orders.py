@@ -50,12 +50,20 @@ def project(document: OrderDocument | None, event: OrderEvent, at: str) -> Order
             order["payment"] = refunded(order["payment"], event, at)
             return order
         case OrderAnonymized():
-            order = _changed(document, event, at)
-            order["customer_name"] = order["shipping_address"] = order["cancel_reason"] = None
-            order["carrier"] = order["tracking_number"] = None
-            return order
+            return anonymized(_changed(document, event, at))
         case _:
             assert_never(event)
+
+
+def anonymized(order: OrderDocument) -> OrderDocument:
+    return {
+        **order,
+        "customer_name": None,
+        "shipping_address": None,
+        "cancel_reason": None,
+        "carrier": None,
+        "tracking_number": None,
+    }
 
 
 def owner(order: OrderDocument) -> str:
@@ -129,4 +137,5 @@ ORDERS: Final = View(
     empty_part=empty_part,
     count=count,
     anonymizes=OrderAnonymized,
+    anonymized=anonymized,
 )

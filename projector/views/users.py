@@ -84,4 +84,5 @@ USERS: Final = View(
     listed_by=(),
     empty_part=empty_part,
     count=count,
+    erases=UserErased,
 )

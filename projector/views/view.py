@@ -45,6 +45,10 @@ class View:
     """(part, before, after): changes the part in place."""
     anonymizes: type[Event] | None = None
     """The event that removes the personal fields from earlier history items (primary view)."""
+    anonymized: Callable[[Any], Any] = lambda document: document
+    """The document after that event, without a change of its version."""
+    erases: type[Event] | None = None
+    """The last event of an aggregate, which deletes all personal data (primary view)."""
     upcasts: Mapping[str, Upcast] = field(default_factory=lambda: UPCASTS)
     """Convert events of an older shape to the present one (primary view, for all views)."""
 

@@ -108,5 +108,16 @@ RESPONSES: Final[dict[str, Any]] = {
         "lag": 0,
         "age_seconds": 0.4,
     },
+    "GetParked": _page(
+        {
+            "shard": "orders.4",
+            "id": ORDER_ID,
+            "first_position": 16,
+            "events": 2,
+            "type": "order.shipped",
+            "reason": "UnknownType",
+            "since": TIME,
+        }
+    ),
 }
 """By operation id."""

@@ -27,7 +27,7 @@ def get_customer_orders(dependencies: QueryDependencies) -> Operation:
     return list_operation(
         name="GetCustomerOrders",
         path="/v1/users/{id}/orders",
-        topic="orders",
+        tag="orders",
         page=OrderPage,
         handler=partial(_handle, dependencies),
         scopes=("orders:read", _UNRESTRICTED_SCOPE),

@@ -52,7 +52,7 @@ def get_recent_orders(dependencies: QueryDependencies) -> Operation:
     return list_operation(
         name="GetRecentOrders",
         path="/v1/orders",
-        topic="orders",
+        tag="orders",
         page=OrderPage,
         handler=handle,
         scopes=("orders:read:all",),

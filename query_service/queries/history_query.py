@@ -48,7 +48,7 @@ def history_query(
     return list_operation(
         name=name,
         path=path,
-        topic=topic,
+        tag=topic,
         page=HistoryPage,
         handler=HistoryEndpoint(dependencies, topic, unrestricted_scope),
         scopes=scopes,

@@ -28,7 +28,6 @@ from query_service.queries.query import (
     QueryDependencies,
 )
 from shared.contracts.documents import OrderDocument
-from shared.contracts.shards import Topic
 from shared.http.messages import Request, Response
 from shared.http.operations import Handler, Operation
 from shared.http.parameters import CURSOR, LIMIT, PARKED_HEADER, Parameter
@@ -50,7 +49,7 @@ def list_operation(
     *,
     name: str,
     path: str,
-    topic: Topic,
+    tag: str,
     page: Any,
     handler: Handler,
     scopes: tuple[str, ...] = (),
@@ -71,7 +70,7 @@ def list_operation(
         scopes=scopes,
         response_model=page,
         cost=LIST_COST,
-        tags=(topic,),
+        tags=(tag,),
         problems=(*READ_PROBLEMS, "invalid-field", *problems),
         parameters=(*parameters, LIMIT, CURSOR, *READ_PARAMETERS),
         response_headers={**READ_HEADERS, **parked_header},

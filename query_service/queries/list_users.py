@@ -36,7 +36,7 @@ def list_users(dependencies: QueryDependencies) -> Operation:
     return list_operation(
         name="ListUsers",
         path="/v1/users",
-        topic="users",
+        tag="users",
         page=UserPage,
         handler=handle,
         scopes=("users:read:all",),

@@ -6,6 +6,7 @@ from query_service.queries.get_customer_orders import get_customer_orders
 from query_service.queries.get_dashboard import get_dashboard
 from query_service.queries.get_order import get_order
 from query_service.queries.get_order_history import get_order_history
+from query_service.queries.get_parked import get_parked
 from query_service.queries.get_product import get_product
 from query_service.queries.get_product_history import get_product_history
 from query_service.queries.get_projections import get_projections
@@ -29,4 +30,5 @@ QUERIES: Final[tuple[Query, ...]] = (
     get_order_history,
     get_dashboard,
     get_projections,
+    get_parked,
 )

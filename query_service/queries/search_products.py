@@ -69,7 +69,7 @@ def search_products(dependencies: QueryDependencies) -> Operation:
     return list_operation(
         name="SearchProducts",
         path="/v1/products",
-        topic="products",
+        tag="products",
         page=ProductPage,
         handler=handle,
         parameters=(_Q,),

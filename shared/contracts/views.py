@@ -5,11 +5,16 @@ changes them atomically. The projector writes them, the query service reads them
 private to these two.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+import orjson
 
 MAX_PREFIX_LENGTH: Final = 4
 NO_VALUE: Final = "-"
+FIRST_GENERATION: Final = "-"
+"""The generation whose keys have no infix."""
 
 
 def checkpoint_key(shard: str) -> str:
@@ -21,7 +26,7 @@ def head_key(shard: str) -> str:
 
 
 def parked_key(shard: str) -> str:
-    """A JSON object: aggregate id -> `[first parked position, number of parked events]`."""
+    """A JSON object: aggregate id -> the items of `ParkedEntry`, as a list."""
     return f"{{{shard}}}:parked"
 
 
@@ -74,27 +79,51 @@ def view_key(view: str, key: str) -> str:
     return f"{shard}}}:view:{view}:{rest}"
 
 
+def generation_key(generation: str, key: str) -> str:
+    """The key in a generation of the shard's views: `{orders.7}:gtp7wfc:ids`."""
+    if generation == FIRST_GENERATION:
+        return key
+    shard, _, rest = key.partition("}:")
+    return f"{shard}}}:{generation}:{rest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Up to which event a shard's views contain the event log.
+    """Up to which event a generation of a shard's views contains the event log.
 
     `offset` is the Kafka offset of the last record applied from there (-1: none). While `position`
     is below `target`, the views have lost events that they contained before and must not be read.
+    `mark` is new with every write, so that equal bytes describe the same state. Without a mark, the
+    first generation has the four words that versions without generations read.
     """
 
     position: int
     offset: int
     event_id: str
     target: int = 0
+    generation: str = FIRST_GENERATION
+    shape: int = 1
+    mark: str = ""
 
     def encode(self) -> bytes:
-        return f"{self.position} {self.offset} {self.event_id or NO_VALUE} {self.target}".encode()
+        text = f"{self.position} {self.offset} {self.event_id or NO_VALUE} {self.target}"
+        if self.mark or self.generation != FIRST_GENERATION:
+            text += f" {self.generation} {self.shape} {self.mark or NO_VALUE}"
+        return text.encode()
 
     @classmethod
     def decode(cls, stored: bytes) -> "Checkpoint":
-        position, offset, event_id, target = stored.decode().split(" ")
+        """Ignores additional words. Raises ValueError."""
+        position, offset, event_id, target, *more = stored.decode().split(" ")
+        generation, shape, mark = more[:3] if more else (FIRST_GENERATION, "1", NO_VALUE)
         return cls(
-            int(position), int(offset), "" if event_id == NO_VALUE else event_id, int(target)
+            int(position),
+            int(offset),
+            "" if event_id == NO_VALUE else event_id,
+            int(target),
+            generation,
+            int(shape),
+            "" if mark == NO_VALUE else mark,
         )
 
 
@@ -133,6 +162,37 @@ def decode_head(stored: bytes | None) -> Head | None:
         return None if stored is None else Head.decode(stored)
     except ValueError:
         return None
+
+
+class ParkedEntry(NamedTuple):
+    """The parked events of an aggregate: none (0) if its document is damaged.
+
+    `type`, `reason` (the class of the error) and `since` (the time) are those of the first event;
+    earlier versions did not store them.
+    """
+
+    first_position: int
+    events: int
+    type: str = ""
+    reason: str = ""
+    since: str = ""
+
+
+def decode_parked(stored: bytes | None) -> dict[str, ParkedEntry]:
+    """The entries of `parked_key` by aggregate id. Raises ValueError."""
+    if not stored:
+        return {}
+    try:
+        return {id: ParkedEntry(*entry[:5]) for id, entry in orjson.loads(stored).items()}
+    except (TypeError, AttributeError) as error:
+        raise ValueError("the map of parked aggregates is unreadable") from error
+
+
+def encode_parked(entries: Mapping[str, ParkedEntry]) -> bytes | None:
+    """None if there is none."""
+    if not entries:
+        return None
+    return orjson.dumps({id: list(entry) for id, entry in entries.items()})
 
 
 def pack_document(version: int, position: int, owner: str | None, body: bytes) -> bytes:

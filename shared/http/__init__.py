@@ -1,1 +1,1 @@
-"""The HTTP layer that every process answers through: declared operations, one thin dispatcher."""
+"""The HTTP layer of every process: declared operations and one thin dispatcher."""

@@ -17,7 +17,7 @@ def query(name: str, description: str, **schema: Any) -> Parameter:
 
 
 def response_header(description: str, *, required: bool = False, **schema: Any) -> Parameter:
-    """A header of an answer; `required`: no answer is without it."""
+    """A response header; `required`: every response has it."""
     found: dict[str, Any] = {"description": description, "schema": {"type": "string", **schema}}
     return {**found, "required": True} if required else found
 
@@ -34,22 +34,22 @@ def _parameter(place: str, name: str, description: str, schema: Mapping[str, Any
 
 IDEMPOTENCY_KEY: Final = header(
     "Idempotency-Key",
-    "The same key, caller and request give the same answer again, for at least 24 hours.",
+    "The same key, caller and request return the same response, for at least 24 hours.",
     pattern="^[\\x20-\\x7e]{1,255}$",
 )
 IF_MATCH: Final = header(
-    "If-Match", 'The version that the aggregate must have, as `"<version>"`; else 412.'
+    "If-Match", 'The version that the aggregate must have, as `"<version>"`; otherwise 412.'
 )
 IF_NONE_MATCH: Final = header(
-    "If-None-Match", "ETags that the client holds; 304 if the document still has one of them."
+    "If-None-Match", "ETags that the client has stored; 304 if the document still has one of them."
 )
 CONSISTENCY_TOKEN: Final = header(
     "Consistency-Token",
-    "Tokens of earlier answers, joined by commas: the answer is never from before them.",
+    "Tokens of earlier responses, separated by commas. The response is never older than they are.",
 )
 PREFER: Final = header(
     "Prefer",
-    "`wait=<seconds>`: how long to wait for the token's events; 2 unless told, at most 30.",
+    "`wait=<seconds>`: the timeout for the events that the token covers; 2 by default, at most 30.",
 )
 LAST_EVENT_ID: Final = header("Last-Event-ID", "The last event's id, to resume a stream after it.")
 LIMIT: Final = query(
@@ -61,17 +61,19 @@ ETAG_HEADER: Final = response_header(
     'The version, as `"<version>"`.', required=True, examples=['"1"']
 )
 TOKEN_HEADER: Final = response_header(
-    "Stands for what was written or read; send it with reads.",
+    "Opaque token for everything this response wrote or read. Send it with later reads.",
     required=True,
     examples=["orders.4:17;products.1:9"],
 )
 LOCATION_HEADER: Final = response_header(
-    "Where the query service answers with the new document.", required=True
+    "The path of the new document at the query service.", required=True
 )
-REPLAYED_HEADER: Final = response_header("Where a stored answer is given again.", enum=["true"])
+REPLAYED_HEADER: Final = response_header("Present if the response is a stored one.", enum=["true"])
 PARKED_HEADER: Final = response_header(
-    "How many events behind this answer are parked.", pattern="^[1-9][0-9]*$"
+    "The number of parked events in the shards that were read.", pattern="^[1-9][0-9]*$"
 )
 CACHE_HEADER: Final = response_header(
-    "`private` where a token was needed.", required=True, enum=["no-cache", "private, no-cache"]
+    "`private` if a bearer token was required.",
+    required=True,
+    enum=["no-cache", "private, no-cache"],
 )

@@ -1,4 +1,4 @@
-"""How problems stand in the OpenAPI document: which ones an operation answers, their shape."""
+"""The problems of each operation in the OpenAPI document, and their schema."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 PROBLEM_SCHEMA: Final[Json] = {
     "title": "Problem",
-    "description": "RFC 9457. `errors` stands there for `invalid-field` only. No part of it quotes "
+    "description": "RFC 9457. `errors` is present for `invalid-field` only. No part of it quotes "
     "a value of the request.",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -37,7 +37,7 @@ PROBLEM_SCHEMA: Final[Json] = {
 }
 
 
-_RETRY: Final = "Seconds after which the same request is worth sending again."
+_RETRY: Final = "Seconds after which the same request can be retried."
 _HEADERS: Final[Json] = {
     "Retry-After": dict(response_header(_RETRY)),
     "WWW-Authenticate": dict(response_header("What is missing (RFC 6750).", required=True)),
@@ -45,22 +45,24 @@ _HEADERS: Final[Json] = {
 
 
 def problem_responses(operation: Operation) -> dict[int | str, Json]:
-    """The answers for what the dispatcher and the operation may refuse, by status."""
+    """The responses with problems of the dispatcher and of the operation, by status."""
     names: defaultdict[int, dict[str, None]] = defaultdict(dict)
     for name in (*_from_dispatcher(operation), *operation.problems):
         names[PROBLEM_TYPES[name].status][name] = None
-    return {status: _answer(status, list(found)) for status, found in sorted(names.items())}
+    return {
+        status: _problem_response(status, list(found)) for status, found in sorted(names.items())
+    }
 
 
 def share_problem_responses(document: Json) -> Json:
-    """Puts a reference in place of each problem answer. Returns them all, by their types."""
+    """Replaces each problem response by a reference. Returns all of them, by their types."""
     shared: Json = {}
     for methods in document.get("paths", {}).values():
         for operation in methods.values():
-            for status, answer in operation["responses"].items():
-                if MEDIA_TYPE in answer.get("content", {}):
-                    name = ".".join(answer["content"][MEDIA_TYPE]["examples"])
-                    shared[name] = answer
+            for status, response in operation["responses"].items():
+                if MEDIA_TYPE in response.get("content", {}):
+                    name = ".".join(response["content"][MEDIA_TYPE]["examples"])
+                    shared[name] = response
                     reference = {"$ref": f"#/components/responses/{name}"}
                     operation["responses"][status] = reference
     return dict(sorted(shared.items()))
@@ -80,10 +82,10 @@ def _from_dispatcher(operation: Operation) -> Iterator[str]:
     yield "unavailable"
 
 
-def _answer(status: int, names: list[str]) -> Json:
+def _problem_response(status: int, names: list[str]) -> Json:
     types = [PROBLEM_TYPES[name] for name in names]
     headers = sorted({header for kind in types for header in kind.default_headers})
-    answer: Json = {
+    response: Json = {
         "description": "; ".join(f"`{kind.name}`: {kind.title}" for kind in types),
         "content": {
             MEDIA_TYPE: {
@@ -93,12 +95,12 @@ def _answer(status: int, names: list[str]) -> Json:
         },
     }
     if headers:
-        answer["headers"] = {header: _HEADERS[header] for header in headers}
-    return answer
+        response["headers"] = {header: _HEADERS[header] for header in headers}
+    return response
 
 
 def _schema(status: int, types: list[ProblemType]) -> Json:
-    """The problem with the only types and the only status that it may have here."""
+    """The problem, restricted to the types and the status that it can have here."""
     narrowed = {
         "type": {"type": "string", "enum": [PROBLEM_BASE + kind.name for kind in types]},
         "status": {"type": "integer", "const": status},

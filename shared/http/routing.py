@@ -1,4 +1,4 @@
-"""Finds what stands at a path: one dictionary look-up or two, or one per shape of template."""
+"""Finds the target of a path: one or two dictionary lookups, or one per shape of template."""
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 Places = tuple[int, ...]
-"""Where a template's parameters stand among its segments."""
+"""The indexes of a template's parameters among its segments."""
 
 
 class Routes(Generic[T]):
@@ -15,7 +15,7 @@ class Routes(Generic[T]):
     def __init__(self, routes: Iterable[tuple[str, T]]) -> None:
         self._literal: dict[str, T] = {}
         self._last: dict[str, tuple[str, T]] = {}
-        """By what stands before a parameter that is the last segment and the only one."""
+        """By the path before a parameter that is the last segment and the only parameter."""
         self._shapes: dict[int, dict[Places, dict[str, tuple[tuple[str, ...], T]]]] = {}
         for template, target in routes:
             self._add(template, target)

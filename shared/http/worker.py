@@ -1,4 +1,4 @@
-"""Runs a process that is no HTTP service, beside the server that says how it does."""
+"""Runs a process that is not an HTTP service, with a server for its health and metrics."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -18,9 +18,9 @@ _GRACE_S: Final = 1.0
 
 
 async def run_worker(settings: ProcessSettings, stop: asyncio.Event, work: Work) -> None:
-    """Works until `stop` is set, answering /livez, /readyz and /metrics until the work is done.
+    """Works until `stop` is set; serves /livez, /readyz and /metrics until the work is done.
 
-    Raises CannotListen, and whatever ends the work.
+    Raises CannotListen, and what the work raises.
     """
     listener = listen(settings.host, settings.health_port)
     registry, health, worked = process_registry(), Health(), asyncio.Event()

@@ -130,6 +130,10 @@ class Cluster:
             self._stale = True
             self._suspects.add(address)
 
+    def mark_stale(self) -> None:
+        """The next call uses the current slot map."""
+        self._stale = True
+
     async def aclose(self) -> None:
         await asyncio.gather(*(client.aclose() for client in self._clients.values()))
 

@@ -36,6 +36,7 @@ QUERIES = {
     "/v1/orders/{placed}/history": (OR, f"{OR}:all"),
     "/v1/dashboard": (None, f"{OR}:all"),
     "/v1/projections": (None, f"{OR}:all"),
+    "/v1/parked": (None, f"{OR}:all"),
 }
 PUBLIC = ("/v1/products/{product}", "/v1/products", "/v1/products?q=tea")
 OWN_SCOPES = {UW, UR, OW, OR}

@@ -51,6 +51,7 @@ QUERIES = [
     "/v1/orders/{placed}/history",
     "/v1/dashboard",
     "/v1/projections",
+    "/v1/parked",
 ]
 
 

@@ -130,7 +130,7 @@ def a_duplicate_is_a_different_event(e: Evidence) -> None:
 
 def a_duplicate_has_different_data(e: Evidence) -> None:
     records = e.topics[_shard("orders", ORDER)]
-    records.append(changed(records[-1], carrier="UPS"))
+    records.append(changed(records[0], customer_id=OTHER))
 
 
 def a_document_is_missing(e: Evidence) -> None:

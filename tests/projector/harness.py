@@ -191,6 +191,14 @@ class ProjectorSystem:
         await self.wait_until_caught_up(*shards, seconds=seconds)
         assert await view_differences(self.redis, self.log, shards or SHARDS) == []
 
+    def command_environment(self) -> dict[str, str]:
+        """The settings of the projector's commands."""
+        return {
+            "REDIS_URL": self.projector_url,
+            "DATABASE_URL": self.database.log_reader_url,
+            "PARTITIONS": str(PARTITIONS),
+        }
+
     def start_projector(self, **settings: Any) -> "Projector":
         """Starts another projector process."""
         projector = Projector(self, **settings)
@@ -204,10 +212,8 @@ class Projector:
     def __init__(self, system: ProjectorSystem, **settings: Any) -> None:
         (self.port,) = free_ports(1)
         environment = {
+            **system.command_environment(),
             "KAFKA_BOOTSTRAP_SERVERS": system.bootstrap,
-            "REDIS_URL": system.projector_url,
-            "DATABASE_URL": system.database.log_reader_url,
-            "PARTITIONS": str(PARTITIONS),
             "CONSUMER_SESSION_SECONDS": "6",
             "CONSUMER_GROUP": system.group,
             "PORT": str(self.port),

@@ -44,6 +44,10 @@ class RandomLog:
     def take(self, count: int) -> list[Record]:
         return [self.next() for _ in range(count)]
 
+    def reseed(self, seed: int) -> None:
+        """Continue with other events, as after PostgreSQL was restored to this position."""
+        self._random = random.Random(f"{seed} {self.shard}")
+
     def next(self) -> Record:
         self._now += timedelta(seconds=self._random.choice([0.004, 30, 7200, 90_000]))
         if not self._alive or self._random.random() < 0.35:

@@ -2,10 +2,17 @@
 
 import asyncio
 import signal
+from typing import Any, cast
 
 import orjson
 
-from shared.contracts.views import checkpoint_key, document_key, parked_key, prefix_key
+from shared.contracts.views import (
+    checkpoint_key,
+    decode_parked,
+    document_key,
+    parked_key,
+    prefix_key,
+)
 from tests.projector.harness import PARTITIONS, SHARDS, ProjectorSystem, with_data
 from tests.projector.random_log import RandomLog, erased
 from tests.support.waiting import until
@@ -187,21 +194,25 @@ async def test_a_poison_event_is_parked_with_the_later_events_of_its_aggregate(
     await system.publish(records)
     await system.verify_views("orders.1")
     parked = orjson.loads(await system.redis.get(parked_key("orders.1")) or b"")
-    assert parked == {subject: [own[1].position, len(own) - 1]}
+    assert parked == {
+        subject: [own[1].position, len(own) - 1, own[1].type, "ValidationError", own[1].time]
+    }
 
 
-async def test_unknown_types_in_the_event_log_are_skipped(system: ProjectorSystem) -> None:
+async def test_unknown_types_in_the_event_log_are_parked(system: ProjectorSystem) -> None:
     """They are of a newer version of the command service."""
     projector = system.start_projector()
     await projector.wait_until_ready()
     newer = RandomLog("users.1", 8, PARTITIONS, first=11)
     records = system.logs["users.1"].take(10)
-    records += [record._replace(type="user.waved") for record in newer.take(5)]
-    records += RandomLog("users.1", 9, PARTITIONS, first=16).take(10)
+    unknown = [record._replace(type="user.waved") for record in newer.take(5)]
+    records += [*unknown, *RandomLog("users.1", 9, PARTITIONS, first=16).take(10)]
     await system.commit(records)
     await system.publish(records)
     await system.verify_views("users.1")
-    assert await projector.metric("events_parked_total") == 0
+    parked = decode_parked(cast("Any", await system.redis.get(parked_key("users.1"))))
+    assert {entry.reason for entry in parked.values()} == {"UnknownType"}
+    assert set(parked) == {record.subject for record in unknown}
 
 
 async def test_a_log_divergence_halts_only_its_shard(system: ProjectorSystem) -> None:

@@ -147,8 +147,8 @@ class Shop:
         keys = state_keys(views, record.shard, [record])
         state = decode_state(views, [record], *await self._store.load(record.shard, keys))
         if parked:
-            return state.stored, park(views, state, record, record.position)
-        return state.stored, fold(views, state, [record], record.position, trusted=True)
+            return state.stored, park(views, state, record, record.position, ValueError())
+        return state.stored, fold(views, state, [record], record.position)
 
     async def set_checkpoint(self, shard: str, position: int, target: int = 0) -> None:
         checkpoint = Checkpoint(position, position - 1, "", target)

@@ -85,7 +85,7 @@ async def test_the_default_wait_is_two_seconds(shop: Shop, queries: httpx.AsyncC
     "path",
     [
         *("/v1/users", "/v1/users/{user}/orders", "/v1/users/{user}/history", "/v1/dashboard"),
-        "/v1/projections",
+        *("/v1/projections", "/v1/parked"),
     ],
 )
 async def test_every_kind_of_read_waits_for_its_token(

@@ -176,6 +176,7 @@ async def test_the_api_documents_every_query(queries: httpx.AsyncClient) -> None
         "/v1/orders",
         "/v1/orders/{id}",
         "/v1/orders/{id}/history",
+        "/v1/parked",
         "/v1/products",
         "/v1/products/{id}",
         "/v1/products/{id}/history",

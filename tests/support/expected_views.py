@@ -56,9 +56,9 @@ def _one(
     values = [content.values.get(key) for key in state_keys(views, shard, [record])]
     state = decode_state(views, [record], stored, values)
     try:
-        return fold(views, state, [record], -1, trusted=True)
-    except Exception:
-        return park(views, state, record, -1)
+        return fold(views, state, [record], -1)
+    except Exception as error:
+        return park(views, state, record, -1, error)
 
 
 async def read_event_log(log: EventLog, shard: str, upto: int | None = None) -> list[Record]:

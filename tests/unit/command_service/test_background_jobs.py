@@ -63,3 +63,22 @@ async def test_the_pause_grows_while_the_job_fails_up_to_a_maximum(
     await enough.wait()
     task.cancel()
     assert pauses == [2, 4, 8, 10, 10, 10, 10, 10]
+
+
+async def test_a_cancellation_that_a_driver_replaces_by_an_error_still_ends_the_job() -> None:
+    started = asyncio.Event()
+
+    async def job() -> bool:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise asyncpg.InternalClientError from None
+        return False
+
+    failures = Metrics(CollectorRegistry()).job_failures
+    task = asyncio.create_task(run_periodically("sweep", job, failures, pause_s=0.001))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)

@@ -31,7 +31,7 @@ def meanings(views: Sequence[View], records: list[Record]) -> list[dict[str, Any
     for record in records:
         values = [content.values.get(key) for key in state_keys(views, record.shard, [record])]
         state = decode_state(views, [record], stored, values)
-        writes = fold(views, state, [record], -1, trusted=False)
+        writes = fold(views, state, [record], -1)
         content.apply(writes)
         stored = writes.checkpoint.encode()
         found.append(meaning(content, record))

@@ -43,7 +43,7 @@ WITH_UPCAST = replace(ORDERS, upcasts={"order.placed": to_current_shape})
 
 def projected(view: View, record: Record) -> tuple[Any, Any]:
     """The document and the history item that the projector writes for a first record."""
-    writes = fold((view,), nothing_yet(view, record), [record], 0, trusted=False)
+    writes = fold((view,), nothing_yet(view, record), [record], 0)
     document = writes.values[document_key(record.shard, record.subject)]
     item = writes.values[history_key(record.shard, record.subject, 1)]
     assert document is not None

@@ -17,7 +17,15 @@ from projector.views.orders import ORDERS
 from projector.views.registry import VIEWS, views_by_topic
 from projector.views.view import CannotFold, View
 from shared.contracts.events import OrderEvent, OrderPlaced
-from shared.contracts.views import customer_key, dashboard_key, document_key, parked_key, view_key
+from shared.contracts.views import (
+    ParkedEntry,
+    customer_key,
+    dashboard_key,
+    decode_parked,
+    document_key,
+    parked_key,
+    view_key,
+)
 from tests.projector.memory_store import MemoryStore
 from tests.projector.random_log import RandomLog
 from tests.support.expected_views import Content, differences, expected_content
@@ -128,7 +136,9 @@ async def test_an_event_that_one_view_cannot_fold_is_parked_in_all() -> None:
     assert await projection.apply(state, records[-1:], 0, trusted=True)
     values = store.content(SHARD).values
     assert values[document_key(SHARD, poison.subject)] == before
-    assert orjson.loads(values[parked_key(SHARD)]) == {poison.subject: [poison.position, 1]}
+    assert decode_parked(values[parked_key(SHARD)]) == {
+        poison.subject: ParkedEntry(poison.position, 1, poison.type, "CannotFold", poison.time)
+    }
 
 
 def test_registered_views_are_grouped_by_topic_with_the_primary_one_first() -> None:

@@ -1,7 +1,6 @@
 """A shard with a store that fails, changes and loses data, and an unreliable event log."""
 
 import asyncio
-from collections.abc import Iterable
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -9,38 +8,13 @@ from prometheus_client import CollectorRegistry
 from projector.metrics import Metrics
 from projector.shard import Arrival, Observation, Shard
 from projector.views.registry import VIEWS_BY_TOPIC
-from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint
+from tests.projector.memory_log import MemoryLog
 from tests.projector.memory_store import MemoryStore
 from tests.projector.random_log import RandomLog
 from tests.support.expected_views import differences, expected_content
 
 SHARD = "products.2"
-
-
-class MemoryLog:
-    """An event log in a list; raises while it is `unavailable`."""
-
-    def __init__(self, records: list[Record]) -> None:
-        self.records = records
-        self.unavailable = False
-
-    async def read(self, shard: str, first: int, limit: int) -> list[Record]:
-        await self._respond()
-        return self.records[first - 1 : first - 1 + limit]
-
-    async def heads(self, shards: Iterable[str]) -> dict[str, int]:
-        await self._respond()
-        return dict.fromkeys(shards, len(self.records))
-
-    async def event_ids(self, shard: str, positions: Iterable[int]) -> dict[int, str]:
-        await self._respond()
-        return {p: self.records[p - 1].event_id for p in positions if p <= len(self.records)}
-
-    async def _respond(self) -> None:
-        await asyncio.sleep(0)
-        if self.unavailable:
-            raise ConnectionRefusedError
 
 
 class Setup:

@@ -1,4 +1,4 @@
-"""The health check of a container: what it asks, and what it answers."""
+"""The health check of a container."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class AliveNotReady(BaseHTTPRequestHandler):
         self.wfile.write(b"redis: gone")
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def test_a_process_that_is_not_ready_fails_with_its_reason(
     assert "503 redis: gone" in capsys.readouterr().err
 
 
-def test_nobody_there_fails() -> None:
+def test_an_unused_port_fails() -> None:
     assert main([], {"PORT": str(free_ports(1)[0])}) == 1
 
 
 @pytest.mark.parametrize(("arguments", "environ"), [(["other"], {"PORT": "1"}), ([], {})])
-def test_a_check_that_cannot_be_made_says_how(
+def test_invalid_arguments_print_the_usage(
     arguments: list[str], environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments, environ) == 2
