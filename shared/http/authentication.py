@@ -90,7 +90,7 @@ class Authenticator:
         try:
             kid, algorithm = _header_of(token)
             if kid is not None and not self._keys.knows(kid):
-                await self._keys.look_for(kid)
+                await self._keys.fetch_unknown(kid)
             generation = self._keys.generation
             claims = self._claims(token, kid, algorithm)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):

@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _check_progress(self, now: float) -> None:
-        """A client is cut off if it takes nothing for a while, or too long for one response."""
+        """Cuts off a client that receives nothing, or one response for too long."""
         assert self._congested_since is not None
         unsent = self._transport.get_write_buffer_size()
         if unsent < self._unsent:
@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
     # -- requests
 
     def _advance(self) -> None:
-        """Starts the next request if it is whole and the client takes its responses."""
+        """Starts the next request if it is complete and the client takes its responses."""
         try:
             while self._task is None and self._discarding is None:
                 if self._congested_since is not None or not self._next_request():
@@ -351,7 +351,7 @@ class Connection(asyncio.Protocol):
             self._end_with(unavailable("there are too many connections"))
 
     def _linger(self) -> None:
-        """Closes for writing, and discards input for a while, so that the response arrives."""
+        """Closes for writing, and discards input until a timeout, so that the response arrives."""
         self._discarding = 0
         self._received = b""
         self._account()

@@ -13,7 +13,7 @@ class Application(Protocol):
     """What produces the responses."""
 
     def handle(self, head: RequestHead, body: bytes | None, address: str) -> Awaitable[AnyResponse]:
-        """The response to a request that is whole; `body` is None if it is too large.
+        """The response to a complete request; `body` is None if it is too large.
 
         Never raises. It is cancelled if the client of a GET or HEAD request leaves.
         """

@@ -54,7 +54,7 @@ class Dispatcher:
     """The application of a service.
 
     Above `max_in_flight` concurrent requests the response is 503: waiting requests cost memory, and
-    their clients have a deadline. A request counts from when it is whole; a stream counts until it
+    their clients have a deadline. A request counts once it is complete; a stream counts until it
     begins. The handler of a command is never cancelled because its client left, so that a
     committed response is also stored.
     """
@@ -172,7 +172,7 @@ class Dispatcher:
         if caller is None:
             self._rate_limits.take_address(address, VERIFICATION_COST)
             caller = await authenticator.authenticate(authorization)
-            self._rate_limits.give_back_address(address, VERIFICATION_COST)
+            self._rate_limits.release_address(address, VERIFICATION_COST)
         return caller
 
     def _charge(self, caller: Caller | None, address: str, cost: float) -> None:

@@ -15,7 +15,7 @@ _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-
 
 
 def encode_response(request: RequestHead, response: Response, *, closes: bool) -> bytes:
-    """A whole response with its Content-Length; without the body for HEAD."""
+    """A complete response with its Content-Length; without the body for HEAD."""
     headers, body = response.headers, response.body
     if response.status not in _WITHOUT_BODY:
         headers = [*headers, (b"content-length", b"%d" % len(body))]

@@ -1,4 +1,4 @@
-"""The rules of an HTTP/1.1 request: what a head may look like, and where a body ends (RFC 9112).
+"""The rules of an HTTP/1.1 request: the form of its head, and the end of its body (RFC 9112).
 
 All rules that keep one request's bytes out of the next request are in this module. It works on
 bytes and knows no connection. Input that does not match is rejected with a Problem, and the
@@ -79,7 +79,7 @@ class BodyTooLarge(Exception):
 
 
 def find_head(received: bytes, scanned: int) -> int:
-    """The index at which the head ends (its blank line follows), or -1 if it is not whole yet.
+    """The index at which the head ends (its blank line follows), or -1 if it is incomplete.
 
     `scanned` bytes were searched before. Raises 400, 414 and 431.
     """
@@ -213,7 +213,7 @@ class SizedBody:
         self._left = length
 
     def feed(self, received: bytes) -> bytes | None:
-        """The bytes after the end of the body, or None if it is not whole yet."""
+        """The bytes after the end of the body, or None if it is incomplete."""
         part = received[: self._left]
         self.content += part
         self._left -= len(part)
@@ -246,7 +246,7 @@ class ChunkedBody:
         self._rest = b""
 
     def feed(self, received: bytes) -> bytes | None:
-        """The bytes after the end of the body, or None if it is not whole yet.
+        """The bytes after the end of the body, or None if it is incomplete.
 
         Raises 400, 431 and BodyTooLarge.
         """

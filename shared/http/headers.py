@@ -1,4 +1,4 @@
-"""A request's headers: looked up by name, told apart where a name stands there more than once."""
+"""The headers of a request: access by name, for single values and for lists."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +16,7 @@ class Headers:
 
     def __init__(self, lines: RawHeaders = ()) -> None:
         self.lines = lines
-        self._names = dict(lines)  # most names that are asked for are not there: one look-up
+        self._names = dict(lines)  # most requested names are absent: one lookup
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._names
@@ -31,7 +31,7 @@ class Headers:
         """A single-valued header. Raises 400 if it was sent twice."""
         values = self.values(name)
         if len(values) > 1:
-            raise Problem("malformed-request", f"{name.decode()} stands there more than once")
+            raise Problem("malformed-request", f"{name.decode()} must not be sent more than once")
         return values[0].decode("latin-1") if values else None
 
     def joined(self, name: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`: how a process says that it works."""
+"""`/livez`, `/readyz` and `/metrics`: whether a process works."""
 
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -47,10 +47,10 @@ class Health:
         self._ready[name] = check
 
     async def livez(self, _request: Request) -> Response:
-        return _answer(self._alive)
+        return _respond(self._alive)
 
     async def readyz(self, _request: Request) -> Response:
-        return _answer(self._ready)
+        return _respond(self._ready)
 
 
 def health_operations(health: Health, registry: CollectorRegistry) -> list[Operation]:
@@ -79,7 +79,7 @@ def _operational(path: str, handler: Handler, summary: str, *, cost: float = 0.0
     )
 
 
-def _answer(checks: Mapping[str, Check]) -> Response:
+def _respond(checks: Mapping[str, Check]) -> Response:
     reasons = [f"{name}: {reason}" for name, check in checks.items() if (reason := check())]
     if reasons:
         raise unavailable("; ".join(reasons))

@@ -1,4 +1,4 @@
-"""Reads a JSON body into a model; what does not fit becomes a problem that quotes no value."""
+"""Parses a JSON body into a model; errors become a problem that quotes no value."""
 
 import json
 import re
@@ -16,12 +16,12 @@ from shared.http.problems import FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_MOST_ERRORS: Final = 100
-_LONGEST_NAME: Final = 100
+_MAX_ERRORS: Final = 100
+_MAX_NAME_LENGTH: Final = 100
 _MAX_DIGITS: Final = 300
 _OVERSIZED: Final = object()
 
-# These messages of pydantic's speak of the schema alone, never of the value.
+# These messages of pydantic describe the schema only, never the value.
 _SAFE: Final = re.compile(
     r"\w+_type|(string_)?too_(short|long)|(greater|less)_than(_equal)?|string_pattern_mismatch"
     r"|(int|float|bool)_parsing|int_parsing_size|int_from_float|finite_number|literal_error|enum"
@@ -55,7 +55,7 @@ def problem_of(error: ValidationError) -> Problem:
     details = error.errors(include_url=False)
     if any(detail["type"] == "json_invalid" for detail in details):
         return _not_json()
-    errors = [_field_error(detail) for detail in details[:_MOST_ERRORS]]
+    errors = [_field_error(detail) for detail in details[:_MAX_ERRORS]]
     return Problem("invalid-field", "the request has invalid fields", errors=errors)
 
 
@@ -76,7 +76,7 @@ def _problem_of_numbers(body: bytes) -> Problem:
             parse_float=lambda text: _OVERSIZED if isinf(float(text)) else 0,
             parse_constant=_reject_constant,
         )
-        pointers = list(islice(_oversized_numbers(document), _MOST_ERRORS))
+        pointers = list(islice(_oversized_numbers(document), _MAX_ERRORS))
     except (ValueError, RecursionError):
         return _not_json()
     if not pointers:
@@ -95,7 +95,7 @@ def _oversized_numbers(value: object, *location: str | int) -> Iterator[str]:
     elif isinstance(value, dict):
         for name, part in value.items():
             # An unknown name is the client's: it is not repeated at length.
-            steps = (*location, name) if len(name) <= _LONGEST_NAME else location
+            steps = (*location, name) if len(name) <= _MAX_NAME_LENGTH else location
             yield from _oversized_numbers(part, *steps)
     elif isinstance(value, list):
         for index, part in enumerate(value):
@@ -107,14 +107,14 @@ def _not_json() -> Problem:
 
 
 def pointer(*location: str | int) -> str:
-    """The RFC 6901 pointer of a place in a document; the whole document is the empty string."""
+    """The RFC 6901 pointer of a value in a document; that of the document is the empty string."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
     location = detail["loc"]
-    if location and len(str(location[-1])) > _LONGEST_NAME:
-        location = location[:-1]  # an unknown field's name is the client's: not echoed at length
+    if location and len(str(location[-1])) > _MAX_NAME_LENGTH:
+        location = location[:-1]  # an unknown name is not repeated at length
     return {"field": pointer(*location), "message": _message(detail)}
 
 
@@ -129,7 +129,7 @@ def _message(detail: ErrorDetails) -> str:
 
 
 def _quotes(message: str, value: object) -> bool:
-    """Whether a message of our own models' validators repeats some text of the value."""
+    """Whether a message of Tandem's own validators repeats text of the value."""
     return any(text in message for text in _texts(value))
 
 

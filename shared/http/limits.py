@@ -6,9 +6,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Per process. Bytes are counted when they wait in a connection: received and not yet
-    answered, or sent and not yet taken by the client. Connections of `trusted_proxies` are not
-    counted per address; their `X-Forwarded-For` names the client instead.
+    """Per process. Bytes are counted while they wait in a connection: those of requests without a
+    response, and those of responses that the client has not received. Connections of
+    `trusted_proxies` are not counted per address; their `X-Forwarded-For` names the client instead.
     """
 
     max_connections: int = 4096

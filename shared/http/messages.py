@@ -56,7 +56,7 @@ def _charge_nothing(_cost: float) -> None:
 
 
 class Response:
-    """A whole response. The server adds Content-Length, and drops the body for HEAD."""
+    """A complete response. The server adds Content-Length, and drops the body for HEAD."""
 
     __slots__ = ("body", "headers", "status")
 

@@ -1,4 +1,4 @@
-"""Every problem that an answer can name, as RFC 9457 `application/problem+json`."""
+"""Every problem that a response can name, as RFC 9457 `application/problem+json`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,13 +73,13 @@ PROBLEM_TYPES: Final = _table(
     (431, "header-fields-too-large", "Request Header Fields Too Large", {}),
     (500, "internal-error", "Something is broken in the service", {}),
     (501, "not-implemented", "Not Implemented", {}),
-    (503, "unavailable", "The service cannot answer right now", _RETRY),
+    (503, "unavailable", "The service is unavailable at the moment", _RETRY),
 )
 """By name. `internal-error` is a defect: no operation promises it."""
 
 
 class Problem(Exception):
-    """Raised anywhere below the dispatcher to answer with a problem.
+    """Raised anywhere below the dispatcher to respond with a problem.
 
     `detail` is for the client's developer and quotes no value that could be personal. `headers`
     are added to the type's own, and replace those of the same name. `reason` names the limit that
@@ -111,7 +111,7 @@ class Problem(Exception):
         return self.type.status
 
     def body(self) -> bytes:
-        """The problem as JSON; `errors` stands in it for invalid fields only."""
+        """The problem as JSON; `errors` is present for invalid fields only."""
         document: dict[str, object] = {
             "type": self.type.uri,
             "title": self.type.title,

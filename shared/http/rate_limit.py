@@ -1,4 +1,4 @@
-"""Token buckets: how much one caller, or one address, may ask of one process in a second.
+"""Token buckets: how much one caller, or one address, may cost one process per second.
 
 The unit is the cost of a read of one document; see `Operation.cost`.
 """
@@ -19,7 +19,7 @@ VERIFICATION_COST: Final = 3.0
 
 
 class RateLimit:
-    """`per_second` on average, `burst` at once. Forgets the keys that were idle for longest."""
+    """`per_second` on average, `burst` at once. Omits the keys that were idle for longest."""
 
     def __init__(
         self, reason: str, per_second: float, burst: float, clock: Callable[[], float]
@@ -49,7 +49,7 @@ class RateLimit:
         if len(self._buckets) > _MAX_BUCKETS:
             self._buckets.popitem(last=False)
 
-    def give_back(self, key: str, cost: float) -> None:
+    def release(self, key: str, cost: float) -> None:
         """Undoes a `take` of the same cost."""
         left, at = self._buckets.get(key, (self._burst, self._clock()))
         self._buckets[key] = (min(self._burst, left + cost), at)
@@ -81,9 +81,9 @@ class RateLimits:
         if self._addresses is not None:
             self._addresses.take(network_of(address), cost)
 
-    def give_back_address(self, address: str, cost: float) -> None:
+    def release_address(self, address: str, cost: float) -> None:
         if self._addresses is not None:
-            self._addresses.give_back(network_of(address), cost)
+            self._addresses.release(network_of(address), cost)
 
 
 def _limit(reason: str, per_second: float, clock: Callable[[], float]) -> RateLimit | None:

@@ -1,1 +1,1 @@
-"""The HTTP server by itself: its rules, its limits, and its behaviour behind proxies."""
+"""The HTTP server: its rules, its limits, and its behaviour behind proxies."""

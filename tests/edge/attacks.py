@@ -31,8 +31,8 @@ def get(path: bytes, *fields: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-async def ask(port: int, address: str, request: bytes, seconds: float = 2) -> None:
-    """Sends a request, reads for a while, and leaves."""
+async def send(port: int, address: str, request: bytes, seconds: float = 2) -> None:
+    """Sends a request, reads once, and leaves."""
     async with connection(port, address) as (reader, writer):
         writer.write(request)
         async with asyncio.timeout(seconds):
@@ -111,21 +111,21 @@ async def wait_and_leave(port: int, address: str, rng: random.Random) -> None:
 
 async def forge_tokens(port: int, address: str, rng: random.Random) -> None:
     token = b"Authorization: Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6Inh4In0.e30.%032x"
-    await ask(port, address, get(b"/v1/dashboard", token % rng.getrandbits(120)))
+    await send(port, address, get(b"/v1/dashboard", token % rng.getrandbits(120)))
 
 
 async def search(port: int, address: str, rng: random.Random) -> None:
-    await ask(port, address, get(SEARCH))
+    await send(port, address, get(SEARCH))
 
 
 async def quadratic_fields(port: int, address: str, rng: random.Random) -> None:
     text = rng.choice([b"a" * 15_000 + b'"', b'"' + b'\\"' * 7_000, b'"a' + b" " * 15_000 + b'"'])
     fields = (b"Prefer: " + text, b"Consistency-Token: products.1:1")
-    await ask(port, address, get(b"/v1/products", *fields))
+    await send(port, address, get(b"/v1/products", *fields))
 
 
 async def large_heads(port: int, address: str, rng: random.Random) -> None:
-    await ask(port, address, get(b"/livez", b"X: " + b"y" * rng.choice([17_000, 200_000])))
+    await send(port, address, get(b"/livez", b"X: " + b"y" * rng.choice([17_000, 200_000])))
 
 
 ATTACKS: tuple[Attack, ...] = (

@@ -1,4 +1,4 @@
-"""The HTTP server on a free port with an application that records what it is asked."""
+"""The HTTP server on a free port with an application that records its requests."""
 
 import asyncio
 import contextlib
@@ -113,7 +113,7 @@ class BareServer:
     serving: "asyncio.Task[None]"
 
     async def send(self, *parts: bytes) -> bytes:
-        """What the server sends until it closes the connection, or is asked to."""
+        """What the server sends until it closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             for part in parts:
@@ -158,24 +158,24 @@ class Segments:
 
     async def send(self, segments: list[bytes]) -> bytes:
         """What the server sends until it closes, or until every request got its response."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        theirs.setblocking(False)
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        far.setblocking(False)
         loop = asyncio.get_running_loop()
         observed = _Observed(self.connections)
-        transport, _ = await loop.connect_accepted_socket(lambda: observed, theirs)
+        transport, _ = await loop.connect_accepted_socket(lambda: observed, far)
         try:
             for segment in segments:
-                await loop.sock_sendall(ours, segment)
+                await loop.sock_sendall(near, segment)
                 await observed.took(len(segment))
             await observed.settled()
             transport.close()
             received = bytearray()
-            while part := await loop.sock_recv(ours, 65536):
+            while part := await loop.sock_recv(near, 65536):
                 received += part
             return bytes(received)
         finally:
-            ours.close()
+            near.close()
             transport.abort()
 
 

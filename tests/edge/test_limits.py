@@ -149,7 +149,7 @@ async def test_all_unfinished_bodies_together_are_bounded() -> None:
         )
         assert [(await task)[:13] for task in done] == [b"HTTP/1.1 503 "]
         assert server.app.rejected == ["received_bytes"]
-        # whole requests are served in the meantime
+        # complete requests are served in the meantime
         assert (await server.send(closing("/b"))).endswith(b"/b ")
 
 
@@ -170,7 +170,7 @@ async def test_a_client_that_sends_too_slowly_is_cut_off(sent: bytes) -> None:
 
 
 @on_both_loops
-async def test_a_client_that_sends_a_byte_now_and_then_is_cut_off() -> None:
+async def test_a_client_that_sends_single_bytes_is_cut_off() -> None:
     async with bare_server(request_timeout_s=0.3) as server, connected(server) as client:
 
         async def crawl() -> None:
@@ -222,7 +222,7 @@ async def test_no_request_is_started_while_the_client_does_not_read() -> None:
 
 @contextlib.asynccontextmanager
 async def stuck(server: BareServer) -> AsyncIterator[Client]:
-    """A client that asked for much and reads nothing; the server has stopped sending."""
+    """A client that requested much and reads nothing; the server has stopped sending."""
     async with connected(server) as client:
         client.stop_reading()
         client.writer.write(get("/big") * 50)

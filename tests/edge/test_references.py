@@ -53,7 +53,7 @@ class _Callbacks:
         self.fields: Fields = []
         self.body = bytearray()
         self.method = b""
-        self.in_head, self.whole = True, False
+        self.in_head, self.complete = True, False
         self.parser = httptools.HttpRequestParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -66,11 +66,11 @@ class _Callbacks:
         self.in_head = False
 
     def on_body(self, data: bytes) -> None:
-        if not self.whole:
+        if not self.complete:
             self.body += data
 
     def on_message_complete(self) -> None:
-        self.whole = True
+        self.complete = True
 
 
 def by_llhttp(sent: bytes) -> Parsed | None:
@@ -83,7 +83,7 @@ def by_llhttp(sent: bytes) -> Parsed | None:
     except httptools.HttpParserError as error:
         if "Content-Length can't be present" in str(error):
             return None  # in a trailer
-    assert callbacks.whole  # an error may follow
+    assert callbacks.complete  # an error may follow
     return Parsed(callbacks.method, callbacks.fields, bytes(callbacks.body))
 
 

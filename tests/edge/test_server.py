@@ -85,7 +85,7 @@ async def test_pipelined_requests_get_their_responses_in_order() -> None:
 
 
 @on_both_loops
-async def test_http_1_0_closes_unless_it_asks_otherwise() -> None:
+async def test_http_1_0_closes_unless_it_requests_keep_alive() -> None:
     async with bare_server() as server:
         received = await server.send(get("/a", version="1.0"))
         assert b"connection: close" in received
@@ -134,7 +134,7 @@ async def test_each_response_repeats_the_trace_context_of_its_request() -> None:
 
 
 @on_both_loops
-async def test_a_client_that_expects_it_is_asked_to_continue() -> None:
+async def test_a_client_that_expects_it_is_prompted_to_continue() -> None:
     head = get("/a", "Expect: 100-continue", "Content-Length: 5", method="POST")
     async with bare_server() as server, connected(server) as client:
         client.writer.write(head)

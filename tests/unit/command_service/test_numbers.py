@@ -12,7 +12,7 @@ from shared.http.problems import Problem
     ("text", "value"),
     [("450", 450), ("450.0", 450), ("4.5e2", 450), ("1e2", 100), ("1E2", 100), ("-0.0", 0)],
 )
-def test_a_whole_number_is_an_integer(text: str, value: int) -> None:
+def test_every_form_of_an_integer_is_accepted(text: str, value: int) -> None:
     price = read_json(Price, f'{{"amount": {text}, "currency": "EUR"}}'.encode())
     assert (price.amount, type(price.amount)) == (value, int)
 

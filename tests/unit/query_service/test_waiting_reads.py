@@ -56,7 +56,7 @@ class Waiting:
         self.tasks.clear()
 
 
-async def test_anonymous_reads_hold_nobody_elses_place() -> None:
+async def test_anonymous_reads_do_not_use_the_budget_of_callers() -> None:
     waiting = Waiting(watcher())
     await waiting.start(None, 2)
     assert await waiting.rejected(None) == "anonymous_waiting_reads"

@@ -20,7 +20,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass
-class Answered:
+class Received:
     status: int
     headers: dict[str, str]
     body: bytes
@@ -33,7 +33,7 @@ class Answered:
         return str(self.json()["type"]).rpartition("/")[2]
 
 
-Call = Callable[..., Awaitable[Answered]]
+Call = Callable[..., Awaitable[Received]]
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def call() -> Call:
         headers: Headers | None = None,
         body: bytes | None = b"",
         address: str = "192.0.2.1",
-    ) -> Answered:
+    ) -> Received:
         head = RequestHead(method, path, b"", RequestHeaders(headers or []))
         response = await app.handle(head, body, address)
         assert isinstance(response, Response)
         names = {name.decode(): value.decode() for name, value in response.headers}
-        return Answered(response.status, names, response.body)
+        return Received(response.status, names, response.body)
 
     return send_request
 

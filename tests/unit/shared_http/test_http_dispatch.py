@@ -1,4 +1,4 @@
-"""What the dispatcher itself answers, and in which order it checks."""
+"""The responses of the dispatcher itself, and the order of its checks."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Body(BaseModel):
 
 
 class Tokens:
-    """`Bearer <scopes>` is a caller with these scopes; `Bearer bad` is refused."""
+    """`Bearer <scopes>` is a caller with these scopes; `Bearer bad` is rejected."""
 
     def recall(self, authorization: bytes) -> Caller | None:
         return None
@@ -84,21 +84,21 @@ def bearer(scopes: str) -> ResponseHeaders:
 
 
 async def test_an_operation_gets_its_request(call: Call) -> None:
-    answer = await call(dispatcher(), "GET", "/v1/things/7")
-    assert answer.body == b"GET /v1/things/7 id=7 - "
-    assert answer.headers == {"x-operation": "echo"}
+    response = await call(dispatcher(), "GET", "/v1/things/7")
+    assert response.body == b"GET /v1/things/7 id=7 - "
+    assert response.headers == {"x-operation": "echo"}
 
 
-async def test_an_unknown_path_is_not_found_before_any_token_is_looked_at(call: Call) -> None:
+async def test_an_unknown_path_is_not_found_before_any_token_is_verified(call: Call) -> None:
     for path in ("/", "/v1/things/7/", "/v1/unknown"):
-        answer = await call(dispatcher(), "POST", path, headers=bearer("bad"))
-        assert (answer.status, answer.problem()) == (404, "not-found")
+        response = await call(dispatcher(), "POST", path, headers=bearer("bad"))
+        assert (response.status, response.problem()) == (404, "not-found")
 
 
-async def test_another_method_is_refused_with_those_that_are_allowed(call: Call) -> None:
-    answer = await call(dispatcher(), "PUT", "/v1/things/7", headers=bearer("bad"))
-    assert (answer.status, answer.problem()) == (405, "method-not-allowed")
-    assert answer.headers["allow"] == "DELETE, GET, HEAD"
+async def test_another_method_is_rejected_with_those_that_are_allowed(call: Call) -> None:
+    response = await call(dispatcher(), "PUT", "/v1/things/7", headers=bearer("bad"))
+    assert (response.status, response.problem()) == (405, "method-not-allowed")
+    assert response.headers["allow"] == "DELETE, GET, HEAD"
 
 
 async def test_head_is_handled_as_get(call: Call) -> None:
@@ -108,15 +108,15 @@ async def test_head_is_handled_as_get(call: Call) -> None:
 
 
 async def test_a_missing_token_is_unauthorized(call: Call) -> None:
-    answer = await call(dispatcher(), "GET", "/v1/secrets")
-    assert (answer.status, answer.problem()) == (401, "unauthorized")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    response = await call(dispatcher(), "GET", "/v1/secrets")
+    assert (response.status, response.problem()) == (401, "unauthorized")
+    assert response.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_bad_token_is_unauthorized_even_where_none_is_needed(call: Call) -> None:
-    answer = await call(dispatcher(), "GET", "/v1/things/7", headers=bearer("bad"))
-    assert answer.status == 401
-    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+async def test_a_bad_token_is_unauthorized_even_if_none_is_required(call: Call) -> None:
+    response = await call(dispatcher(), "GET", "/v1/things/7", headers=bearer("bad"))
+    assert response.status == 401
+    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
 async def test_two_authorization_headers_are_unauthorized(call: Call) -> None:
@@ -126,16 +126,16 @@ async def test_two_authorization_headers_are_unauthorized(call: Call) -> None:
 
 @pytest.mark.parametrize("scopes", ["read", "read:all", "write read"])
 async def test_any_of_the_scopes_admits(call: Call, scopes: str) -> None:
-    answer = await call(dispatcher(), "GET", "/v1/secrets", headers=bearer(scopes))
-    assert answer.status == 200
-    assert b" ada " in answer.body
+    response = await call(dispatcher(), "GET", "/v1/secrets", headers=bearer(scopes))
+    assert response.status == 200
+    assert b" ada " in response.body
 
 
 async def test_another_scope_is_forbidden(call: Call) -> None:
-    answer = await call(dispatcher(), "GET", "/v1/secrets", headers=bearer("write"))
-    assert (answer.status, answer.problem()) == (403, "forbidden")
+    response = await call(dispatcher(), "GET", "/v1/secrets", headers=bearer("write"))
+    assert (response.status, response.problem()) == (403, "forbidden")
     challenge = 'Bearer error="insufficient_scope", scope="read"'
-    assert answer.headers["www-authenticate"] == challenge
+    assert response.headers["www-authenticate"] == challenge
 
 
 async def test_checks_come_in_the_contracts_order(call: Call) -> None:
@@ -150,20 +150,20 @@ async def test_checks_come_in_the_contracts_order(call: Call) -> None:
         (bearer("write") + JSON_BODY, b"{", 200),
     ]
     for headers, body, status in steps:
-        answer = await call(app, "POST", "/v1/things", headers=headers, body=body)
-        assert answer.status == status
+        response = await call(app, "POST", "/v1/things", headers=headers, body=body)
+        assert response.status == status
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"br, gzip", b"x"])
 async def test_a_body_has_no_content_coding(call: Call, coding: bytes) -> None:
     headers = bearer("write") + JSON_BODY + [(b"content-encoding", coding)]
-    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
-    assert (answer.status, answer.problem()) == (415, "unsupported-media-type")
+    response = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
+    assert (response.status, response.problem()) == (415, "unsupported-media-type")
 
 
 async def test_a_request_without_a_body_needs_no_content_type(call: Call) -> None:
-    answer = await call(dispatcher(), "POST", "/v1/things", headers=bearer("write"))
-    assert answer.status == 200
+    response = await call(dispatcher(), "POST", "/v1/things", headers=bearer("write"))
+    assert response.status == 200
 
 
 @pytest.mark.parametrize(
@@ -184,33 +184,33 @@ async def test_a_body_must_be_json(call: Call, content_type: bytes | None, statu
     headers = bearer("write")
     if content_type is not None:
         headers.append((b"content-type", content_type))
-    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
-    assert answer.status == status
+    response = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
+    assert response.status == status
 
 
 async def test_two_content_types_are_malformed(call: Call) -> None:
     headers = bearer("write") + JSON_BODY * 2
-    answer = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
-    assert answer.problem() == "malformed-request"
+    response = await call(dispatcher(), "POST", "/v1/things", headers=headers, body=b"{}")
+    assert response.problem() == "malformed-request"
 
 
 async def test_an_operation_without_a_model_takes_any_content_type(call: Call) -> None:
-    answer = await call(dispatcher(), "DELETE", "/v1/things/7", body=b"x")
-    assert answer.body == b"DELETE /v1/things/7 id=7 - x"
+    response = await call(dispatcher(), "DELETE", "/v1/things/7", body=b"x")
+    assert response.body == b"DELETE /v1/things/7 id=7 - x"
 
 
-async def test_a_problem_becomes_its_answer(call: Call) -> None:
-    answer = await call(dispatcher(), "GET", "/v1/taken")
-    assert (answer.status, answer.problem()) == (409, "email-taken")
+async def test_a_problem_becomes_its_response(call: Call) -> None:
+    response = await call(dispatcher(), "GET", "/v1/taken")
+    assert (response.status, response.problem()) == (409, "email-taken")
 
 
-async def test_a_defect_is_a_500_whose_log_quotes_nobody(call: Call) -> None:
+async def test_a_defect_is_a_500_whose_log_quotes_no_value(call: Call) -> None:
     with structlog.testing.capture_logs() as logs:
-        answer = await call(dispatcher(), "GET", "/v1/broken")
-    assert (answer.status, answer.problem()) == (500, "internal-error")
+        response = await call(dispatcher(), "GET", "/v1/broken")
+    assert (response.status, response.problem()) == (500, "internal-error")
     assert logs[0]["operation"] == "GET /v1/broken"
     assert logs[0]["error"]["type"] == "builtins.ValueError"
-    assert "ada@" not in str(logs) + answer.body.decode()
+    assert "ada@" not in str(logs) + response.body.decode()
 
 
 async def test_beyond_the_bound_requests_are_turned_away_but_health_is_not(call: Call) -> None:
@@ -245,10 +245,10 @@ async def test_a_callers_rate_is_limited(call: Call, clock: Any) -> None:
     app = dispatcher(rate_limits=limits(clock, per_caller=1))
     statuses = []
     for _ in range(3):
-        answer = await call(app, "GET", "/v1/secrets", headers=bearer("read"))
-        statuses.append(answer.status)
+        response = await call(app, "GET", "/v1/secrets", headers=bearer("read"))
+        statuses.append(response.status)
     assert statuses == [200, 200, 429]
-    assert answer.headers["retry-after"] == "1"
+    assert response.headers["retry-after"] == "1"
     assert app._metrics.rejected == {"caller_rate": 1}
     clock.now += 1
     assert (await call(app, "GET", "/v1/secrets", headers=bearer("read"))).status == 200
@@ -324,7 +324,7 @@ def test_a_rate_limit_remembers_a_bounded_number_of_callers(
     monkeypatch.setattr("shared.http.rate_limit._MAX_BUCKETS", 2)
     limit = RateLimit("caller_rate", per_second=1, burst=1, clock=clock)
     for sub in ("a", "b", "c", "a"):
-        limit.take(sub, 1)  # the second `a` was forgotten in between
+        limit.take(sub, 1)  # the second `a` was omitted in between
     with pytest.raises(Problem):
         limit.take("c", 1)
 
