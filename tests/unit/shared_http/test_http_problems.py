@@ -33,7 +33,7 @@ class Body(BaseModel):
             raise ValueError(f"{name} is not allowed")
         if name == "calm":
             raise ValueError("is reserved")
-        if name == "custom":
+        if name == "mine":
             raise PydanticCustomError("name_taken", "is taken")
         return name
 
@@ -149,7 +149,7 @@ def test_no_message_quotes_the_value(value: object) -> None:
 
 def test_the_models_own_messages_are_kept() -> None:
     assert errors_of(name="calm") == [("/name", "is reserved")]
-    assert errors_of(name="custom") == [("/name", "is taken")]
+    assert errors_of(name="mine") == [("/name", "is taken")]
     assert errors_of(name="quote") == [("/name", "is not valid")]
 
 
