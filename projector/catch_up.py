@@ -10,7 +10,7 @@ from projector.refolding import Refolding
 from projector.store import WriteBatch
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint, decode_checkpoint
-from shared.event_log import AggregateLog, LogDivergence
+from shared.event_log import MAX_READ_BYTES, AggregateLog, LogDivergence
 
 MAX_ROWS: Final = 1000
 
@@ -26,12 +26,13 @@ class CatchUp:
         self._progress = projection.progress
         self._shard = projection.shard
         self._log = log
+        self._max_rows = MAX_ROWS
         self._refolding = Refolding(projection, log)
         self._refolded: set[str] = set()
         """Aggregates that were refolded: if their next event fails again, the event is poison."""
 
     async def step(self, stored: bytes) -> bytes | None:
-        """One write after the checkpoint `stored`.
+        """Applies the rows of one read, at most MAX_ROWS, after the checkpoint `stored`.
 
         Returns the next checkpoint, or None at the head. Raises LogDivergence, and what the store
         and the event log raise.
@@ -70,8 +71,8 @@ class CatchUp:
     async def _read_after(self, checkpoint: Checkpoint) -> Sequence[Record]:
         """The rows after the checkpoint. Raises LogDivergence if its own row is another event."""
         if checkpoint.position == 0:
-            return await self._log.read(self._shard, 1, MAX_ROWS)
-        rows = await self._log.read(self._shard, checkpoint.position, MAX_ROWS + 1)
+            return await self._read(1)
+        rows = await self._read(checkpoint.position)
         if (
             not rows
             or rows[0].position != checkpoint.position
@@ -81,15 +82,29 @@ class CatchUp:
         return rows[1:]
 
     async def _apply(self, stored: bytes, rows: Sequence[Record]) -> bytes:
-        state = await self._projection.load(rows)
-        if state.stored != stored:
-            return state.stored
-        try:
-            new = await self._projection.apply(
-                state, rows, self._progress.offset, trusted=True, poison=self._refolded
-            )
-        except DamagedDocument as error:
-            await self._refolding.refold(error.id, rewrite=True)
-            self._refolded.add(error.id)
-            new = None
-        return await self._projection.checkpoint() if new is None else new
+        while rows:
+            batch = rows[: self._projection.batch_size]
+            state = await self._projection.load(batch)
+            if state.stored != stored:
+                return state.stored
+            offsets = [self._progress.offset] * len(batch)
+            try:
+                new = await self._projection.apply(
+                    state, batch, offsets, trusted=True, poison=self._refolded
+                )
+            except DamagedDocument as error:
+                await self._refolding.refold(error.id, rewrite=True)
+                self._refolded.add(error.id)
+                new = None
+            if new is None:
+                return await self._projection.checkpoint()
+            rows = rows[self._progress.position - rows[0].position + 1 :]
+            stored = new
+        return stored
+
+    async def _read(self, first: int) -> Sequence[Record]:
+        """Rows from position `first` on: as many as probably have MAX_READ_BYTES."""
+        rows = await self._log.read(self._shard, first, self._max_rows + 1)
+        size = sum(len(row.data) for row in rows) + 1
+        self._max_rows = min(max(MAX_READ_BYTES * len(rows) // size, 1), MAX_ROWS)
+        return rows

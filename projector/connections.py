@@ -9,7 +9,7 @@ import asyncpg
 from projector.redis_cluster_store import RedisClusterStore
 from projector.redis_store import RedisStore
 from projector.store import Store
-from shared.event_log import PostgresEventLog
+from shared.event_log import MAX_READ_BYTES, PostgresEventLog
 from shared.redis.settings import RedisSettings
 
 # Limits how long a paused PostgreSQL delays a shard that is catching up.
@@ -29,7 +29,7 @@ async def open_event_log(database_url: str, connections: int) -> AsyncIterator[P
     )
     await pool
     try:
-        yield PostgresEventLog(pool)
+        yield PostgresEventLog(pool, MAX_READ_BYTES)
     finally:
         pool.terminate()
 

@@ -8,9 +8,10 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -34,6 +35,8 @@ _MIN_PAUSE_S: Final = 0.1
 _MAX_PAUSE_S: Final = 2.0
 _REWIND_PAUSE_S: Final = 1.0
 _REVOKE_TIMEOUT_S: Final = 3.0
+_DELIVERY_TIMEOUT_S: Final = 0.2
+"""How long one shard may delay the poll of the others."""
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in aiokafka
@@ -49,9 +52,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         """Shard -> the offset after the last record that was delivered."""
         self._committed: dict[str, int] = {}
         self._pauses_s: dict[str, float] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._seeking: asyncio.Task[None] | None = None
+        self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._seeking: set[asyncio.Task[None]] = set()
+        self._rewinds: dict[str, asyncio.TimerHandle] = {}
+        """Shard -> the end of its pause."""
         self._throttle = LogThrottle(60.0, time.monotonic)
 
     def use_shards(self, shards: Mapping[str, Shard]) -> None:
@@ -69,14 +73,30 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
     async def deliver(self, records: Records) -> None:
         """Delivers one batch to all its shards concurrently.
 
-        Raises nothing: a shard that fails is rewound.
+        Returns after a timeout if a shard is slow, at once if its last delivery failed: its
+        partition is then paused until its records are delivered. Raises nothing: a shard that
+        fails is rewound.
         """
-        self._idle.clear()
-        try:
-            batch = self._group_by_shard(records)
-            await asyncio.gather(*(self._deliver_to(shard, run) for shard, run in batch.items()))
-        finally:
-            self._idle.set()
+        awaited = []
+        for shard, arrivals in self._group_by_shard(records).items():
+            if shard in self._deliveries:
+                self._rewind(shard, arrivals[0].offset, _MIN_PAUSE_S)
+                continue
+            task = asyncio.create_task(self._deliver_to(shard, arrivals))
+            self._deliveries[shard] = task
+            if shard in self._pauses_s:
+                self._pause(shard)
+            else:
+                awaited.append(task)
+        if awaited:
+            await asyncio.wait(awaited, timeout=_DELIVERY_TIMEOUT_S)
+        for shard in self._deliveries:
+            self._pause(shard)
+
+    async def finish(self) -> None:
+        """Waits for the deliveries in progress until a timeout."""
+        if self._deliveries:
+            await asyncio.wait(self._deliveries.values(), timeout=_REVOKE_TIMEOUT_S)
 
     def rewind(self, shard: str, offset: int) -> None:
         """Delivers the shard again from `offset`, after a pause."""
@@ -123,7 +143,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         self._metrics.shards.set(len(assigned))
         self._next.clear()
         self._committed.clear()
-        self._seeking = asyncio.create_task(self._seek(kafka, generation))
+        for timer in self._rewinds.values():
+            timer.cancel()
+        self._rewinds.clear()
+        for shard in self._ownership.assigned:
+            task = asyncio.create_task(self._seek(kafka, shard, generation))
+            self._seeking.add(task)
+            task.add_done_callback(self._seeking.discard)
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Waits for work in progress until a timeout; later writes fail the compare-and-set."""
@@ -131,32 +157,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         for shard in shards:
             self._metrics.remove_shard(shard)
         self._metrics.shards.set(0)
-        waits = [self._idle.wait(), *(self._shards[shard].release() for shard in shards)]
+        waits = [self.finish(), *(self._shards[shard].release() for shard in shards)]
         pending = [asyncio.ensure_future(wait) for wait in waits]
         await asyncio.wait(pending, timeout=_REVOKE_TIMEOUT_S)
 
-    async def _seek(self, kafka: AIOKafkaConsumer, generation: int) -> None:
-        """Resumes the partitions at their checkpoints, as soon as these can be read."""
-        shards = sorted(self._ownership.assigned)
+    async def _seek(self, kafka: AIOKafkaConsumer, shard: str, generation: int) -> None:
+        """Resumes the partition at its checkpoint, as soon as this can be read."""
         pause_s = _MIN_PAUSE_S
         while self._ownership.generation == generation:
             try:
-                offsets = await asyncio.gather(*map(self._acquire, shards))
+                stored, (head,) = await self._store.load(shard, [head_key(shard)])
             except Exception:
                 self._log_failure("assignment")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _MAX_PAUSE_S)
                 continue
             if self._ownership.generation == generation:
-                for shard, offset in zip(shards, offsets, strict=True):
-                    self._next[shard] = offset
-                    kafka.seek(_partition(shard), offset)
-                kafka.resume(*map(_partition, shards))
+                self._next[shard] = self._shards[shard].acquire(stored, head)
+                kafka.seek(_partition(shard), self._next[shard])
+                self._resume(shard)
             return
-
-    async def _acquire(self, shard: str) -> int:
-        stored, (head,) = await self._store.load(shard, [head_key(shard)])
-        return self._shards[shard].acquire(stored, head)
 
     def _group_by_shard(self, records: Records) -> dict[str, list[Arrival]]:
         """The events of the assigned shards. Records of one shard are adjacent in a batch."""
@@ -177,14 +197,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
 
     async def _deliver_to(self, name: str, arrivals: Sequence[Arrival]) -> None:
         """If the store is unavailable, pauses this shard instead of delaying the others."""
+        generation = self._ownership.generation
         try:
             await self._shards[name].receive(arrivals)
-            self._pauses_s.pop(name, None)
         except Exception:
             self._log_failure("kafka")
             pause_s = self._pauses_s.get(name, _MIN_PAUSE_S)
             self._pauses_s[name] = min(2 * pause_s, _MAX_PAUSE_S)
-            self._rewind(name, arrivals[0].offset, pause_s)
+            if self._ownership.generation == generation:
+                self._rewind(name, arrivals[0].offset, pause_s)
+        else:
+            self._pauses_s.pop(name, None)
+        finally:
+            del self._deliveries[name]
+            self._resume(name)
 
     def _log_failure(self, at: str) -> None:
         self._metrics.failures.labels(at).inc()
@@ -201,12 +227,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped in a
         except IllegalStateError:
             return
         self._next[shard] = offset
-        generation = self._ownership.generation
-        asyncio.get_running_loop().call_later(pause_s, self._resume, kafka, partition, generation)
+        if shard in self._rewinds:
+            self._rewinds.pop(shard).cancel()
+        loop = asyncio.get_running_loop()
+        self._rewinds[shard] = loop.call_later(pause_s, self._end_pause, shard)
 
-    def _resume(self, kafka: Any, partition: TopicPartition, generation: int) -> None:
-        if self._ownership.generation == generation:
-            kafka.resume(partition)
+    def _end_pause(self, shard: str) -> None:
+        del self._rewinds[shard]
+        self._resume(shard)
+
+    def _pause(self, shard: str) -> None:
+        if self._kafka is not None and shard in self._ownership.assigned:
+            with suppress(IllegalStateError):
+                self._kafka.pause(_partition(shard))
+
+    def _resume(self, shard: str) -> None:
+        """Unless its checkpoint, its delivery or the end of a pause is still awaited."""
+        awaited = shard not in self._next or shard in self._deliveries or shard in self._rewinds
+        if self._kafka is not None and shard in self._ownership.assigned and not awaited:
+            with suppress(IllegalStateError):
+                self._kafka.resume(_partition(shard))
 
 
 def _partition(shard: str) -> TopicPartition:

@@ -20,6 +20,7 @@ from projector.store import (
     WriteBatch,
 )
 from projector.views.view import CannotFold, Document, View
+from shared.contracts.dashboard_parts import decode_part, encode_part
 from shared.contracts.events import Event
 from shared.contracts.records import Record
 from shared.contracts.upcasting import upcast
@@ -290,7 +291,7 @@ class _ViewFold:
         self._before = state
         self._documents = dict(state.documents)
         self._positions: dict[str, int] = {}
-        self._part = view.empty_part() if state.part is None else orjson.loads(state.part)
+        self._part = view.empty_part() if state.part is None else decode_part(state.part)
 
     def project(self, event: Event, record: Record) -> Document | None:
         """The document after the event."""
@@ -331,7 +332,7 @@ class _ViewFold:
         self.add_documents(writes)
         if self._positions or self._before.part is None:
             key = self._view.key(dashboard_key(self._shard))
-            writes.values[key] = orjson.dumps(self._part, option=orjson.OPT_SORT_KEYS)
+            writes.values[key] = encode_part(self._part)
 
     def add_documents(self, writes: WriteBatch) -> None:
         for id, position in self._positions.items():

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, Generic, TypeVar
 
 import structlog
 
@@ -16,9 +17,16 @@ from shared.logging_setup import LogThrottle
 
 logger = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+_MAX_WAIT_S: Final = 0.3
+"""How long a poll waits for Redis, and for PostgreSQL, before it continues without them."""
+
 
 class LagMonitor:
-    """Reports failures of Redis and PostgreSQL; neither ends the process."""
+    """Reports failures of Redis and PostgreSQL; neither ends the process.
+
+    A Redis node that does not reply delays the polls of its own shards only.
+    """
 
     def __init__(
         self,
@@ -38,6 +46,9 @@ class LagMonitor:
         self._now_ms = now_ms
         self._redis_problem: str | None = "not polled yet"
         self._with_views: set[str] = set()
+        self._checkpoint_reads: _ShardTasks[tuple[bytes | None, int]] = _ShardTasks()
+        self._head_writes: _ShardTasks[None] = _ShardTasks()
+        self._heads_read: asyncio.Task[dict[str, int]] | None = None
         self._throttle = LogThrottle(60.0, time.monotonic)
 
     async def run(self, interval_s: float, heartbeat: Heartbeat) -> None:
@@ -49,27 +60,26 @@ class LagMonitor:
 
     async def poll(self) -> None:
         """Reads the checkpoints before the heads: a head never precedes what is in Kafka."""
-        names = sorted(self._ownership.monitored())
-        before = {shard: self._shards[shard].position for shard in names}
-        try:
-            stored = await self._store.checkpoints(names or sorted(self._shards)[:1])
-            names = [shard for shard in names if shard in stored]
-            self._with_views = {shard for shard in names if stored[shard] is not None}
-            heads = await self._read_heads(names)
-            now = self._now_ms()
-            observed: dict[str, Head] = {}
-            for name in names:
-                observation = Observation(stored[name], before[name], self._records_pending(name))
-                head = self._shards[name].poll(observation, heads.get(name), now)
-                if head is not None:
-                    observed[name] = head
-            if observed:
-                await self._store.write_heads(observed)
-        except Exception as error:
-            self._redis_problem = f"not reachable: {type(error).__name__}"
-            self._log_failure("redis_unreachable")
-        else:
-            self._redis_problem = None
+        monitored = sorted(self._ownership.monitored())
+        reads = self._checkpoint_reads.run(monitored or sorted(self._shards)[:1], self._read)
+        found, failure = await reads
+        names = [shard for shard in monitored if shard in found]
+        self._with_views = {shard for shard in names if found[shard][0] is not None}
+        heads = await self._read_heads(names)
+        now = self._now_ms()
+        observed: dict[str, Head] = {}
+        for name in names:
+            observation = Observation(*found[name], self._records_pending(name))
+            head = self._shards[name].poll(observation, heads.get(name), now)
+            if head is not None:
+                observed[name] = head
+        _, not_written = await self._head_writes.run(
+            observed, lambda name: self._store.write_head(name, observed[name])
+        )
+        failure = failure or not_written
+        self._redis_problem = None if found else f"not reachable: {type(failure).__name__}"
+        if failure is not None and self._throttle.allow("redis_unreachable"):
+            logger.warning("redis_unreachable", exc_info=failure)
 
     def redis_problem(self) -> str | None:
         """Why Redis is not ready, or None."""
@@ -89,14 +99,55 @@ class LagMonitor:
         full = ", ".join(name for name, shard in self._shards.items() if shard.parked_full)
         return f"too many parked aggregates: {full}" if full else None
 
+    async def _read(self, name: str) -> tuple[bytes | None, int]:
+        """The checkpoint, and the shard's position before it was read."""
+        before = self._shards[name].position
+        stored, _ = await self._store.load(name, [])
+        return stored, before
+
     async def _read_heads(self, names: list[str]) -> dict[str, int]:
         """Empty if PostgreSQL is unavailable: the views then continue with Kafka alone."""
-        try:
-            return await self._log.heads(names)
-        except Exception:
-            self._log_failure("postgres_unreachable")
+        if self._heads_read is not None and not self._heads_read.done():
             return {}
+        self._heads_read = asyncio.create_task(self._log.heads(names))
+        await asyncio.wait([self._heads_read], timeout=_MAX_WAIT_S)
+        if not self._heads_read.done():
+            return {}
+        error = self._heads_read.exception()
+        if error is None:
+            return self._heads_read.result()
+        if self._throttle.allow("postgres_unreachable"):
+            logger.warning("postgres_unreachable", exc_info=error)
+        return {}
 
-    def _log_failure(self, event: str) -> None:
-        if self._throttle.allow(event):
-            logger.warning(event, exc_info=True)
+
+class _ShardTasks(Generic[T]):
+    """Work for many shards, at most one task for each at a time."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Future[T]] = {}
+
+    async def run(
+        self, shards: Iterable[str], work: Callable[[str], Awaitable[T]]
+    ) -> tuple[dict[str, T], BaseException | None]:
+        """The results by shard, and a failure if there was one.
+
+        A task that does not end within _MAX_WAIT_S is a TimeoutError. Until it ends, the work of
+        its shard is not started again; its result is then one of a later run.
+        """
+        for shard in shards:
+            if shard not in self._tasks:
+                self._tasks[shard] = asyncio.ensure_future(work(shard))
+        if not self._tasks:
+            return {}, None
+        done, pending = await asyncio.wait(self._tasks.values(), timeout=_MAX_WAIT_S)
+        failure: BaseException | None = TimeoutError() if pending else None
+        results: dict[str, T] = {}
+        for shard, task in list(self._tasks.items()):
+            if task in done:
+                del self._tasks[shard]
+                error = task.exception()
+                if error is None:
+                    results[shard] = task.result()
+                failure = error or failure
+        return results, failure

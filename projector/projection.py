@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import structlog
 
@@ -24,6 +25,11 @@ from shared.contracts.views import (
 )
 
 logger = structlog.get_logger(__name__)
+
+MAX_BATCH_SIZE: Final = 256
+"""Records that are folded into one write, if that stays within the limits of a write."""
+_FILL: Final = 0.8
+"""The part of these limits that the next batch is meant to need."""
 
 
 class UnfoldableRecords(Exception):
@@ -56,6 +62,8 @@ class Projection:
     def __init__(self, shard: str, views: Sequence[View], store: Store, metrics: Metrics) -> None:
         self.shard = shard
         self.progress = Progress()
+        self.batch_size = MAX_BATCH_SIZE
+        """How many records to load and apply at a time; follows the size of the last write."""
         self._topic = split_shard(shard)[0]
         self._generation = FIRST_GENERATION
         self._views = views
@@ -93,21 +101,23 @@ class Projection:
         self,
         state: ShardState,
         records: Sequence[Record],
-        offset: int,
+        offsets: Sequence[int],
         *,
         trusted: bool,
         poison: Collection[str] = (),
     ) -> bytes | None:
-        """Folds records that follow the state, and writes them with the checkpoint and `offset`.
+        """Folds records that follow the state, and writes them with their checkpoint.
 
-        Returns the checkpoint as stored, or None if another process moved it since `load`. Of
-        `trusted` records, which come from the event log, as many are applied as can be folded; if
-        the first one cannot, it is parked. Untrusted records raise UnfoldableRecords.
+        `offsets`: for each record, the offset of the checkpoint that it leads to. Only the first
+        records are applied if the write of all would exceed its limits. Of `trusted` records,
+        which come from the event log, as many are applied as can be folded; if the first one
+        cannot, it is parked. Untrusted records raise UnfoldableRecords.
+        Returns the checkpoint as stored, or None if another process moved it since `load`.
         Raises DamagedDocument, unless the aggregate is in `poison`: its document is as it should
         be; TooManyParked; what the store raises: the same records may then be applied again.
         """
-        count, writes = self._fold(state, records, offset, trusted, poison)
-        if not await self.write(state.stored, writes):
+        count, writes = self._fold(state, records, offsets, trusted, poison)
+        if not await self._write_parts(state, records[:count], writes):
             self._metrics.conflicts.inc()
             return None
         self._metrics.batches.labels(self._topic).inc()
@@ -133,6 +143,26 @@ class Projection:
             self.progress.observe(writes.checkpoint)
         return written
 
+    async def _write_parts(
+        self,
+        state: ShardState,
+        records: Sequence[Record],
+        writes: WriteBatch,
+        *,
+        mark: bool = False,
+    ) -> bool:
+        """As `write`. One event can exceed the limits of a write: the erasure of a long history."""
+        if state.checkpoint is None or writes.relative_size() <= 1:
+            return await self.write(state.stored, writes, mark=mark)
+        keys = set(state_keys(self._views, self.shard, records))
+        *early, last = writes.split(state.checkpoint, keys)
+        stored = state.stored
+        for part in early:
+            if not await self._store.write(self.shard, stored, _in_generation(part)):
+                return False
+            stored = part.checkpoint.encode()
+        return await self.write(stored, last, mark=mark)
+
     async def mark_damaged(self, id: str) -> None:
         """Lets reads of the document be rejected until it is refolded."""
         while parse_id(id) == id:
@@ -156,7 +186,8 @@ class Projection:
         entry = decode_parked(writes.values[parked_key(self.shard)]).get(id)
         if not rewrite and entry == state.parked.get(id):
             return True, entry
-        return await self.write(state.stored, writes, mark=True), entry
+        probes = [_probe(self.shard, id)]
+        return await self._write_parts(state, probes, writes, mark=True), entry
 
     def refolded_entry(
         self, state: ShardState, id: str, rows: Sequence[Record]
@@ -169,15 +200,16 @@ class Projection:
         self,
         state: ShardState,
         records: Sequence[Record],
-        offset: int,
+        offsets: Sequence[int],
         trusted: bool,
         poison: Collection[str],
     ) -> tuple[int, WriteBatch]:
         """The number of records folded, and the writes."""
         count = len(records)
         while True:
+            offset = offsets[count - 1]
             try:
-                return count, fold(self._views, state, records[:count], offset)
+                writes = fold(self._views, state, records[:count], offset)
             except Exception as error:
                 if not trusted:
                     raise UnfoldableRecords(self.shard) from error
@@ -186,6 +218,13 @@ class Projection:
                         raise
                     return 1, self._park(state, records[0], offset, error)
                 count //= 2
+            else:
+                size = writes.relative_size()
+                fitting = max(1, min(int(_FILL * count / size), MAX_BATCH_SIZE))
+                self.batch_size = fitting
+                if size <= 1 or count == 1:
+                    return count, writes
+                count = min(fitting, count - 1)
 
     def _park(self, state: ShardState, record: Record, offset: int, error: Exception) -> WriteBatch:
         self._metrics.parked.labels(self._topic).inc()

@@ -4,7 +4,7 @@ A replica that is promoted may lag: the checkpoint reverts together with the vie
 are in one slot, and the missing events are applied again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -38,19 +38,8 @@ class RedisClusterStore:
     async def purge(self, shard: str, expected: bytes) -> bool:
         return await self._cluster.run(shard, partial(self._purge, shard, expected))
 
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        found: dict[str, bytes | None] = {}
-        for part in await self._cluster.run_each(
-            shards, lambda node, group: self._store(node).checkpoints(group)
-        ):
-            found |= part
-        return found
-
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        await self._cluster.run_each(
-            heads,
-            lambda node, group: self._store(node).write_heads({s: heads[s] for s in group}),
-        )
+    async def write_head(self, shard: str, head: Head) -> None:
+        await self._cluster.run(shard, lambda node: self._store(node).write_head(shard, head))
 
     async def _purge(self, shard: str, expected: bytes, node: Node) -> bool:
         """SCAN sees the keys of one node: while a slot migrates, its purge raises and is retried.
@@ -80,12 +69,6 @@ class _RedirectedStore(RedisStore):
     def __init__(self, client: Redis) -> None:
         super().__init__(client)
         self._run = partial(_run_redirected, client.connection_pool)
-
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        return {shard: (await self.load(shard, []))[0] for shard in shards}
-
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        """Does nothing: heads are written again within a second, and nothing depends on one."""
 
 
 async def _run_redirected(pool: ConnectionPool, *command: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Any, Final
 
@@ -23,7 +23,6 @@ class RedisStore:
     """See `Store`. Raises what redis-py raises: RedisError, OSError, TimeoutError."""
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
         self._run: Run = CommandBatcher(client.connection_pool).run
         self._write = _Script("write.lua")
         self._purge = _Script("purge.lua")
@@ -51,17 +50,8 @@ class RedisStore:
             if int(cursor) == 0:
                 return True
 
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for shard in shards:
-                pipeline.get(checkpoint_key(shard))
-            return dict(zip(shards, await pipeline.execute(), strict=True))
-
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for shard, head in heads.items():
-                pipeline.set(head_key(shard), head.encode())
-            await pipeline.execute()
+    async def write_head(self, shard: str, head: Head) -> None:
+        await self._run("SET", head_key(shard), head.encode())
 
 
 class CommandBatcher:

@@ -15,7 +15,7 @@ from projector.refolding import Refolding
 from projector.store import ShardState, Store
 from projector.views.view import View
 from shared.contracts.records import Record
-from shared.contracts.views import Head, decode_checkpoint, decode_head
+from shared.contracts.views import Checkpoint, Head, decode_checkpoint, decode_head
 from shared.event_log import AggregateLog, LogDivergence
 from shared.logging_setup import LogThrottle
 
@@ -25,6 +25,8 @@ logger = structlog.get_logger(__name__)
 _MAX_STALLED_POLLS: Final = 1
 _MAX_STALLED_POLLS_WITH_RECORDS_PENDING: Final = 10
 _LOG_INTERVAL_S: Final = 60.0
+_CHECKPOINT_TIMEOUT_S: Final = 1.0
+"""Limits how long a shard of an unavailable Redis node delays the catch-up of the others."""
 
 
 class Arrival(NamedTuple):
@@ -84,13 +86,19 @@ class Shard:
         self._dropped = False
         self._released = False
         self._caught_up_at_ms: int | None = None
+        self._last_seen = (0, "")
+        """Position and event id of the last record that Kafka delivered."""
         self._last_poll = (-1, 0)
         self._stalled_polls = 0
         self._throttle = LogThrottle(_LOG_INTERVAL_S, time.monotonic)
 
     def acquire(self, stored: bytes | None, head: bytes | None) -> int:
-        """Starts to project the shard. Returns the offset to consume from."""
+        """Starts to project the shard. Returns the offset to consume from.
+
+        It is that of the checkpoint's own record, which confirms that Kafka has the same event.
+        """
         self._released = False
+        self._last_seen = (0, "")
         checkpoint = decode_checkpoint(stored)
         if checkpoint is not None and not self._progress.is_lost(checkpoint):
             self._progress.observe(checkpoint)
@@ -99,7 +107,7 @@ class Shard:
             self._caught_up_at_ms = last_head.caught_up_at_ms
         if self._retrying is None:
             self._retrying = asyncio.create_task(self._retry_parked())
-        return 0 if checkpoint is None else checkpoint.offset + 1
+        return 0 if checkpoint is None else max(checkpoint.offset, 0)
 
     async def release(self) -> None:
         """Leaves the shard to another process. Returns when the catch-up in progress has ended."""
@@ -113,22 +121,30 @@ class Shard:
 
         Raises what the store raises: the same records must then be delivered again.
         """
-        records = [arrival.record for arrival in arrivals]
-        while records:
+        while arrivals:
+            batch = arrivals[: self._projection.batch_size]
+            if not await self._receive_batch(batch):
+                batch = arrivals
+            self._last_seen = batch[-1].record.position, batch[-1].record.event_id
+            arrivals = arrivals[len(batch) :]
+
+    async def _receive_batch(self, arrivals: Sequence[Arrival]) -> bool:
+        """Returns False if these and later records are left to a catch-up."""
+        while True:
             if self._reading_log or self.diverged or self.parked_full:
                 self._dropped = True
-                return
-            state = await self._projection.load(records)
+                return False
+            state = await self._projection.load([arrival.record for arrival in arrivals])
             if state.checkpoint is None or self._progress.is_lost(state.checkpoint):
                 self.start_catch_up("checkpoint")
-                return
+                return False
             self._progress.observe(state.checkpoint)
-            run, gap = self._following(state.checkpoint.position, arrivals)
+            run, problem = self._following(state.checkpoint, arrivals)
             if run and not await self._apply(state, run):
                 continue
-            if gap:
-                self.start_catch_up("gap")
-            return
+            if problem is not None:
+                self.start_catch_up(problem)
+            return problem is None
 
     def start_catch_up(self, reason: str) -> None:
         """Starts to read the event log up to its head, unless this is in progress."""
@@ -177,24 +193,40 @@ class Shard:
         return Head(head, now_ms, self._caught_up_at_ms)
 
     def _following(
-        self, position: int, arrivals: Sequence[Arrival]
-    ) -> tuple[Sequence[Arrival], bool]:
-        """The arrivals that follow `position` in sequence, and whether a gap comes after them."""
+        self, checkpoint: Checkpoint, arrivals: Sequence[Arrival]
+    ) -> tuple[Sequence[Arrival], str | None]:
+        """The arrivals that follow the checkpoint in sequence, and why a catch-up is required.
+
+        The event log decides if Kafka has another event at the checkpoint's position, or if it is
+        unknown which one Kafka has: PostgreSQL may have been restored to an older state, and the
+        event log may have grown past the views since.
+        """
+        ids = {checkpoint.position: checkpoint.event_id}
+        position, event_id = self._last_seen
+        if ids.get(position, event_id) != event_id:
+            return [], "mismatch"
+        confirmed = checkpoint.position in (0, position)
         run: list[Arrival] = []
         for arrival in arrivals:
-            if arrival.record.position == position + 1:
-                position += 1
+            position, event_id = arrival.record.position, arrival.record.event_id
+            if ids.setdefault(position, event_id) != event_id:
+                return [], "mismatch"
+            confirmed |= position == checkpoint.position
+            if position == checkpoint.position + len(run) + 1:
+                if not confirmed:
+                    return [], "unconfirmed"
                 run.append(arrival)
-            elif arrival.record.position > position:
-                return run, True
+            elif position > checkpoint.position + len(run):
+                return run, "gap"
         self._metrics.duplicates.inc(len(arrivals) - len(run))
-        return run, False
+        return run, None
 
     async def _apply(self, state: ShardState, run: Sequence[Arrival]) -> bool:
-        """Returns False if another process moved the checkpoint."""
+        """Returns False if some were not applied, or another process moved the checkpoint."""
         records = [arrival.record for arrival in run]
+        offsets = [arrival.offset for arrival in run]
         try:
-            stored = await self._projection.apply(state, records, run[-1].offset, trusted=False)
+            await self._projection.apply(state, records, offsets, trusted=False)
         except UnfoldableRecords as error:
             logger.warning(
                 "records_unfoldable", shard=self.name, error=type(error.__cause__).__name__
@@ -203,7 +235,7 @@ class Shard:
                 await self._projection.mark_damaged(error.__cause__.id)
             self.start_catch_up("unfoldable")
             return True
-        return stored is not None
+        return self._progress.position >= records[-1].position
 
     async def _run_catch_up(self) -> None:
         """Repeated while records are dropped: they may be newer than the last row that was read.
@@ -229,14 +261,15 @@ class Shard:
             self._metrics.failures.labels("log").inc()
             if self._throttle.allow("catch_up"):
                 logger.warning("catch_up_failed", shard=self.name, exc_info=True)
-            self._rewind(self.name, self._progress.offset + 1)
+            self._rewind(self.name, max(self._progress.offset, 0))
         finally:
             self._task = None
 
     async def _catch_up_once(self) -> None:
         self._reading_log = True
         try:
-            stored: bytes | None = await self._projection.checkpoint()
+            async with asyncio.timeout(_CHECKPOINT_TIMEOUT_S):
+                stored: bytes | None = await self._projection.checkpoint()
             while stored is not None and not self._released:
                 stored = await self._catch_up.step(stored)
             for id, entry in (await self._projection.parked()).items():

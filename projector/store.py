@@ -1,8 +1,8 @@
 """What the projector reads from and writes to the store of the views, and the store's interface."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import orjson
 
@@ -29,6 +29,14 @@ ANONYMIZED_VERSIONS: Final = range(FIRST_VERSION, FIRST_VERSION + 8)
 
 An order has no more events before that: placed, paid, and two that end it.
 """
+
+# A write within these limits blocks Redis for 5 ms at most.
+MAX_WRITE_ITEMS: Final = 1000
+MAX_WRITE_BYTES: Final = 512 * 1024
+_ID_LENGTH: Final = 36
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,29 @@ class WriteBatch:
     removed: dict[str, list[str]] = field(default_factory=dict)
     """Sorted set -> ids to remove."""
 
+    def relative_size(self) -> float:
+        """Its keys and members per MAX_WRITE_ITEMS or bytes per MAX_WRITE_BYTES, if greater."""
+        memberships = [*self.added.items(), *self.removed.items()]
+        items = len(self.values) + sum(len(ids) for _, ids in memberships)
+        size = sum(len(key) + len(value or b"") for key, value in self.values.items())
+        size += sum(len(key) + _ID_LENGTH * len(ids) for key, ids in memberships)
+        return max(items / MAX_WRITE_ITEMS, size / MAX_WRITE_BYTES)
+
+    def split(self, previous: Checkpoint, state_keys: Collection[str]) -> list["WriteBatch"]:
+        """Writes of at most MAX_WRITE_ITEMS to execute in order; only the last one is larger.
+
+        All but the last one keep the `previous` checkpoint, and change none of `state_keys`, which
+        a fold reads. After a crash between two of them, the same event is therefore folded again.
+        """
+        early = [(key, value) for key, value in self.values.items() if key not in state_keys]
+        parts = [WriteBatch(previous, dict(chunk)) for chunk in _chunks(early)]
+        for chunk in _chunks([(key, id) for key, ids in self.added.items() for id in ids]):
+            parts.append(WriteBatch(previous, added=_grouped(chunk)))
+        for chunk in _chunks([(key, id) for key, ids in self.removed.items() for id in ids]):
+            parts.append(WriteBatch(previous, removed=_grouped(chunk)))
+        late = {key: value for key, value in self.values.items() if key in state_keys}
+        return [*parts, WriteBatch(self.checkpoint, late)]
+
 
 class Store(Protocol):
     """The views of many shards. After an exception, it is unknown whether the call took effect.
@@ -94,12 +125,8 @@ class Store(Protocol):
         """
         ...
 
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
-        """The checkpoints of the shards that are available. Raises if none is."""
-        ...
-
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        """Publishes the observed heads of the event log."""
+    async def write_head(self, shard: str, head: Head) -> None:
+        """Publishes the observed head of the event log."""
         ...
 
 
@@ -135,6 +162,17 @@ def decode_state(
             _view_state(next(value), dict(zip(subjects, value, strict=False))) for _ in views
         ),
     )
+
+
+def _chunks(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[n : n + MAX_WRITE_ITEMS] for n in range(0, len(items), MAX_WRITE_ITEMS)]
+
+
+def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, id in pairs:
+        groups.setdefault(key, []).append(id)
+    return groups
 
 
 def _view_state(part: bytes | None, stored: Mapping[str, bytes | None]) -> ViewState:

@@ -61,6 +61,7 @@ async def consume(
         finally:
             await consumer.commit()
             await broker.stop()
+            await consumer.finish()
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -8,16 +8,26 @@ import asyncpg
 
 from shared.contracts.records import Record
 
+_ROWS = """
+    SELECT * FROM log WHERE log.shard = requested.shard AND log.position >= requested.first
+    ORDER BY log.position LIMIT requested.max_rows
+"""
+# PostgreSQL reads the data once more for its length; a caller that hits the limit should therefore
+# request fewer rows.
+_ROWS_WITHIN_BYTES = f"""
+    SELECT * FROM (
+        SELECT *, sum(octet_length(data::text)) OVER (ORDER BY position)
+            - octet_length(data::text) AS preceding_bytes
+        FROM ({_ROWS}) AS rows
+    ) AS rows WHERE preceding_bytes < $4
+"""
 # The server converts to text: asyncpg's own conversions cost more than the query.
 _READ = """
 SELECT requested.number, l.position, l.event_id::text, l.type, l.subject::text, l.actor,
        to_char(l.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), l.traceparent, l.data
 FROM unnest($1::text[], $2::bigint[], $3::int[])
     WITH ORDINALITY AS requested (shard, first, max_rows, number)
-CROSS JOIN LATERAL (
-    SELECT * FROM log WHERE log.shard = requested.shard AND log.position >= requested.first
-    ORDER BY log.position LIMIT requested.max_rows
-) AS l
+CROSS JOIN LATERAL ({}) AS l
 """
 _HEADS = """
 SELECT s.name, coalesce((
@@ -42,6 +52,9 @@ WHERE l.subject = $2::uuid AND l.shard = $1 AND l.position > $3 AND l.position <
 ORDER BY l.position LIMIT $5
 """
 _POSITION: Final = attrgetter("position")
+
+MAX_READ_BYTES: Final = 4 * 1024 * 1024
+"""The data, besides one more row, that a reader with bounded memory requests at a time."""
 
 COMMIT_CHANNEL: Final = "tandem_log"
 """The NOTIFY channel of commits; a payload names the shards that events were appended to."""
@@ -89,17 +102,26 @@ class AggregateLog(EventLog, Protocol):
 
 
 class PostgresEventLog:
-    """The event log in PostgreSQL, read with any role that may SELECT it."""
+    """The event log in PostgreSQL, read with any role that may SELECT it.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    With `max_bytes`, a read returns fewer rows if their data is longer, but at least one.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", max_bytes: int | None = None) -> None:
         self._pool = pool
+        self._max_bytes = max_bytes
 
     async def read(self, shard: str, first: int, limit: int) -> Sequence[Record]:
         return (await self.read_ranges([Range(shard, first, limit)]))[0]
 
     async def read_ranges(self, ranges: Sequence[Range]) -> list[list[Record]]:
         """The records of each range, from one statement and therefore one snapshot."""
-        rows = await self._pool.fetch(_READ, *map(list, zip(*ranges, strict=True)))
+        columns = map(list, zip(*ranges, strict=True))
+        if self._max_bytes is None:
+            rows = await self._pool.fetch(_READ.format(_ROWS), *columns)
+        else:
+            statement = _READ.format(_ROWS_WITHIN_BYTES)
+            rows = await self._pool.fetch(statement, *columns, self._max_bytes)
         found: list[list[Record]] = [[] for _ in ranges]
         for number, position, event_id, type, subject, actor, time, trace, data in rows:
             shard = ranges[number - 1].shard

@@ -16,7 +16,8 @@ from tools.source_text import ROOT, source_files
 _FLAGS: Final = re.IGNORECASE
 _WORD_BOUNDARIES: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 _CODE_SPANS: Final = re.compile(r"`[^`]*`")
-_CHANGELOG: Final = "CHANGELOG.md"
+_WITH_FORMER_WORDS: Final = ("CHANGELOG.md", "docs/glossary.md")
+"""Files that may contain former names, and words that are counted, as code spans."""
 _UNCHECKED: Final = (
     *("tools/", "tests/unit/tools/"),
     *("command_service/contracts/", "query_service/contracts/"),
@@ -99,7 +100,7 @@ class Finding(NamedTuple):
 def find(path: str, text: str) -> Iterator[Finding]:
     """The rejected words of a file, in order."""
     for number, line in enumerate(text.splitlines(), 1):
-        if path == _CHANGELOG:  # it lists the former names, as code
+        if path in _WITH_FORMER_WORDS:
             line = _CODE_SPANS.sub("", line)
         split = _WORD_BOUNDARIES.sub(" ", line)
         if not _ANY.search(line) and not _ANY.search(split):

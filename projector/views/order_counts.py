@@ -1,8 +1,5 @@
 """The orders' part of the dashboard: counts by status, revenue, and both by day."""
 
-from datetime import date, timedelta
-from functools import lru_cache
-
 from projector.views.payments import count_payments, no_payments
 from shared.contracts.dashboard_parts import DAYS_KEPT, OrdersPart
 from shared.contracts.documents import OrderDocument
@@ -43,19 +40,25 @@ def _day(order: OrderDocument) -> str:
 
 
 def _open_day(part: OrdersPart, day: str) -> None:
-    """Moves the window of kept days to a later day, and deletes the days before the window."""
-    latest = part["latest_day"]
-    if latest is not None and day <= latest:
+    """The kept days depend on the set of days alone, not on the order of the events."""
+    if part["latest_day"] is None or day > part["latest_day"]:
+        part["latest_day"] = day
+    by_day, empty = part["by_day"], part.get("empty_days", [])
+    if day <= part.get("dropped_day", "") or day in by_day or day in empty:
         return
-    part["latest_day"] = day
-    limit = _limit(day)
-    for old in [old for old in part["by_day"] if old <= limit]:
-        del part["by_day"][old]
+    part["empty_days"] = sorted([*empty, day])
+    if len(by_day) + len(part["empty_days"]) > DAYS_KEPT:
+        part["dropped_day"] = dropped = min(*by_day, *part["empty_days"])
+        by_day.pop(dropped, None)
+        _remove_empty_day(part, dropped)
 
 
-@lru_cache(maxsize=8)
-def _limit(latest: str) -> str:
-    return (date.fromisoformat(latest) - timedelta(days=DAYS_KEPT)).isoformat()
+def _remove_empty_day(part: OrdersPart, day: str) -> None:
+    remaining = [empty for empty in part.get("empty_days", []) if empty != day]
+    if remaining:
+        part["empty_days"] = remaining
+    else:
+        part.pop("empty_days", None)
 
 
 def _add(part: OrdersPart, order: OrderDocument, sign: int) -> None:
@@ -66,17 +69,20 @@ def _add(part: OrdersPart, order: OrderDocument, sign: int) -> None:
     if revenue["orders"] == 0:
         del part["revenue"][currency]
     day = _day(order)
-    if part["latest_day"] is not None and day > _limit(part["latest_day"]):
+    if day > part.get("dropped_day", ""):
         _add_to_day(part, day, currency, amount, sign)
 
 
 def _add_to_day(part: OrdersPart, day: str, currency: str, amount: int, sign: int) -> None:
     """Also removes a currency or a day without orders."""
+    _remove_empty_day(part, day)
     entry = part["by_day"].setdefault(day, {"orders": 0, "revenue": {}, "orders_in": {}})
     entry["orders"] += sign
     entry["revenue"][currency] = entry["revenue"].get(currency, 0) + amount
     entry["orders_in"][currency] = entry["orders_in"].get(currency, 0) + sign
-    if entry["orders_in"][currency] == 0:
+    if entry["orders_in"][currency] <= 0:  # less if an earlier version had dropped the day
+        entry["orders"] -= entry["orders_in"][currency]
         del entry["revenue"][currency], entry["orders_in"][currency]
     if entry["orders"] == 0:
         del part["by_day"][day]
+        part["empty_days"] = sorted([*part.get("empty_days", []), day])

@@ -3,11 +3,15 @@
 JSON under `dashboard_key`; absent if the shard has no event yet. Amounts are minor units.
 """
 
-from typing import Final
+import json
+import re
+from typing import Any, Final, NotRequired
 
+import orjson
 from typing_extensions import TypedDict
 
 DAYS_KEPT: Final = 35
+_LARGE_INTEGER: Final = re.compile(rb"[0-9]{19}")
 
 
 class StatusCounts(TypedDict):
@@ -48,8 +52,10 @@ class DayOfOrders(TypedDict):
 class OrdersPart(TypedDict):
     """The part of a shard of `orders`. Days and currencies without an order are absent.
 
-    `latest_day` is the latest day on which an order was placed, cancelled or not, or null;
-    `by_day` has the days later than `latest_day` minus DAYS_KEPT. Days are `2026-03-01`.
+    Days are `2026-03-01`. Of all days on which an order was placed, the newest DAYS_KEPT are kept;
+    an order dated ahead by a wrong clock takes the place of one of them. `empty_days` are those of
+    them whose orders were all cancelled; `dropped_day` is the newest one that is not kept; both
+    are absent if there is none. `latest_day`, the latest day, is for earlier projectors.
     """
 
     statuses: StatusCounts
@@ -57,6 +63,8 @@ class OrdersPart(TypedDict):
     revenue: dict[str, CurrencyRevenue]
     by_day: dict[str, DayOfOrders]
     latest_day: str | None
+    empty_days: NotRequired[list[str]]
+    dropped_day: NotRequired[str]
 
 
 class UsersPart(TypedDict):
@@ -70,3 +78,27 @@ class ProductsPart(TypedDict):
 
     active: int
     sold_out: int
+
+
+def encode_part(part: Any) -> bytes:
+    """The stored form of a part."""
+    return _encode(part, sort_keys=True)
+
+
+def decode_part(stored: bytes) -> Any:
+    """A stored part. orjson would convert an integer of more than 64 bits to a float."""
+    return json.loads(stored) if _LARGE_INTEGER.search(stored) else orjson.loads(stored)
+
+
+def encode_figures(figures: Any) -> bytes:
+    """JSON of sums of parts."""
+    return _encode(figures, sort_keys=False)
+
+
+def _encode(figures: Any, *, sort_keys: bool) -> bytes:
+    """A sum can exceed the 64 bits to which orjson limits integers."""
+    try:
+        return orjson.dumps(figures, option=orjson.OPT_SORT_KEYS if sort_keys else 0)
+    except orjson.JSONEncodeError:
+        text = json.dumps(figures, separators=(",", ":"), ensure_ascii=False, sort_keys=sort_keys)
+        return text.encode()

@@ -8,6 +8,7 @@ replicas redirect with MOVED.
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
@@ -20,6 +21,8 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
+
+from shared.redis.exchange import exchange
 
 _MAX_REDIRECTS: Final = 5
 _SLOTS_TIMEOUT_S: Final = 1.0
@@ -64,7 +67,7 @@ class Cluster:
         self._owners: dict[str, Address] = {}
         self._suspects: set[Address] = set()
         self._stale = True
-        self._refreshing = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def owner(self, shard: str) -> Address:
         """The primary of the shard according to the slot map."""
@@ -101,23 +104,6 @@ class Cluster:
         self._stale = True
         raise ClusterError(f"{shard}: too many redirects")
 
-    async def run_each(
-        self, shards: Iterable[str], work: Callable[[Node, list[str]], Awaitable[T]]
-    ) -> list[T]:
-        """Run `work` on all nodes concurrently, each with its shards; redirects as in `run`.
-
-        Nodes that fail are left out. Raises if all fail.
-        """
-        groups = await self.group_by_owner(shards)
-        done = await asyncio.gather(
-            *(self._run_group(address, group, work) for address, group in groups.items()),
-            return_exceptions=True,
-        )
-        failures = [outcome for outcome in done if isinstance(outcome, BaseException)]
-        if failures and len(failures) == len(done):
-            raise failures[0]
-        return [one for part in done if not isinstance(part, BaseException) for one in part]
-
     async def group_by_owner(self, shards: Iterable[str]) -> dict[Address, list[str]]:
         groups: dict[Address, list[str]] = {}
         for shard in shards:
@@ -135,18 +121,9 @@ class Cluster:
         self._stale = True
 
     async def aclose(self) -> None:
+        if self._refreshing is not None:
+            self._refreshing.cancel()
         await asyncio.gather(*(client.aclose() for client in self._clients.values()))
-
-    async def _run_group(
-        self, address: Address, shards: list[str], work: Callable[[Node, list[str]], Awaitable[T]]
-    ) -> list[T]:
-        try:
-            return [await work(Node(self.client(address)), shards)]
-        except AskError:
-            return [await self.run(s, lambda node, s=s: work(node, [s])) for s in shards]  # type: ignore[misc]
-        except _UNREACHABLE as error:
-            self.mark_suspect(address, error)
-            raise
 
     def _slot_owner(self, slot: int) -> Address:
         index = bisect_right(self._ranges, slot, key=lambda range: range.first) - 1
@@ -156,28 +133,51 @@ class Cluster:
         raise ClusterDownError(f"no node serves slot {slot}")
 
     async def _refresh(self) -> None:
-        """Get the slot map from the first node that replies, suspects last."""
-        async with self._refreshing:
-            if not self._stale:
-                return
-            nodes = dict.fromkeys([*(range.owner for range in self._ranges), *self._seeds])
-            for address in sorted(nodes, key=self._suspects.__contains__):
-                try:
-                    async with asyncio.timeout(_SLOTS_TIMEOUT_S):
-                        ranges = await _fetch_slot_map(self.client(address), address)
-                except _UNREACHABLE as error:
-                    failure: Exception = error
-                    continue
-                self._ranges, self._stale = ranges, False
-                self._owners.clear()
-                self._suspects.clear()
-                return
-        raise ConnectionError("no node of the Redis Cluster replies") from failure
+        """All callers share one refresh, and its failure."""
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._fetch_slot_map())
+            self._refreshing.add_done_callback(self._end_refresh)
+        await asyncio.shield(self._refreshing)
+
+    def _end_refresh(self, refreshing: "asyncio.Task[None]") -> None:
+        self._refreshing = None
+        refreshing.cancelled() or refreshing.exception()  # retrieved, if all callers were cancelled
+
+    async def _fetch_slot_map(self) -> None:
+        """Get the slot map of the first node that replies, and of suspects only if no other does.
+
+        Takes 2 * _SLOTS_TIMEOUT_S at most, however many nodes there are.
+        """
+        nodes = dict.fromkeys([*(range.owner for range in self._ranges), *self._seeds])
+        trusted = [node for node in nodes if node not in self._suspects]
+        suspects = [node for node in nodes if node in self._suspects]
+        ranges = await self._first_slot_map(trusted) or await self._first_slot_map(suspects)
+        if not ranges:
+            raise ConnectionError("no node of the Redis Cluster replies")
+        self._ranges, self._stale = ranges, False
+        self._owners.clear()
+        self._suspects.clear()
+
+    async def _first_slot_map(self, nodes: Iterable[Address]) -> list[_SlotRange]:
+        """The slot map of the node that replies first; empty if none replies in time."""
+        requests = [asyncio.create_task(_slot_map(self.client(node), node)) for node in nodes]
+        try:
+            for reply in asyncio.as_completed(requests, timeout=_SLOTS_TIMEOUT_S):
+                with suppress(*_UNREACHABLE):
+                    return await reply
+            return []
+        finally:
+            for request in requests:
+                request.cancel()
+            if requests:
+                await asyncio.wait(requests)
 
 
-async def _fetch_slot_map(client: Redis, node: Address) -> list[_SlotRange]:
+async def _slot_map(client: Redis, node: Address) -> list[_SlotRange]:
     """Raises ClusterDownError if it is empty, as on a node that has not joined yet."""
-    found = await client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
+    (found,) = await exchange(client.connection_pool, [("CLUSTER", "SLOTS")])
+    if isinstance(found, Exception):
+        raise found
     if not found:
         raise ClusterDownError(f"{node.host}:{node.port} has no slot map")
     return sorted(

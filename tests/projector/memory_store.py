@@ -1,7 +1,7 @@
 """A store in memory, which passes the same tests as the stores in Redis."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from projector.store import WriteBatch
 from shared.contracts.views import Head
@@ -42,13 +42,9 @@ class MemoryStore:
         self.contents[shard] = Content()
         return True
 
-    async def checkpoints(self, shards: Sequence[str]) -> dict[str, bytes | None]:
+    async def write_head(self, shard: str, head: Head) -> None:
         await self._respond()
-        return {shard: self.stored.get(shard) for shard in shards}
-
-    async def write_heads(self, heads: Mapping[str, Head]) -> None:
-        await self._respond()
-        self.heads |= heads
+        self.heads[shard] = head
 
     async def _respond(self) -> None:
         await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from projector.redis_cluster_store import RedisClusterStore
 from projector.store import WriteBatch
 from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.metrics import Metrics
-from shared.contracts.views import Checkpoint, checkpoint_key
+from shared.contracts.views import Checkpoint, Head, checkpoint_key
 from shared.http.problems import Problem
 from shared.redis.clients import REDIS_ERRORS, redis_cluster
 from shared.redis.cluster import Cluster
@@ -43,7 +43,8 @@ async def cluster(nodes: RedisNodes) -> AsyncIterator[Cluster]:
 async def store(cluster: Cluster) -> RedisClusterStore:
     """With a current slot map."""
     store = RedisClusterStore(cluster)
-    await store.checkpoints([SHARD, "users.1"])
+    for shard in (SHARD, "users.1"):
+        await store.load(shard, [])
     return store
 
 
@@ -105,7 +106,7 @@ async def test_requests_for_a_migrating_slot_are_redirected(
     assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
     migration.move_keys(checkpoint_key(SHARD), KEY)
     assert await store.load(SHARD, [KEY]) == (STORED, [b"x"])
-    assert await store.checkpoints([SHARD]) == {SHARD: STORED}
+    await store.write_head(SHARD, Head(5, 2, 1))
     assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
     assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
     assert await store.write(SHARD, STORED, SECOND)
@@ -122,7 +123,7 @@ async def test_requests_for_a_migrated_slot_are_redirected(
     assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
     assert await fetch_cluster_values(cluster, [checkpoint_key(SHARD)]) == [STORED]
     assert await fetch_cluster_values(cluster, []) == []
-    assert (await store.checkpoints([SHARD, "users.1"]))[SHARD] == STORED
+    assert await store.load(SHARD, []) == (STORED, [])
     assert await store.write(SHARD, STORED, SECOND)
 
 
@@ -175,7 +176,7 @@ async def test_during_a_failover_views_are_unavailable_or_complete_and_other_sha
                 cluster, [checkpoint_key(SHARD), checkpoint_key(other)]
             )
             assert seen[1] == b"5 4 e5 0"
-            assert (await store.checkpoints([SHARD, other]))[other] == b"5 4 e5 0"
+            assert await store.load(other, []) == (b"5 4 e5 0", [])
             try:
                 assert await reader.get([KEY]) == [b"x"]
                 return await store.write(SHARD, STORED, SECOND)

@@ -85,7 +85,6 @@ def at(position: int, values: Mapping[str, bytes | None] | None = None, **lists:
 
 async def test_a_new_store_is_empty(subject: Subject) -> None:
     assert await subject.store.load(SHARD, [KEY]) == (None, [None])
-    assert await subject.store.checkpoints([SHARD, "users.1"]) == {SHARD: None, "users.1": None}
 
 
 async def test_a_batch_is_written_with_its_checkpoint(subject: Subject) -> None:
@@ -131,6 +130,6 @@ async def test_a_purge_does_not_affect_other_shards(subject: Subject) -> None:
 
 
 async def test_heads_are_written_beside_the_checkpoint(in_redis: InRedis) -> None:
-    await in_redis.store.write_heads({SHARD: Head(5, 2, 1), "users.1": Head(6, 2, 1)})
+    await in_redis.store.write_head(SHARD, Head(5, 2, 1))
     assert await in_redis.value(head_key(SHARD)) == b"5 2 1"
     assert await in_redis.value(checkpoint_key(SHARD)) is None

@@ -145,6 +145,7 @@ def test_a_cancelled_order_is_removed_from_the_revenue_and_its_day() -> None:
         "payments": NO_PAYMENTS,
         "revenue": {},
         "by_day": {},
+        "empty_days": ["2026-03-01"],
         "latest_day": "2026-03-01",
     }
     assert status_key("orders.0", "placed") not in cancelled.members

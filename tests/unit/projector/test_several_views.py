@@ -72,7 +72,7 @@ async def apply(records: list[Any], size: int, views: tuple[View, ...], store: M
     for start in range(0, len(records), size):
         batch = records[start : start + size]
         state = await projection.load(batch)
-        assert await projection.apply(state, batch, 0, trusted=False)
+        assert await projection.apply(state, batch, [0] * len(batch), trusted=False)
 
 
 @settings(deadline=None, max_examples=20)
@@ -132,8 +132,8 @@ async def test_an_event_that_one_view_cannot_fold_is_parked_in_all() -> None:
     projection = Projection(SHARD, broken, store, Metrics(CollectorRegistry()))
     state = await projection.load(records[-1:])
     with pytest.raises(UnfoldableRecords):
-        await projection.apply(state, records[-1:], 0, trusted=False)
-    assert await projection.apply(state, records[-1:], 0, trusted=True)
+        await projection.apply(state, records[-1:], [0], trusted=False)
+    assert await projection.apply(state, records[-1:], [0], trusted=True)
     values = store.content(SHARD).values
     assert values[document_key(SHARD, poison.subject)] == before
     assert decode_parked(values[parked_key(SHARD)]) == {

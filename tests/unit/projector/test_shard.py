@@ -39,6 +39,12 @@ class Setup:
             asyncio.Semaphore(1),
         )
 
+    def restore_older_state(self, upto: int) -> None:
+        """The same commands were executed again after that position; Kafka has the same events."""
+        others = [r._replace(event_id=f"other-{r.position}") for r in self.records[upto:]]
+        self.records = [*self.records[:upto], *others]
+        self.log.records = list(self.records)
+
     def arrivals(self, first: int, last: int) -> list[Arrival]:
         return [Arrival(r.position + 1000, r) for r in self.records[first - 1 : last]]
 
@@ -128,8 +134,8 @@ async def test_a_checkpoint_that_reverted_gets_a_target_before_the_catch_up() ->
     setup.shard.poll(Observation(older[0], 90, records_pending=False), None, 0)
     await setup.settle()
     assert (setup.checkpoint.position, setup.checkpoint.target) == (40, 90)
-    assert setup.rewound == [1041]
-    await setup.shard.receive(setup.arrivals(41, 60))
+    assert setup.rewound == [1040]
+    await setup.shard.receive(setup.arrivals(40, 60))
     setup.check(60)
     assert setup.checkpoint.target == 90
     await setup.shard.receive(setup.arrivals(61, 100))
@@ -144,8 +150,8 @@ async def test_without_the_event_log_a_gap_is_consumed_again_from_kafka() -> Non
     setup.log.unavailable = True
     await setup.shard.receive(setup.arrivals(30, 40))
     await setup.settle()
-    assert setup.rewound == [1021]
-    await setup.shard.receive(setup.arrivals(21, 40))
+    assert setup.rewound == [1020]
+    await setup.shard.receive(setup.arrivals(20, 40))
     setup.check(40)
 
 
@@ -220,4 +226,98 @@ async def test_a_released_shard_does_not_catch_up() -> None:
     setup.shard.acquire(setup.store.stored[SHARD], None)
     setup.shard.start_catch_up("behind")
     await setup.settle()
+    setup.check(100)
+
+
+async def test_another_event_in_kafka_at_the_checkpoints_position_is_a_log_divergence() -> None:
+    """The views were caught up without Kafka, and PostgreSQL was then restored to an older state.
+
+    The event log has grown to the same length since.
+    """
+    setup = Setup()
+    setup.start_views()
+    setup.shard.start_catch_up("behind")
+    await setup.settle()
+    setup.restore_older_state(60)
+    await setup.shard.receive(setup.arrivals(61, 100))
+    await setup.settle()
+    assert setup.shard.diverged
+
+
+async def test_another_event_at_the_checkpoint_is_a_log_divergence_before_the_next_is_applied() -> (
+    None
+):
+    setup = Setup()
+    setup.start_views()
+    setup.log.records = setup.records[:80]
+    setup.shard.start_catch_up("behind")
+    await setup.settle()
+    before = setup.store.stored[SHARD]
+    setup.restore_older_state(60)
+    await setup.shard.receive(setup.arrivals(81, 100))
+    await setup.settle()
+    assert setup.shard.diverged
+    assert setup.store.stored[SHARD] == before
+
+
+async def test_two_events_of_one_position_in_a_batch_are_read_from_the_event_log() -> None:
+    setup = Setup()
+    setup.start_views()
+    arrivals = setup.arrivals(1, 100)
+    setup.restore_older_state(60)
+    await setup.shard.receive([*arrivals, *setup.arrivals(61, 100)])
+    await setup.settle()
+    setup.check(100)
+    assert setup.checkpoint.event_id == "other-100"
+
+
+async def test_after_a_start_the_checkpoints_own_record_confirms_it_without_the_event_log() -> None:
+    setup = Setup()
+    setup.start_views()
+    await setup.shard.receive(setup.arrivals(1, 50))
+    setup.log.unavailable = True
+    shard = setup.new_shard()
+    first = shard.acquire(setup.store.stored[SHARD], None) - 1000
+    assert first == 50
+    await shard.receive(setup.arrivals(first, 100))
+    setup.check(100)
+
+
+async def test_without_the_checkpoints_own_record_the_event_log_confirms_it() -> None:
+    setup = Setup()
+    setup.start_views()
+    await setup.shard.receive(setup.arrivals(1, 50))
+    shard = setup.new_shard()
+    shard.acquire(setup.store.stored[SHARD], None)
+    await shard.receive(setup.arrivals(51, 60))
+    await setup.settle()
+    setup.check(100)
+    assert setup.checkpoint.offset == 1050
+
+
+async def test_a_foreign_record_at_the_checkpoints_position_stops_nothing() -> None:
+    setup = Setup()
+    setup.start_views()
+    await setup.shard.receive(setup.arrivals(1, 50))
+    foreign = Arrival(2000, setup.records[49]._replace(event_id="another"))
+    await setup.shard.receive([foreign])
+    await setup.settle()
+    assert not setup.shard.diverged
+    await setup.shard.receive(setup.arrivals(50, 100))
+    setup.check(100)
+
+
+async def test_records_dropped_during_a_catch_up_cause_no_further_one() -> None:
+    setup = Setup()
+    setup.start_views()
+    await setup.shard.receive(setup.arrivals(1, 20))
+    setup.log.records = setup.records[:60]
+    setup.shard.start_catch_up("behind")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await setup.shard.receive(setup.arrivals(21, 60))
+    await setup.settle()
+    setup.check(60)
+    setup.log.unavailable = True
+    await setup.shard.receive(setup.arrivals(61, 100))
     setup.check(100)

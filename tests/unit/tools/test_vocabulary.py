@@ -48,7 +48,7 @@ def test_a_finding_states_the_place_and_the_term_to_use() -> None:
     assert str(finding) == "a.py:2: meanwhile -> use in the meantime"
 
 
-def test_the_changelog_may_list_former_names_as_code() -> None:
+def test_the_changelog_and_the_glossary_may_list_former_names_as_code() -> None:
     assert list(find("CHANGELOG.md", "`most_waiting` is now `max_queue_depth`")) == []
     assert len(list(find("CHANGELOG.md", "whoever reads it"))) == 1
 
