@@ -24,7 +24,7 @@ def find(tool: str) -> str:
 
 
 def _install(package: str) -> None:
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     options = ["-qq", "-o", "DPkg::Lock::Timeout=120"]
     for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
         subprocess.run(
