@@ -12,6 +12,8 @@ BROKERS ?= 1
 REDIS_CLUSTER ?= 0
 export RELAYS PROJECTORS COMMAND_SERVICES QUERY_SERVICES BROKERS REDIS_CLUSTER
 ARGS ?=
+# A command of the projector for the stack of `make up`.
+PROJECTOR = . .tandem/env && REDIS_CLUSTER=$$([ "$$REDIS_CLUSTER" = false ] && echo false || echo true) $(VENV_PYTHON) -m projector
 WORKERS ?= 3
 IMAGE ?= tandem:local
 ENGINE ?= docker
@@ -27,7 +29,7 @@ SCHEDULES ?= 100000
 SECTION ?= all
 ORDERS ?= 10000,100000
 
-.PHONY: help .venv demo up down ps reset token test check contracts manifests image faults simulate bench
+.PHONY: help .venv demo up down ps reset token rebuild audit dead-letters test check contracts manifests image faults simulate bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1 /p' Makefile | sed 's/^\(make [a-z]*\) /\1\t/' | expand -t 16
@@ -52,6 +54,15 @@ reset: .venv ## stop the stack and delete its data
 
 token: .venv ## print a bearer token: SCOPE="orders:read:all" [SUB=id] [EXPIRES_IN=seconds] [AUDIENCE=..] [ISSUER=..]
 	@$(VENV_PYTHON) -m deploy.local token
+
+rebuild: .venv ## rebuild the views of the local stack: [ARGS="orders.7 --again"] (docs/operating.md)
+	@$(PROJECTOR) rebuild $(ARGS)
+
+audit: .venv ## compare the views of the local stack with the event log: [ARGS="--repair"]
+	@$(PROJECTOR) audit $(ARGS)
+
+dead-letters: .venv ## list parked events of the local stack: [ARGS="list"|"show ID"|"retry --all"]
+	@$(PROJECTOR) dead-letters $(if $(ARGS),$(ARGS),list)
 
 test: .venv ## run all tests on real servers: [ARGS="-k orders"] [WORKERS=0]
 	@$(VENV_PYTHON) -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)

@@ -23,7 +23,7 @@ from command_service.ids import colocated_id, random_id
 from command_service.installation import Installation
 from command_service.metrics import Metrics
 from command_service.notifier import Notifier
-from command_service.process_runner import ProcessRunner
+from command_service.process_runner import PAUSE_S, ProcessRunner
 from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.transactions import Transactions
@@ -125,7 +125,7 @@ def _background_jobs(
     return [
         run("measure_clock", partial(clock.measure, pool), pause_s=5),
         run("continue_erasure", erase, pause_s=1),
-        run("processes", processes.step, pause_s=0.3, max_pause_s=1),
+        run("processes", processes.step, pause_s=PAUSE_S, max_pause_s=1),
         run("measure_overdue", processes.measure, pause_s=5),
         run("measure_oldest_unpublished", unpublished, pause_s=5),
         run("delete_expired_rows", delete, pause_s=60),

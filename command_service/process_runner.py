@@ -23,8 +23,9 @@ from command_service.write_store.pool import Pool
 from command_service.write_store.results import Rejected
 
 MAX_CLAIMED: Final = 200
-# Expiry of the claims of a killed replica; below the permitted delay of a deadline.
-_CLAIM_S: Final = 0.8
+# Expiry of the claims of a killed replica; with two pauses below the permitted delay of 1 s.
+_CLAIM_S: Final = 0.5
+PAUSE_S: Final = 0.2
 _COMMAND_TIMEOUT_S: Final = 5.0
 _CLAIM: Final = """
 UPDATE deadlines SET claimed_until = clock_timestamp() + make_interval(secs => $3)
@@ -33,7 +34,7 @@ WHERE (process, subject) IN (
     WHERE due_at <= clock_timestamp() AND claimed_until <= clock_timestamp()
       AND process = ANY ($1::text[])
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
-) RETURNING process, subject::text, version
+) RETURNING process, subject::text, version, due_at
 """
 _OVERDUE: Final = """
 SELECT process, count(*) AS due, extract(epoch FROM clock_timestamp() - min(due_at)) AS age
@@ -60,7 +61,10 @@ class ProcessRunner:
         """
         rows = await self._pool.fetch(_CLAIM, list(PROCESSES), MAX_CLAIMED, _CLAIM_S)
         await asyncio.gather(
-            *(self._send(PROCESSES[row["process"]], row["subject"], row["version"]) for row in rows)
+            *(
+                self._send(PROCESSES[row["process"]], row["subject"], row["version"], row["due_at"])
+                for row in rows
+            )
         )
         return len(rows) == MAX_CLAIMED
 
@@ -74,9 +78,10 @@ class ProcessRunner:
             self._metrics.deadline_overdue_age.labels(name).set(max(0.0, age))
         return False
 
-    async def _send(self, process: Process, subject: str, version: int) -> None:
+    async def _send(self, process: Process, subject: str, version: int, due_at: datetime) -> None:
+        command = self._command(process, subject, version, due_at)
         try:
-            result = await self._executor.execute(self._command(process, subject, version))
+            result = await self._executor.execute(command)
         except (Overloaded, Unavailable):
             outcome = "unavailable"
         except Exception as error:
@@ -92,7 +97,9 @@ class ProcessRunner:
             outcome = "rejected" if isinstance(result, Rejected) else "accepted"
         self._metrics.process_commands.labels(process.name, outcome).inc()
 
-    def _command(self, process: Process, subject: str, version: int) -> PendingCommand:
+    def _command(
+        self, process: Process, subject: str, version: int, due_at: datetime
+    ) -> PendingCommand:
         loop = asyncio.get_running_loop()
         return PendingCommand(
             command=process.command,
@@ -101,7 +108,8 @@ class ProcessRunner:
                 id=subject,
                 caller=process.actor,
                 has_unrestricted_scope=True,
-                at=self._now(),
+                # This replica's estimate of PostgreSQL's time can be slightly behind.
+                at=max(self._now(), due_at),
                 if_match=version,
             ),
             idempotency_key=None,

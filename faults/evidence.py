@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from faults.history import Attempt, Operation, operations
 from faults.limits import Limits
 from shared.contracts.records import Record
 from tests.support.expected_views import Content
+
+_MIN_TIME: Final = datetime.min.replace(tzinfo=UTC)
+_MAX_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,9 @@ class Evidence:
     """The rows of each table of the write store, and the log output of each process."""
     samples: list[MemorySample] = field(default_factory=list)
     recovery_s: float | None = 0.0
+    fault_ended_at: datetime = _MAX_TIME
+    audited_at: datetime = _MIN_TIME
+    """By PostgreSQL's clock, like the times of events."""
     void_callers: frozenset[str] = frozenset()
     """Callers of commands whose outcome is undefined, because the scenario lost their history."""
     unexpected_exits: list[str] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """Generates the next command or read from a seed and the state of the shop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -20,14 +20,20 @@ class CommandRequest:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+PayWithin = Sequence[int | None]
+"""The values of `pay_within_seconds` that the load chooses from."""
 Choose = Callable[[ShopModel, Random, str], CommandRequest | None]
 
 
-def next_command(shop: ShopModel, random: Random, mark: str) -> CommandRequest:
+def next_command(
+    shop: ShopModel, random: Random, mark: str, pay_within: PayWithin
+) -> CommandRequest:
     """A command that is possible in the current state of the shop."""
     while True:
         choose = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         if command := choose(shop, random, mark):
+            if command.name == "PlaceOrder":
+                command.body["pay_within_seconds"] = random.choice(pay_within)
             return command
 
 
@@ -67,6 +73,25 @@ def _to_product(name: str, method: str, step: str, body: Callable[[Random, str],
 
 def _to_order(name: str, step: str, state: str, body: Callable[[Random, str], Any]) -> Choose:
     return _to(name, "POST", "orders", step, (state,), body)
+
+
+def _pay_order(shop: ShopModel, random: Random, mark: str) -> CommandRequest | None:
+    return _with_reference(shop, random, mark, "PayOrder", "pay", ("placed",))
+
+
+def _refund_order(shop: ShopModel, random: Random, mark: str) -> CommandRequest | None:
+    return _with_reference(shop, random, mark, "RefundOrder", "refund", ("refund_due", "refunded"))
+
+
+def _with_reference(
+    shop: ShopModel, random: Random, mark: str, name: str, step: str, states: tuple[str, ...]
+) -> CommandRequest | None:
+    """Some orders get several: half with the same reference, half each with a new one."""
+    known = shop.choose(shop.orders, random, *states)
+    if known is None:
+        return None
+    body = {"reference": f"{step} {random.choice([known.id, mark])}"}
+    return CommandRequest(name, "POST", f"/v1/orders/{known.id}/{step}", body)
 
 
 def _to(
@@ -115,6 +140,8 @@ _WEIGHTS: Final[dict[Choose, int]] = {
     _to_product("RestockProduct", "POST", "/restock", _quantity): 8,
     _to_product("RetireProduct", "DELETE", "", _no_body): 1,
     _place_order: 30,
+    _pay_order: 20,
+    _refund_order: 8,
     _to_order(
         "ShipOrder",
         "/ship",
@@ -164,5 +191,6 @@ def next_read(shop: ShopModel, random: Random) -> ReadRequest:
     return ReadRequest(f"List{kind.capitalize()}", f"/v1/{kind}", token=token)
 
 
-_READABLE: Final = ("active", "retired", "placed", "shipped", "delivered", "cancelled")
+_READABLE: Final = ("active", "retired", "placed", "shipped", "delivered", "cancelled",
+                    "refund_due", "refunded")  # fmt: skip
 _DOCUMENTS: Final = {"users": "GetUserById", "products": "GetProduct", "orders": "GetOrderSummary"}

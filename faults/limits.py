@@ -18,3 +18,5 @@ class Limits:
     max_memory_mb: float = 250.0
     response_timeout_s: float = 12.0
     """In addition to the wait that the client requests: 10 s, and 2 s for a loaded machine."""
+    max_deadline_delay_s: float = 5.0
+    """From a payment deadline, or from the end of the fault, to the cancellation of the order."""

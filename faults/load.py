@@ -14,6 +14,7 @@ import httpx
 
 from faults.generator import (
     CommandRequest,
+    PayWithin,
     ReadRequest,
     next_command,
     next_read,
@@ -41,12 +42,14 @@ class Load:
         shop: ShopModel,
         clock: Callable[[], float],
         name: str,
+        pay_within: PayWithin,
     ) -> None:
         self._identity = identity
         self._command_url, self._query_url = command_url, query_url
         self._history = history
         self._clock = clock
         self._name = name
+        self._pay_within = pay_within
         self._shop = shop
         self._stopping = asyncio.Event()
         self._writers: list[asyncio.Task[None]] = []
@@ -89,7 +92,7 @@ class Load:
         while not self._stopping.is_set():
             step += 1
             mark = f"{self._name}-{number}-{step}"
-            command = next_command(self._shop, random, mark)
+            command = next_command(self._shop, random, mark, self._pay_within)
             attempt = await self._send_until_known(command, mark)
             if attempt.outcome == "ok":
                 self._shop.record(attempt)

@@ -25,6 +25,11 @@ async def wait_recovered(system: SystemUnderTest, load: Load, limit_s: float) ->
         return None
     try:
         async with asyncio.timeout(max(began + timeout_s - time.monotonic(), 1)):
+            await until(
+                lambda: server_data.no_deadline_is_near(system),
+                "orders with a payment deadline are cancelled",
+                seconds=inf,
+            )
             await wait_caught_up(system)
     except TimeoutError:
         return None

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from command_service.commands.place_order import MAX_PAYMENT_SECONDS
 from faults import previous_version
+from faults.generator import PayWithin
 from faults.history import Side
 from faults.limits import Limits
 from faults.nemesis import (
     clients,
     clocks,
+    deadlines,
     disks,
     erasures,
     kafka,
@@ -48,10 +51,12 @@ class Scenario:
     own_disk: bool = False
     topology: Topology = SINGLE
     from_previous: bool = False
+    pay_within: PayWithin = (None, MAX_PAYMENT_SECONDS)
     unavailable_reason: Callable[[], str | None] = lambda: None
 
 
 _BOTH: Final[frozenset[Side]] = frozenset(("commands", "reads"))
+_HALF_AN_HOUR: Final = 1800
 _COMMANDS: Final[frozenset[Side]] = frozenset(("commands",))
 _READS: Final[frozenset[Side]] = frozenset(("reads",))
 
@@ -157,6 +162,16 @@ def _erasures() -> Iterable[Scenario]:
     )
 
 
+def _payments() -> Iterable[Scenario]:
+    yield Scenario(
+        "payment-deadlines",
+        "many payments are due while two command services are killed",
+        deadlines.kill_at_deadlines,
+        Limits(_READS, unreachable=_COMMANDS),
+        pay_within=(None, None, 1, 2, 5),
+    )
+
+
 def _restored() -> Iterable[Scenario]:
     yield Scenario(
         "postgres-restored",
@@ -193,6 +208,7 @@ def _machine() -> Iterable[Scenario]:
         clocks.shift,
         Limits(unreachable=_BOTH),
         alone=True,
+        pay_within=(None, _HALF_AN_HOUR),
         unavailable_reason=clocks.unavailable_reason,
     )
     yield Scenario(
@@ -219,6 +235,13 @@ def _replicated() -> Iterable[Scenario]:
         "redis-failover",
         "kill -9 of a primary of the Redis Cluster",
         replicas.fail_over_redis,
+        Limits(_COMMANDS, recovery_s=30),
+        topology=REPLICATED,
+    )
+    yield Scenario(
+        "redis-node-hangs",
+        "SIGSTOP of a primary of the Redis Cluster",
+        replicas.hang_redis_nodes,
         Limits(_COMMANDS, recovery_s=30),
         topology=REPLICATED,
     )
@@ -262,6 +285,7 @@ _FAMILIES: Final = (
     _processes,
     _servers,
     _erasures,
+    _payments,
     _restored,
     _clients,
     _machine,

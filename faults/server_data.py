@@ -15,6 +15,9 @@ from tests.support.topics import read_topic, without_duplicates
 
 SHARDS: Sequence[str] = all_shards(DEFAULT_PARTITIONS)
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+_DEADLINE_IS_NEAR = """
+SELECT EXISTS (SELECT FROM deadlines WHERE due_at < clock_timestamp() + interval '60 seconds')
+"""
 _ROWS = """
 SELECT id::text, version, NULL::bigint AS stock FROM users
 UNION ALL SELECT id::text, version, NULL FROM orders
@@ -31,6 +34,12 @@ async def erasures_finished(system: SystemUnderTest) -> bool:
     """Whether all orders of erased users are anonymized, so that the event log no longer grows."""
     async with asyncpg.create_pool(system.database.admin_url, min_size=0, max_size=1) as pool:
         return not await pool.fetchval("SELECT EXISTS (SELECT FROM erasures WHERE NOT finished)")
+
+
+async def no_deadline_is_near(system: SystemUnderTest) -> bool:
+    """Whether no order will be cancelled during the audit, so that the event log does not grow."""
+    async with asyncpg.create_pool(system.database.admin_url, min_size=0, max_size=1) as pool:
+        return not await pool.fetchval(_DEADLINE_IS_NEAR)
 
 
 async def event_log_and_rows(

@@ -15,6 +15,7 @@ class KnownAggregate:
     token: str
     state: str = "active"
     owner: str = ""
+    paid: bool = False
 
 
 @dataclass(slots=True)
@@ -38,6 +39,9 @@ class ShopModel:
         if attempt.name == "PlaceOrder":
             known.state, known.owner = "placed", attempt.request["customer_id"]
         known.state = _STATES.get(attempt.name, known.state)
+        known.paid = known.paid or attempt.name == "PayOrder"
+        if attempt.name == "CancelOrder" and known.paid:
+            known.state = "refund_due"
 
     def choose(
         self, aggregates: dict[str, KnownAggregate], random: Random, *states: str
@@ -53,4 +57,5 @@ _STATES = {
     "ShipOrder": "shipped",
     "DeliverOrder": "delivered",
     "CancelOrder": "cancelled",
+    "RefundOrder": "refunded",
 }

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -64,13 +65,16 @@ class Stage:
         self.system.note(f"{scenario.name} begins")
         await scenario.nemesis(self.system, Random(f"{seed}/{scenario.name}"), seconds)
         self.system.note(f"{scenario.name} is over")
+        fault_ended_at = datetime.now(UTC)
         recovery_s = await wait_recovered(self.system, load, scenario.limits.recovery_s)
         reporting.cancel()
         attempts = len(self.history.attempts)
         await load.read_all(await self._token_of_event_log())
         await load.close()
         sampling.cancel()
-        evidence = await self._evidence(scenario, start, attempts, samples, recovery_s)
+        evidence = await self._evidence(
+            scenario, start, attempts, samples, recovery_s, fault_ended_at
+        )
         findings = await asyncio.to_thread(judge, evidence)
         store_artifacts(directory, evidence, findings)
         kills = self.system.kills - start.kills
@@ -87,6 +91,7 @@ class Stage:
             self.shop,
             self.system.clock,
             f"{scenario.name}-{seed}",
+            scenario.pay_within,
         )
 
     async def _token_of_event_log(self) -> str:
@@ -100,6 +105,7 @@ class Stage:
         end: int,
         samples: list[MemorySample],
         recovery_s: float | None,
+        fault_ended_at: datetime,
     ) -> Evidence:
         attempts = self.history.attempts
         valid_from = self.system.valid_from
@@ -108,6 +114,7 @@ class Stage:
         def valid(some: list[Attempt]) -> list[Attempt]:
             return [a for a in some if a.at >= valid_from and a.caller not in void]
 
+        audited_at = datetime.now(UTC)
         event_log, rows = await server_data.event_log_and_rows(self.system)
         return Evidence(
             earlier=valid(attempts[: start.attempts]),
@@ -122,6 +129,8 @@ class Stage:
             limits=scenario.limits,
             samples=samples,
             recovery_s=recovery_s,
+            fault_ended_at=fault_ended_at,
+            audited_at=audited_at,
             unexpected_exits=self.system.unexpected_exits[start.unexpected_exits :],
         )
 

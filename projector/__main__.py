@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from projector.commands import dead_letters
+from projector.commands import audit, dead_letters, generations
 from projector.commands.context import CommandContext, UsageError, open_context
 from projector.commands.output import UNAVAILABLE, Output
 from projector.settings import CommandSettings, ProjectorSettings
@@ -81,8 +81,53 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m projector", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("run", help="fold events until SIGTERM").set_defaults(command=None)
+    _add_generations(commands)
     _add_dead_letters(commands)
+    auditing = _add(commands, "audit", "compare the live views with the event log", _audit)
+    auditing.add_argument("shards", nargs="*", metavar="SHARD", help="default: all shards")
+    auditing.add_argument(
+        "--rate", type=_positive, default=500, metavar="N", help="rows per second (default: 500)"
+    )
+    auditing.add_argument("--repair", action="store_true", help="rewrite what is damaged")
+    auditing.add_argument("--continuous", action="store_true", help="repeat until interrupted")
     return parser
+
+
+def _add_generations(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    listing = _add(commands, "generations", "list the generations of the views", _list_generations)
+    building = _add(commands, "rebuild", "build, verify and cut over new generations", _rebuild)
+    rolling = _add(commands, "rollback", "make the kept generations live again", _rollback)
+    dropping = _add(commands, "drop", "drop the generations that are not live", _drop)
+    for parser in (listing, building, rolling, dropping):
+        parser.add_argument("shards", nargs="*", metavar="SHARD", help="default: all shards")
+    building.add_argument(
+        "--at-once", type=_positive, default=1, metavar="N", help="shards at a time"
+    )
+    building.add_argument("--shape", type=_positive, metavar="N", help="default: the newest")
+    building.add_argument(
+        "--verify",
+        type=_sample,
+        default=1000,
+        metavar="N|all",
+        help="aggregates to replay per shard (default: 1000)",
+    )
+    building.add_argument("--again", action="store_true", help="replace a kept generation")
+    building.add_argument(
+        "--accept-parked", action="store_true", help="even if it has more parked aggregates"
+    )
+    building.add_argument("--no-switch", action="store_true", help="build and verify only")
+    rolling.add_argument("--forward", action="store_true", help="revert a rollback")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _sample(text: str) -> int | None:
+    return None if text == "all" else _positive(text)
 
 
 def _add_dead_letters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -107,6 +152,40 @@ def _add(
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.set_defaults(command=command)
     return parser
+
+
+async def _list_generations(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await generations.list_generations(context, parsed.shards)
+
+
+async def _rebuild(context: CommandContext, parsed: argparse.Namespace) -> int:
+    options = generations.RebuildOptions(
+        at_once=parsed.at_once,
+        shape=parsed.shape,
+        sample=parsed.verify,
+        again=parsed.again,
+        accept_parked=parsed.accept_parked,
+        switch=not parsed.no_switch,
+    )
+    return await generations.rebuild(context, parsed.shards, options)
+
+
+async def _rollback(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await generations.rollback(context, parsed.shards, forward=parsed.forward)
+
+
+async def _drop(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await generations.drop(context, parsed.shards)
+
+
+async def _audit(context: CommandContext, parsed: argparse.Namespace) -> int:
+    return await audit.audit(
+        context,
+        parsed.shards,
+        rate=parsed.rate,
+        repair=parsed.repair,
+        continuous=parsed.continuous,
+    )
 
 
 async def _list_parked(context: CommandContext, parsed: argparse.Namespace) -> int:

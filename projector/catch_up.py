@@ -9,7 +9,7 @@ from projector.projection import Projection
 from projector.refolding import Refolding
 from projector.store import WriteBatch
 from shared.contracts.records import Record
-from shared.contracts.views import Checkpoint, decode_checkpoint
+from shared.contracts.views import Checkpoint
 from shared.event_log import MAX_READ_BYTES, AggregateLog, LogDivergence
 
 MAX_ROWS: Final = 1000
@@ -21,12 +21,12 @@ class CatchUp:
     A crash may follow any step: the next catch-up continues from the checkpoint.
     """
 
-    def __init__(self, projection: Projection, log: AggregateLog) -> None:
+    def __init__(self, projection: Projection, log: AggregateLog, max_rows: int = MAX_ROWS) -> None:
         self._projection = projection
+        self._max_rows = self._limit = max_rows
         self._progress = projection.progress
         self._shard = projection.shard
         self._log = log
-        self._max_rows = MAX_ROWS
         self._refolding = Refolding(projection, log)
         self._refolded: set[str] = set()
         """Aggregates that were refolded: if their next event fails again, the event is poison."""
@@ -37,7 +37,7 @@ class CatchUp:
         Returns the next checkpoint, or None at the head. Raises LogDivergence, and what the store
         and the event log raise.
         """
-        checkpoint = decode_checkpoint(stored)
+        checkpoint = self._projection.decode(stored)
         if checkpoint is None:
             return await self._start(stored)
         if self._progress.is_lost(checkpoint):
@@ -53,19 +53,16 @@ class CatchUp:
         return None
 
     async def _start(self, stored: bytes) -> bytes:
-        """Starts the views at position 0, after a purge, because a fold adds to what it finds.
-
-        Until they reach the present head, their target, reads are rejected.
-        """
+        """Starts the views at position 0. Until they reach the head, reads are rejected."""
         head = (await self._log.heads([self._shard]))[self._shard]
-        if not await self._projection.purge(stored):
-            return await self._projection.checkpoint()
-        return await self._write(stored, Checkpoint(0, -1, "", target=head))
+        await self._projection.start(stored, head)
+        return await self._projection.checkpoint()
 
     async def _write(self, stored: bytes, checkpoint: Checkpoint) -> bytes:
         """Writes the checkpoint alone. Returns what is stored afterwards."""
-        if await self._projection.write(stored, WriteBatch(checkpoint)):
-            return checkpoint.encode()
+        writes = WriteBatch(checkpoint)
+        if await self._projection.write(stored, writes):
+            return writes.encoded_checkpoint()
         return await self._projection.checkpoint()
 
     async def _read_after(self, checkpoint: Checkpoint) -> Sequence[Record]:
@@ -106,5 +103,5 @@ class CatchUp:
         """Rows from position `first` on: as many as probably have MAX_READ_BYTES."""
         rows = await self._log.read(self._shard, first, self._max_rows + 1)
         size = sum(len(row.data) for row in rows) + 1
-        self._max_rows = min(max(MAX_READ_BYTES * len(rows) // size, 1), MAX_ROWS)
+        self._max_rows = min(max(MAX_READ_BYTES * len(rows) // size, 1), self._limit)
         return rows

@@ -6,7 +6,7 @@ All or nothing: if an exception is raised, nothing is written, and the caller de
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -136,6 +136,44 @@ def refold(
     writes.removed = {key: [id] for key in sorted(lists - listed)}
     writes.values[parked_key(shard)] = encode_parked(batch.parked)
     return writes
+
+
+class AggregateContent(NamedTuple):
+    """What a shard contains of one aggregate. Keys have no generation."""
+
+    values: dict[str, bytes | None]
+    """Documents and history items; None: there must be none."""
+    documents: list[Document | None]
+    """By view."""
+    lists: set[str]
+    """The lists that contain it."""
+    earlier_lists: set[str]
+    """Lists that contained it after an earlier event."""
+    parked: int
+    """How many of its events are parked."""
+
+
+def fold_aggregate(
+    views: Sequence[View], shard: str, id: str, rows: Sequence[Record], first_parked: int | None
+) -> AggregateContent:
+    """The fold of an aggregate's own `rows`; those from `first_parked` on are parked."""
+    nothing = ViewState(None, {id: None}, {id: 0})
+    views_before = (nothing,) * len(views)
+    state = ShardState(b"", _START, {}, {id: _NO_ITEMS}, views_before)
+    limit = len(rows)
+    if first_parked is not None:
+        limit = sum(row.position < first_parked for row in rows)
+    lists: set[str] = set()
+    new_batch = partial(_Batch, views, shard, state)
+    batch, folded, _ = _fold_prefix(new_batch, rows[:limit], lists)
+    for row in rows[folded:]:
+        batch.park(row, "")
+    documents = [of.documents[id] for of in batch.state(id, state).views]
+    values: dict[str, bytes | None] = {view.key(document_key(shard, id)): None for view in views}
+    values |= batch.contents()
+    listed = batch.lists(id)
+    entry = batch.parked.get(id)
+    return AggregateContent(values, documents, listed, lists - listed, entry.events if entry else 0)
 
 
 def _fold_prefix(

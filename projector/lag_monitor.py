@@ -10,7 +10,9 @@ import structlog
 from projector.ownership import Ownership
 from projector.shard import Observation, Shard
 from projector.store import Store
-from shared.contracts.views import Head
+from projector.views.registry import SHAPES
+from shared.contracts.shards import split_shard
+from shared.contracts.views import Head, decode_checkpoint
 from shared.event_log import EventLog
 from shared.http.health import Heartbeat
 from shared.logging_setup import LogThrottle
@@ -50,6 +52,8 @@ class LagMonitor:
         self._head_writes: _ShardTasks[None] = _ShardTasks()
         self._heads_read: asyncio.Task[dict[str, int]] | None = None
         self._throttle = LogThrottle(60.0, time.monotonic)
+        self.unknown_shapes: dict[str, int] = {}
+        """Shards with views of another version -> their shape, according to the last poll."""
 
     async def run(self, interval_s: float, heartbeat: Heartbeat) -> None:
         """Polls until it is cancelled."""
@@ -60,21 +64,29 @@ class LagMonitor:
 
     async def poll(self) -> None:
         """Reads the checkpoints before the heads: a head never precedes what is in Kafka."""
-        monitored = sorted(self._ownership.monitored())
-        reads = self._checkpoint_reads.run(monitored or sorted(self._shards)[:1], self._read)
-        found, failure = await reads
-        names = [shard for shard in monitored if shard in found]
+        monitored = self._ownership.monitored()
+        # Of all shards: a process that does not know the shape of one leaves the group.
+        found, failure = await self._checkpoint_reads.run(sorted(self._shards), self._read)
+        self.unknown_shapes = {
+            shard: checkpoint.shape
+            for shard, (value, _) in found.items()
+            if (checkpoint := decode_checkpoint(value)) is not None
+            and checkpoint.shape not in SHAPES[split_shard(shard)[0]]
+        }
+        names = [
+            shard
+            for shard in sorted(monitored)
+            if shard in found and shard not in self.unknown_shapes
+        ]
         self._with_views = {shard for shard in names if found[shard][0] is not None}
         heads = await self._read_heads(names)
         now = self._now_ms()
-        observed: dict[str, Head] = {}
+        observed: dict[str, Head | None] = {}
         for name in names:
             observation = Observation(*found[name], self._records_pending(name))
-            head = self._shards[name].poll(observation, heads.get(name), now)
-            if head is not None:
-                observed[name] = head
+            observed[name] = self._shards[name].poll(observation, heads.get(name), now)
         _, not_written = await self._head_writes.run(
-            observed, lambda name: self._store.write_head(name, observed[name])
+            observed, lambda name: self._store.write_head(name, observed[name], _owner(name, now))
         )
         failure = failure or not_written
         self._redis_problem = None if found else f"not reachable: {type(failure).__name__}"
@@ -84,6 +96,11 @@ class LagMonitor:
     def redis_problem(self) -> str | None:
         """Why Redis is not ready, or None."""
         return self._redis_problem
+
+    def shape_problem(self) -> str | None:
+        """The shards whose views this version cannot fold, or None."""
+        unknown = [f"{shard} has {shape}" for shard, shape in self.unknown_shapes.items()]
+        return f"unknown shape: {', '.join(unknown)}" if unknown else None
 
     def missing_views(self) -> str | None:
         """How many shards have no views, or None."""
@@ -119,6 +136,12 @@ class LagMonitor:
         if self._throttle.allow("postgres_unreachable"):
             logger.warning("postgres_unreachable", exc_info=error)
         return {}
+
+
+def _owner(shard: str, now_ms: int) -> bytes:
+    """See `owner_key`."""
+    shapes = ",".join(map(str, sorted(SHAPES[split_shard(shard)[0]])))
+    return f"{now_ms} {shapes}".encode()
 
 
 class _ShardTasks(Generic[T]):

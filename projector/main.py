@@ -13,7 +13,8 @@ from projector.settings import ProjectorSettings
 from projector.shard import Shard
 from projector.store import Store
 from projector.subscription import consume
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.upkeep import Upkeep
+from projector.views.registry import SHAPES
 from shared.contracts.shards import all_shards, split_shard
 from shared.event_log import AggregateLog
 from shared.gc_tuning import freeze_startup_objects
@@ -40,7 +41,8 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
     registry = process_registry()
     event_log = open_event_log(settings.database_url, _EVENT_LOG_CONNECTIONS)
     async with event_log as log, open_store(settings) as store:
-        shards, consumer, monitor = _compose(settings, store, log, Metrics(registry))
+        metrics = Metrics(registry)
+        shards, consumer, monitor, upkeep = _compose(settings, store, log, metrics)
         health = Health()
         consuming, polling = Heartbeat(_HEARTBEAT_TIMEOUT_S), Heartbeat(_HEARTBEAT_TIMEOUT_S)
         health.add_liveness_check("consumer", consuming)
@@ -50,19 +52,23 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
         health.add_readiness_check("views", monitor.missing_views)
         health.add_readiness_check("log_divergence", monitor.diverged_shards)
         health.add_readiness_check("parked", monitor.full_shards)
+        health.add_readiness_check("shapes", monitor.shape_problem)
+        health.add_readiness_check("memory_policy", upkeep.policy_problem)
         app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
         freeze_startup_objects()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
             monitoring = tasks.create_task(monitor.run(_POLL_INTERVAL_S, polling))
-            await consume(settings, consumer, stop, consuming)
+            keeping = tasks.create_task(upkeep.run())
+            await consume(settings, consumer, stop, consuming, monitor.shape_problem)
             monitoring.cancel()
+            keeping.cancel()
         await asyncio.gather(*(shard.release() for shard in shards))
 
 
 def _compose(
     settings: ProjectorSettings, store: Store, log: AggregateLog, metrics: Metrics
-) -> tuple[list[Shard], Consumer, LagMonitor]:
+) -> tuple[list[Shard], Consumer, LagMonitor, Upkeep]:
     names = all_shards(settings.partitions)
     ownership = Ownership(names, 2 * settings.consumer_session_seconds, time.monotonic)
     consumer = Consumer(ownership, store, metrics)
@@ -70,7 +76,7 @@ def _compose(
     shards = {
         name: Shard(
             name,
-            VIEWS_BY_TOPIC[split_shard(name)[0]],
+            SHAPES[split_shard(name)[0]],
             store,
             log,
             metrics,
@@ -81,7 +87,8 @@ def _compose(
     }
     consumer.use_shards(shards)
     monitor = LagMonitor(shards, ownership, store, log, consumer.records_pending, _now_ms)
-    return list(shards.values()), consumer, monitor
+    upkeep = Upkeep(ownership, store, log, metrics, settings.keep_generation_hours * 3600)
+    return list(shards.values()), consumer, monitor, upkeep
 
 
 def _now_ms() -> int:

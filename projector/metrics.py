@@ -65,6 +65,45 @@ class Metrics:
             ["shard"],
             registry=registry,
         )
+        # Alert on any.
+        self.parked_events = Gauge(
+            "tandem_projector_parked_events",
+            "Parked events of the shard",
+            ["shard"],
+            registry=registry,
+        )
+        self.parked_age = Gauge(
+            "tandem_projector_parked_age_seconds",
+            "Age of the shard's oldest first parked event, 0 if there is none",
+            ["shard"],
+            registry=registry,
+        )
+        self.shape = Gauge(
+            "tandem_projector_shape",
+            "Shape of the live generation of the shard's views",
+            ["shard"],
+            registry=registry,
+        )
+        # Alert above 0 for 60 s.
+        self.spare_lag = Gauge(
+            "tandem_projector_spare_lag_events",
+            "Live position minus the position of the spare generation, 0 without one",
+            ["shard"],
+            registry=registry,
+        )
+        self.sweep_due = Gauge(
+            "tandem_projector_sweep_due",
+            "1 while keys of dropped generations may exist, otherwise 0",
+            ["shard"],
+            registry=registry,
+        )
+        # Alert on any: this process cannot fold the views.
+        self.unknown_shape = Gauge(
+            "tandem_projector_unknown_shape",
+            "1 if the live generation has a shape that this version does not know, otherwise 0",
+            ["shard"],
+            registry=registry,
+        )
         # Alert on any: PostgreSQL was restored.
         self.divergence = Gauge(
             "tandem_projector_log_divergence",
@@ -92,5 +131,15 @@ class Metrics:
 
     def remove_shard(self, shard: str) -> None:
         """Another process reports this shard from now on."""
-        for gauge in (self.divergence, self.parked_full, self.lag, self.age):
+        for gauge in (
+            self.divergence,
+            self.parked_full,
+            self.lag,
+            self.age,
+            self.parked_events,
+            self.parked_age,
+            self.shape,
+            self.spare_lag,
+            self.sweep_due,
+        ):
             gauge.remove(shard)

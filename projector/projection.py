@@ -8,9 +8,10 @@ from typing import Final
 import structlog
 
 from projector.fold import DamagedDocument, fold, mark_damaged, park, refold
+from projector.generations import named_generations, new_generation, new_sweep
 from projector.metrics import Metrics
 from projector.store import ShardState, Store, WriteBatch, decode_state, state_keys
-from projector.views.view import View
+from projector.views.registry import Shapes, views_of_shape
 from shared.contracts.ids import parse_id
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
@@ -18,10 +19,14 @@ from shared.contracts.views import (
     FIRST_GENERATION,
     Checkpoint,
     ParkedEntry,
+    dashboard_key,
     decode_checkpoint,
     decode_parked,
     generation_key,
+    generation_order,
     parked_key,
+    spare_key,
+    sweep_key,
 )
 
 logger = structlog.get_logger(__name__)
@@ -59,26 +64,55 @@ class Projection:
     records, one has an effect; a process that dies in the middle has written nothing.
     """
 
-    def __init__(self, shard: str, views: Sequence[View], store: Store, metrics: Metrics) -> None:
+    def __init__(self, shard: str, shapes: Shapes, store: Store, metrics: Metrics) -> None:
         self.shard = shard
         self.progress = Progress()
         self.batch_size = MAX_BATCH_SIZE
         """How many records to load and apply at a time; follows the size of the last write."""
         self._topic = split_shard(shard)[0]
         self._generation = FIRST_GENERATION
-        self._views = views
+        self._shapes = shapes
+        self._views = shapes[max(shapes)]
         self._store = store
         self._metrics = metrics
 
     async def checkpoint(self) -> bytes:
         """The stored checkpoint, b"" if there is none. Raises what the store raises."""
-        stored, _ = await self._store.load(self.shard, [])
+        stored, _ = await self._load([])
         return stored or b""
+
+    def decode(self, stored: bytes) -> Checkpoint | None:
+        """The checkpoint as stored; None if it is missing or unreadable."""
+        return decode_checkpoint(stored)
+
+    async def start(self, stored: bytes, head: int) -> bool:
+        """Starts new views if there are none. Returns False if another process did.
+
+        Keys of earlier views remain until they are swept; the new ones have another name.
+        """
+        own = [spare_key(self.shard), sweep_key(self.shard), dashboard_key(self.shard)]
+        _, (spare, sweep, part) = await self._store.load(self.shard, own)
+        if not (head or stored or spare or sweep or part):
+            return await self.write(stored, WriteBatch(Checkpoint(0, -1, "")))
+        names = [*named_generations(stored, spare, sweep), FIRST_GENERATION]
+        checkpoint = Checkpoint(
+            0, -1, "", head, new_generation(names), max(self._shapes), secrets.token_hex(4)
+        )
+        dropped = max(names, key=generation_order)
+        writes = WriteBatch(checkpoint, {sweep_key(self.shard): new_sweep(dropped)})
+        written = await self._store.write(self.shard, stored, writes)
+        if written:
+            self.progress.observe(checkpoint)
+        return written
 
     async def load(self, records: Sequence[Record]) -> ShardState:
         """The state that `records` are folded into. Raises what the store raises, or ValueError."""
-        keys = state_keys(self._views, self.shard, records)
-        return decode_state(self._views, records, *await self._load(keys))
+        while True:
+            views = self._views
+            stored, values = await self._load(state_keys(views, self.shard, records))
+            if views is self._views:
+                state = decode_state(views, records, stored, values)
+                return replace(state, checkpoint=self.decode(state.stored))
 
     async def parked(self) -> dict[str, ParkedEntry]:
         """The entries of the parked aggregates. Raises what the store raises, or ValueError."""
@@ -93,7 +127,10 @@ class Projection:
                 self.shard, [generation_key(generation, key) for key in keys]
             )
             checkpoint = decode_checkpoint(stored)
-            if checkpoint is None or checkpoint.generation == generation:
+            if checkpoint is None:
+                return stored, values
+            self._views = views_of_shape(self.shard, self._shapes, checkpoint.shape)
+            if checkpoint.generation == generation:
                 return stored, values
             self._generation = checkpoint.generation
 
@@ -124,21 +161,17 @@ class Projection:
         self._metrics.applied.labels(self._topic).inc(count)
         if trusted:
             self._metrics.caught_up.inc(count)
-        return writes.checkpoint.encode()
-
-    async def purge(self, stored: bytes) -> bool:
-        """See `Store.purge`."""
-        return await self._store.purge(self.shard, stored)
+        return writes.encoded_checkpoint()
 
     async def write(self, stored: bytes, writes: WriteBatch, *, mark: bool = False) -> bool:
         """Writes if the checkpoint is still `stored`; returns whether it was.
 
-        `mark`: the position is not new, and therefore the mark must be.
+        `mark`: the position is not new, and therefore the mark must be. Sets the new checkpoint.
         """
         checkpoint = writes.checkpoint
         if mark or checkpoint.mark:
             writes.checkpoint = replace(checkpoint, mark=secrets.token_hex(4))
-        written = await self._store.write(self.shard, stored, _in_generation(writes))
+        written = await self._store.write(self.shard, stored, self._in_generation(writes))
         if written:
             self.progress.observe(writes.checkpoint)
         return written
@@ -158,9 +191,9 @@ class Projection:
         *early, last = writes.split(state.checkpoint, keys)
         stored = state.stored
         for part in early:
-            if not await self._store.write(self.shard, stored, _in_generation(part)):
+            if not await self.write(stored, part):
                 return False
-            stored = part.checkpoint.encode()
+            stored = part.encoded_checkpoint()
         return await self.write(stored, last, mark=mark)
 
     async def mark_damaged(self, id: str) -> None:
@@ -188,6 +221,19 @@ class Projection:
             return True, entry
         probes = [_probe(self.shard, id)]
         return await self._write_parts(state, probes, writes, mark=True), entry
+
+    def _in_generation(self, writes: WriteBatch) -> WriteBatch:
+        """The writes with the keys of their checkpoint's generation."""
+        generation = writes.checkpoint.generation
+        if generation == FIRST_GENERATION:
+            return writes
+        return WriteBatch(
+            writes.checkpoint,
+            {generation_key(generation, key): value for key, value in writes.values.items()},
+            {generation_key(generation, key): ids for key, ids in writes.added.items()},
+            {generation_key(generation, key): ids for key, ids in writes.removed.items()},
+            writes.spare,
+        )
 
     def refolded_entry(
         self, state: ShardState, id: str, rows: Sequence[Record]
@@ -237,19 +283,6 @@ class Projection:
             error=type(error).__name__,
         )
         return park(self._views, state, record, offset, error)
-
-
-def _in_generation(writes: WriteBatch) -> WriteBatch:
-    """The writes with the keys of their checkpoint's generation."""
-    generation = writes.checkpoint.generation
-    if generation == FIRST_GENERATION:
-        return writes
-    return WriteBatch(
-        writes.checkpoint,
-        {generation_key(generation, key): value for key, value in writes.values.items()},
-        {generation_key(generation, key): ids for key, ids in writes.added.items()},
-        {generation_key(generation, key): ids for key, ids in writes.removed.items()},
-    )
 
 
 def _probe(shard: str, id: str) -> Record:

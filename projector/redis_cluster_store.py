@@ -4,7 +4,7 @@ A replica that is promoted may lag: the checkpoint reverts together with the vie
 are in one slot, and the missing events are applied again.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,8 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import TryAgainError
 
 from projector.redis_store import RedisStore
-from projector.store import WriteBatch
+from projector.store import Memory, ShardReading, WriteBatch
+from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards
 from shared.contracts.views import Head
 from shared.redis.cluster import Cluster, Node
 from shared.redis.exchange import exchange
@@ -35,25 +36,69 @@ class RedisClusterStore:
             shard, lambda node: self._store(node).write(shard, expected, writes)
         )
 
-    async def purge(self, shard: str, expected: bytes) -> bool:
-        return await self._cluster.run(shard, partial(self._purge, shard, expected))
+    async def replace(
+        self, shard: str, changes: Mapping[str, bytes | None], expected: bytes
+    ) -> bool:
+        return await self._cluster.run(
+            shard, lambda node: self._store(node).replace(shard, changes, expected)
+        )
 
-    async def write_head(self, shard: str, head: Head) -> None:
-        await self._cluster.run(shard, lambda node: self._store(node).write_head(shard, head))
+    async def switch(
+        self, shard: str, live: str, spare: str, state: str, mark: str, now_ms: int
+    ) -> str:
+        return await self._cluster.run(
+            shard, lambda node: self._store(node).switch(shard, live, spare, state, mark, now_ms)
+        )
 
-    async def _purge(self, shard: str, expected: bytes, node: Node) -> bool:
-        """SCAN sees the keys of one node: while a slot migrates, its purge raises and is retried.
+    async def sweep(self, sweeps: Mapping[str, bytes]) -> dict[str, int]:
+        """SCAN sees the keys of one node: while a slot migrates, its sweep raises."""
+        found: dict[str, int] = {}
+        for group in (await self._cluster.group_by_owner(sweeps)).values():
+            due = {shard: sweeps[shard] for shard in group}
+            found |= await self._cluster.run(group[0], partial(self._sweep, due))
+        return found
 
-        If the slot has migrated in the meantime, the deleting scripts are redirected, and the
-        purge restarts on the other node.
-        """
+    async def read(
+        self, shard: str, compared: str, keys: Sequence[str], members: Sequence[tuple[str, str]]
+    ) -> ShardReading | None:
+        return await self._cluster.run(
+            shard, lambda node: self._store(node).read(shard, compared, keys, members)
+        )
+
+    async def scan(self, shard: str) -> AsyncIterator[list[str]]:
+        node = Node(self._cluster.client(await self._cluster.owner(shard)))
+        async for page in self._store(node).scan(shard):
+            yield page
+
+    async def scan_members(self, shard: str, key: str) -> AsyncIterator[list[str]]:
+        node = Node(self._cluster.client(await self._cluster.owner(shard)))
+        async for page in self._store(node).scan_members(shard, key):
+            yield page
+
+    async def count(self, shard: str, key: str) -> int:
+        return await self._cluster.run(shard, lambda node: self._store(node).count(shard, key))
+
+    async def memory(self) -> list[Memory]:
+        groups = await self._cluster.group_by_owner(all_shards(DEFAULT_PARTITIONS))
+        found: list[Memory] = []
+        for address in groups:
+            found += await self._store(Node(self._cluster.client(address))).memory()
+        return found
+
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
+        await self._cluster.run(
+            shard, lambda node: self._store(node).write_head(shard, head, owner)
+        )
+
+    async def _sweep(self, sweeps: Mapping[str, bytes], node: Node) -> dict[str, int]:
         if node.importing:
-            raise TryAgainError(f"the slot of {shard} is migrating")
+            raise TryAgainError("a slot is migrating")
         store = self._store(node)
-        purged = await store.purge(shard, expected)
-        # While the slot migrates, Redis rejects a command on a key that does not exist.
-        await store.load(shard, [f"{{{shard}}}:nowhere"])
-        return purged
+        found = await store.sweep(sweeps)
+        for shard in sweeps:
+            # While the slot migrates, Redis rejects a command on a key that does not exist.
+            await store.load(shard, [f"{{{shard}}}:nowhere"])
+        return found
 
     def _store(self, node: Node) -> RedisStore:
         if node.importing:

@@ -2,15 +2,22 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoPermissionError, NoScriptError
 
-from projector.store import WriteBatch
-from shared.contracts.views import Head, checkpoint_key, head_key
+from projector.store import Memory, ShardReading, WriteBatch
+from shared.contracts.views import (
+    Head,
+    checkpoint_key,
+    head_key,
+    owner_key,
+    spare_key,
+    sweep_key,
+)
 from shared.redis.exchange import RedisCommand, exchange
 
 _SCAN_COUNT: Final = 1000
@@ -25,7 +32,9 @@ class RedisStore:
     def __init__(self, client: Redis) -> None:
         self._run: Run = CommandBatcher(client.connection_pool).run
         self._write = _Script("write.lua")
-        self._purge = _Script("purge.lua")
+        self._replace = _Script("replace.lua")
+        self._switch = _Script("switch.lua")
+        self._sweep = _Script("sweep.lua")
 
     async def load(
         self, shard: str, keys: Sequence[str]
@@ -37,21 +46,97 @@ class RedisStore:
         keys, arguments = _script_arguments(shard, expected, writes)
         return bool(await self._write.run(self._run, keys, arguments))
 
-    async def purge(self, shard: str, expected: bytes) -> bool:
-        kept = {checkpoint_key(shard).encode(), head_key(shard).encode()}
+    async def replace(
+        self, shard: str, changes: Mapping[str, bytes | None], expected: bytes
+    ) -> bool:
+        values = [value or b"" for value in changes.values()]
+        return bool(await self._replace.run(self._run, list(changes), [expected, *values]))
+
+    async def switch(
+        self, shard: str, live: str, spare: str, state: str, mark: str, now_ms: int
+    ) -> str:
+        keys = [checkpoint_key(shard), spare_key(shard)]
+        reply = await self._switch.run(self._run, keys, [live, spare, state, mark, now_ms])
+        return str(reply.decode())
+
+    async def sweep(self, sweeps: Mapping[str, bytes]) -> dict[str, int]:
+        """Raises ConnectionError if the server was restarted: its cursors are new."""
+        server = await self._run_id()
+        found = dict.fromkeys(sweeps, 0)
+        async for page in self._scan("*"):
+            groups: dict[str, list[bytes]] = {}
+            for key in page:
+                shard = _shard_of(key)
+                if shard in sweeps and found[shard] >= 0 and not _is_own(key):
+                    groups.setdefault(shard, []).append(key)
+            for shard, keys in groups.items():
+                deleted = await self._sweep.run(
+                    self._run,
+                    [checkpoint_key(shard), spare_key(shard), sweep_key(shard), *keys],
+                    [sweeps[shard]],
+                )
+                found[shard] = -1 if deleted < 0 else found[shard] + deleted
+        if await self._run_id() != server:
+            raise ConnectionError("the server was restarted during a sweep")
+        return found
+
+    async def read(
+        self, shard: str, compared: str, keys: Sequence[str], members: Sequence[tuple[str, str]]
+    ) -> ShardReading | None:
+        commands = [
+            self._run("MGET", compared, *keys),
+            *(self._run("ZSCORE", key, id) for key, id in members),
+            self._run("GET", compared),
+        ]
+        (stored, *values), *scores, after = await asyncio.gather(*commands)
+        if stored != after:
+            return None
+        return ShardReading(stored or b"", values, [score is not None for score in scores])
+
+    async def scan(self, shard: str) -> AsyncIterator[list[str]]:
+        async for page in self._scan(f"{{{shard}}}:*"):
+            yield [key.decode() for key in page]
+
+    async def scan_members(self, shard: str, key: str) -> AsyncIterator[list[str]]:
+        last = "-"
+        while page := await self._run("ZRANGEBYLEX", key, last, "+", "LIMIT", 0, _SCAN_COUNT):
+            yield [id.decode() for id in page]
+            last = f"({page[-1].decode()}"
+
+    async def count(self, shard: str, key: str) -> int:
+        return int(await self._run("ZCARD", key))
+
+    async def memory(self) -> list[Memory]:
+        try:
+            text = (await self._run("INFO", "memory")).decode()
+        except NoPermissionError:
+            return []
+        fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        return [
+            Memory(
+                int(fields["used_memory"]),
+                int(fields.get("maxmemory", 0)),
+                fields.get("maxmemory_policy", ""),
+            )
+        ]
+
+    async def _scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         cursor: int | bytes = 0
         while True:
-            cursor, found = await self._run(
-                "SCAN", cursor, "MATCH", f"{{{shard}}}:*", "COUNT", _SCAN_COUNT
-            )
-            keys = [checkpoint_key(shard), *(key for key in found if key not in kept)]
-            if not await self._purge.run(self._run, keys, [expected]):
-                return False
+            cursor, found = await self._run("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_COUNT)
+            yield found
             if int(cursor) == 0:
-                return True
+                return
 
-    async def write_head(self, shard: str, head: Head) -> None:
-        await self._run("SET", head_key(shard), head.encode())
+    async def _run_id(self) -> str:
+        text = (await self._run("INFO", "server")).decode()
+        return next((line for line in text.splitlines() if line.startswith("run_id")), "")
+
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
+        values = [owner_key(shard), owner]
+        if head is not None:
+            values += [head_key(shard), head.encode()]
+        await self._run("MSET", *values)
 
 
 class CommandBatcher:
@@ -118,9 +203,9 @@ def _script_arguments(
     """The keys and arguments of `write.lua`."""
     set_ = {key: value for key, value in writes.values.items() if value is not None}
     deleted = [key for key, value in writes.values.items() if value is None]
-    keys = [checkpoint_key(shard), *set_, *deleted, *writes.added, *writes.removed]
+    keys = [writes.compared_key(shard), *set_, *deleted, *writes.added, *writes.removed]
     counts = len(set_), len(deleted), len(writes.added), len(writes.removed)
-    arguments: list[Argument] = [expected, writes.checkpoint.encode(), *counts, *set_.values()]
+    arguments: list[Argument] = [expected, writes.encoded_checkpoint(), *counts, *set_.values()]
     for ids in writes.added.values():
         arguments.append(2 * len(ids))
         for id in ids:
@@ -129,3 +214,15 @@ def _script_arguments(
         arguments.append(len(ids))
         arguments += ids
     return keys, arguments
+
+
+def _shard_of(key: bytes) -> str:
+    return key[1 : max(key.find(b"}"), 1)].decode()
+
+
+def _is_own(key: bytes) -> bool:
+    """Whether the key belongs to the shard and not to one of its generations."""
+    return key.partition(b"}:")[2] in _OWN
+
+
+_OWN: Final = frozenset([b"checkpoint", b"spare", b"sweep", b"owner", b"head"])

@@ -22,4 +22,5 @@ class ProjectorSettings(CommandSettings, KafkaSettings):
     """The settings of `run`."""
 
     consumer_group: str = Field(default="projector", min_length=1)
+    keep_generation_hours: float = Field(default=24.0, ge=0.0, le=8760.0)
     consumer_session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)

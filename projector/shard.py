@@ -13,7 +13,7 @@ from projector.metrics import Metrics
 from projector.projection import Projection, UnfoldableRecords
 from projector.refolding import Refolding
 from projector.store import ShardState, Store
-from projector.views.view import View
+from projector.views.registry import Shapes
 from shared.contracts.records import Record
 from shared.contracts.views import Checkpoint, Head, decode_checkpoint, decode_head
 from shared.event_log import AggregateLog, LogDivergence
@@ -57,14 +57,14 @@ class Shard:
     def __init__(
         self,
         name: str,
-        views: Sequence[View],
+        shapes: Shapes,
         store: Store,
         log: AggregateLog,
         metrics: Metrics,
         rewind: Callable[[str, int], None],
         catch_up_slots: asyncio.Semaphore,
     ) -> None:
-        """`views` are the topic's; `catch_up_slots` limits the shards that catch up concurrently.
+        """`shapes` are the topic's; `catch_up_slots` limits the shards that catch up concurrently.
 
         `rewind` makes Kafka deliver the shard again from an offset.
         """
@@ -76,7 +76,7 @@ class Shard:
         self._metrics = metrics
         self._rewind = rewind
         self._slots = catch_up_slots
-        self._projection = Projection(name, views, store, metrics)
+        self._projection = Projection(name, shapes, store, metrics)
         self._progress = self._projection.progress
         self._catch_up = CatchUp(self._projection, log)
         self._refolding = Refolding(self._projection, log)

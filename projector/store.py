@@ -1,8 +1,8 @@
 """What the projector reads from and writes to the store of the views, and the store's interface."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -12,12 +12,15 @@ from shared.contracts.views import (
     Checkpoint,
     Head,
     ParkedEntry,
+    Spare,
+    checkpoint_key,
     dashboard_key,
     decode_checkpoint,
     decode_parked,
     document_key,
     history_key,
     parked_key,
+    spare_key,
     unpack_document,
 )
 
@@ -73,6 +76,16 @@ class WriteBatch:
     """Sorted set -> ids to add, with score 0."""
     removed: dict[str, list[str]] = field(default_factory=dict)
     """Sorted set -> ids to remove."""
+    spare: tuple[str, int] | None = None
+    """State and time of the spare, if its checkpoint is the one to compare and to write."""
+
+    def compared_key(self, shard: str) -> str:
+        return checkpoint_key(shard) if self.spare is None else spare_key(shard)
+
+    def encoded_checkpoint(self) -> bytes:
+        if self.spare is None:
+            return self.checkpoint.encode()
+        return Spare(*self.spare, self.checkpoint).encode()
 
     def relative_size(self) -> float:
         """Its keys and members per MAX_WRITE_ITEMS or bytes per MAX_WRITE_BYTES, if greater."""
@@ -98,6 +111,22 @@ class WriteBatch:
         return [*parts, WriteBatch(self.checkpoint, late)]
 
 
+class Memory(NamedTuple):
+    """The memory of a node in bytes; `maximum` is 0 without a limit."""
+
+    used: int
+    maximum: int
+    policy: str
+
+
+class ShardReading(NamedTuple):
+    """Values and memberships at one checkpoint, `stored`."""
+
+    stored: bytes
+    values: list[bytes | None]
+    members: list[bool]
+
+
 class Store(Protocol):
     """The views of many shards. After an exception, it is unknown whether the call took effect.
 
@@ -117,16 +146,56 @@ class Store(Protocol):
         """
         ...
 
-    async def purge(self, shard: str, expected: bytes) -> bool:
-        """Deletes all keys of the shard but checkpoint and head, while it has this checkpoint.
+    async def replace(
+        self, shard: str, changes: Mapping[str, bytes | None], expected: bytes
+    ) -> bool:
+        """Sets keys of the shard, or deletes them (None), if the first is still `expected`.
 
-        Returns False if the checkpoint changed. Some keys may have been deleted by then, but the
-        process that changed the checkpoint had purged before.
+        b"" expects no value. Works if Redis is full. Returns whether the keys were changed.
         """
         ...
 
-    async def write_head(self, shard: str, head: Head) -> None:
-        """Publishes the observed head of the event log."""
+    async def switch(
+        self, shard: str, live: str, spare: str, state: str, mark: str, now_ms: int
+    ) -> str:
+        """Exchanges these generations. Returns "switched", "behind" or "changed"."""
+        ...
+
+    async def sweep(self, sweeps: Mapping[str, bytes]) -> dict[str, int]:
+        """Deletes the keys of generations that are named nowhere, in one scan of each node.
+
+        `sweeps`: shard -> the value of its key `sweep`. Returns how many keys were found; -1 if
+        another process has begun a sweep. Shards of unavailable nodes are left out.
+        """
+        ...
+
+    async def read(
+        self, shard: str, compared: str, keys: Sequence[str], members: Sequence[tuple[str, str]]
+    ) -> ShardReading | None:
+        """The value of the key `compared`, other values, and which (sorted set, id) are members.
+
+        None if the value of `compared` changed in between.
+        """
+        ...
+
+    def scan(self, shard: str) -> AsyncIterator[list[str]]:
+        """All keys of the shard, in pages, some perhaps more than once."""
+        ...
+
+    def scan_members(self, shard: str, key: str) -> AsyncIterator[list[str]]:
+        """The members of a sorted set, in pages, some perhaps more than once."""
+        ...
+
+    async def count(self, shard: str, key: str) -> int:
+        """The number of members of a sorted set."""
+        ...
+
+    async def memory(self) -> list[Memory]:
+        """The memory of each node; empty if the user may not read it."""
+        ...
+
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
+        """Publishes the observed head of the event log, and what the shard's owner knows."""
         ...
 
 

@@ -37,21 +37,32 @@ _SASL: Final = {
 
 
 async def consume(
-    settings: ProjectorSettings, consumer: Consumer, stop: asyncio.Event, heartbeat: Heartbeat
+    settings: ProjectorSettings,
+    consumer: Consumer,
+    stop: asyncio.Event,
+    heartbeat: Heartbeat,
+    stay_away: Callable[[], str | None],
 ) -> None:
     """Consumes until `stop`, with a new client if no poll has succeeded for _POLL_TIMEOUT_S.
+
+    While `stay_away` returns a reason, this process is outside the group, whose other members then
+    have all shards.
 
     Kafka may be unavailable at the start and later. At the end, the batch in progress is finished;
     otherwise the next owner of the shard would receive it again.
     """
     while not stop.is_set():
+        if stay_away() is not None:
+            heartbeat.beat()
+            await _sleep(stop, _RETRY_S)
+            continue
         polls = Heartbeat(_POLL_TIMEOUT_S)
         broker = _broker(settings, consumer, polls, heartbeat)
         try:
             await broker.connect()
             _observe_polls(broker, consumer, polls, heartbeat)
             await broker.start()
-            while not stop.is_set() and polls.overdue() is None:
+            while not stop.is_set() and polls.overdue() is None and stay_away() is None:
                 await _sleep(stop, _COMMIT_INTERVAL_S)
                 await consumer.commit()
         except (KafkaError, OSError) as error:

@@ -12,14 +12,14 @@ from typing import Any, Final
 from prometheus_client import Histogram
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
-from query_service.reader import Reading, Values, to_problem
+from query_service.reader import Reading, Values, is_unavailable, to_problem
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.cluster import Address, Cluster, Node
 from shared.redis.exchange import RedisCommand, exchange
 from shared.request_coalescer import RequestCoalescer
 
 _MAX_GETS: Final = 512
-_MAX_READS: Final = 200
+_MAX_READ_KEYS: Final = 2000  # more would block Redis for longer than 5 ms
 # A node replies with one of these if it does not have the complete shard.
 _REDIRECTS: Final = (MovedError, AskError, TryAgainError, ClusterDownError)
 
@@ -47,8 +47,16 @@ class _NodeReader:
         self._cluster = cluster
         self._address = address
         self._batch_keys = batch_keys
-        self.gets = RequestCoalescer(self._send, max_batch_size=_MAX_GETS, map_error=to_problem)
-        self.reads = RequestCoalescer(self._send, max_batch_size=_MAX_READS, map_error=to_problem)
+        self.gets = RequestCoalescer(
+            self._send, max_batch_size=_MAX_GETS, map_error=to_problem, fails_queue=is_unavailable
+        )
+        self.reads = RequestCoalescer(
+            self._send,
+            max_batch_size=_MAX_READ_KEYS,
+            weight=lambda request: len(request.keys) + len(request.commands),
+            map_error=to_problem,
+            fails_queue=is_unavailable,
+        )
 
     async def close(self) -> None:
         await self.gets.close()
@@ -113,6 +121,11 @@ class ClusterReader:
         if address not in self._nodes:
             self._nodes[address] = _NodeReader(self._cluster, address, self._batch_keys)
         return self._nodes[address]
+
+
+async def group_by_cluster_node(cluster: Cluster, shards: Sequence[str]) -> list[list[str]]:
+    """The shards of each node. Raises one of REDIS_ERRORS."""
+    return list((await cluster.group_by_owner(shards)).values())
 
 
 async def fetch_cluster_values(cluster: Cluster, keys: Sequence[str]) -> Values:

@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from query_service.positions import Positions
+from query_service.positions import GenerationChanged, Positions, ReadPositions
 from query_service.watcher import Watcher
 from shared.contracts.tokens import MalformedToken, format_token, merge_position, parse_token
 from shared.http.messages import Request
-from shared.http.problems import Problem
+from shared.http.problems import Problem, unavailable
 
 T = TypeVar("T")
 
 DEFAULT_WAIT_S: Final = 2
 MAX_WAIT_S: Final = 30
+_MAX_GENERATION_CHANGES: Final = 3
 _ELEMENT: Final = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))*+', re.DOTALL)
 """One element of a list, up to its comma. No character is read twice, whatever the text."""
 _WAIT: Final = re.compile(r"[ \t]*+wait[ \t]*+(?:=[ \t]*+([^;]*+))?(?:;.*)?", re.I | re.DOTALL)
@@ -90,24 +91,28 @@ class Consistency:
         self._positions = positions
         self._watcher = watcher
 
-    def floors(self, shards: list[str]) -> dict[str, int]:
+    def floors(self, shards: list[str]) -> ReadPositions:
         """The minimum positions for `check`; call it before the read."""
         return self._positions.floors(shards)
 
     def check(
         self,
-        floors: Mapping[str, int],
+        floors: ReadPositions,
         checkpoints: Iterable[bytes | None],
         requirement: ConsistencyRequirement | None = None,
-    ) -> dict[str, int]:
+    ) -> ReadPositions:
         """The positions of the checkpoints, which are in the order of `floors`.
 
-        Raises 503 if a view is unreadable, and StaleRead.
+        Raises 503 if a view is unreadable, GenerationChanged and StaleRead.
         """
-        positions = {
-            shard: self._positions.check(shard, stored, floors[shard])
-            for shard, stored in zip(floors, checkpoints, strict=True)
-        }
+        generations = floors.generations
+        positions = ReadPositions(
+            {
+                shard: self._positions.check(shard, stored, floors[shard], generations[shard])
+                for shard, stored in zip(floors, checkpoints, strict=True)
+            },
+            generations,
+        )
         if requirement is not None:
             missing = {
                 shard: required
@@ -118,15 +123,31 @@ class Consistency:
                 raise StaleRead(missing)
         return positions
 
+    def require_generation(self, floors: ReadPositions, shard: str, stored: bytes | None) -> None:
+        """Raises GenerationChanged. Unreadable views are accepted."""
+        try:
+            self._positions.check(shard, stored, 0, floors.generations[shard])
+        except Problem:
+            return
+
     async def read(
         self, requirement: ConsistencyRequirement | None, attempt: Callable[[], Awaitable[T]]
     ) -> T:
-        """The result of the first attempt that is not stale. Raises 412 (deadline) and 503."""
-        if requirement is None:
-            return await attempt()
+        """The result of the first attempt that is neither stale nor of several generations.
+
+        Raises 412 (deadline) and 503.
+        """
+        changes = 0
         while True:
             try:
                 return await attempt()
+            except GenerationChanged:
+                changes += 1
+                if changes > _MAX_GENERATION_CHANGES:
+                    raise unavailable("the view is being replaced; retry later") from None
             except StaleRead as stale:
-                missing = stale.missing
-            await self._watcher.wait_for(missing, requirement.deadline, requirement.caller)
+                if requirement is None:
+                    raise
+                await self._watcher.wait_for(
+                    stale.missing, requirement.deadline, requirement.caller
+                )

@@ -60,7 +60,7 @@ def sum_parts(
     return {
         "orders": _counts(orders),
         "revenue": _revenue(orders),
-        "by_day": _by_day(orders, (today - timedelta(days=MAX_DAYS - 1)).isoformat()),
+        "by_day": _by_day(orders, today),
         "payments": _payments(orders),
         "users": sum(part["users"] for part in users),
         "products": sum(part["active"] for part in products),
@@ -119,12 +119,13 @@ def _revenue(parts: Iterable[OrdersPart]) -> list[Revenue]:
     ]
 
 
-def _by_day(parts: Iterable[OrdersPart], first: str) -> list[Day]:
+def _by_day(parts: Iterable[OrdersPart], today: date) -> list[Day]:
+    first, last = (today - timedelta(days=MAX_DAYS - 1)).isoformat(), today.isoformat()
     orders: defaultdict[str, int] = defaultdict(int)
     amounts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for part in parts:
         for day, sums in part["by_day"].items():
-            if day >= first:
+            if first <= day <= last:
                 orders[day] += sums["orders"]
                 for currency, amount in sums["revenue"].items():
                     amounts[day][currency] += amount

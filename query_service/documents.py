@@ -4,13 +4,14 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from query_service.consistency import Consistency, ConsistencyRequirement, StaleRead
-from query_service.positions import Positions
+from query_service.positions import GenerationChanged, Positions, ReadPositions
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import (
     checkpoint_key,
     decode_parked,
     document_key,
+    generation_key,
     parked_key,
     view_key,
 )
@@ -29,14 +30,25 @@ class StoredDocument(NamedTuple):
     position: int
     stored: bytes | None
     lacks_parked_event: bool
+    generation: str
+    shape: int
 
     @property
-    def positions(self) -> dict[str, int]:
-        return {self.shard: self.position}
+    def positions(self) -> ReadPositions:
+        return ReadPositions({self.shard: self.position}, {self.shard: self.generation})
+
+
+def is_complete(topic: Topic, body: bytes) -> bool:
+    """Whether the document may be shown.
+
+    While the views catch up, an erased user has a document without personal data until its
+    erasure is folded. Within strings, JSON escapes quotes.
+    """
+    return topic != "users" or not (b'"name":null' in body or b'"email":null' in body)
 
 
 class Documents:
-    """Reads documents by id."""
+    """Reads documents by id, and reports incomplete ones as absent."""
 
     def __init__(
         self, reader: Reader, positions: Positions, consistency: Consistency, partitions: int
@@ -61,27 +73,56 @@ class Documents:
         key = document_key(shard, id) if view is None else view_key(view, document_key(shard, id))
         if requirement is not None and shard in requirement.positions:
             required = requirement.positions[shard]
-            attempt = partial(self._find_at, shard, id, key, required)
+            attempt = partial(self._find_at, topic, shard, id, key, required)
             return await self._consistency.read(requirement, attempt)
-        floor = self._positions.floor(shard)
-        checkpoint, stored = await self._reader.get((checkpoint_key(shard), key))
-        position = self._positions.check(shard, checkpoint, floor)
+        floor, generation = self._positions.floor(shard), self._positions.generation(shard)
+        checkpoint, stored = await self._reader.get(
+            (checkpoint_key(shard), generation_key(generation, key))
+        )
+        try:
+            position = self._positions.check(shard, checkpoint, floor, generation)
+        except GenerationChanged:
+            stored = None
         if stored is None:
-            return await self._find_at(shard, id, key, 0)
-        return StoredDocument(shard, position, stored, False)
+            return await self._consistency.read(
+                None, partial(self._find_at, topic, shard, id, key, 0)
+            )
+        return StoredDocument(
+            shard,
+            position,
+            _complete(topic, stored),
+            False,
+            generation,
+            self._positions.shape(shard),
+        )
 
-    async def _find_at(self, shard: str, id: str, key: str, required: int) -> StoredDocument:
-        floor = self._positions.floor(shard)
-        keys = (checkpoint_key(shard), key, parked_key(shard))
-        checkpoint, stored, parked = await self._reader.get(keys)
-        position = self._positions.check(shard, checkpoint, floor)
+    async def _find_at(
+        self, topic: Topic, shard: str, id: str, key: str, required: int
+    ) -> StoredDocument:
+        floor, generation = self._positions.floor(shard), self._positions.generation(shard)
+        keys = (key, parked_key(shard))
+        checkpoint, stored, parked = await self._reader.get(
+            (checkpoint_key(shard), *(generation_key(generation, key) for key in keys))
+        )
+        position = self._positions.check(shard, checkpoint, floor, generation)
         if position < required:
             raise StaleRead({shard: required})
         entry = decode_parked(parked).get(id)
         if entry is not None and entry.events == 0:
             raise unavailable(DAMAGED)
         lacks_parked_event = entry is not None and entry.first_position <= required
-        return StoredDocument(shard, position, stored, lacks_parked_event)
+        return StoredDocument(
+            shard,
+            position,
+            _complete(topic, stored),
+            lacks_parked_event,
+            generation,
+            self._positions.shape(shard),
+        )
+
+
+def _complete(topic: Topic, stored: bytes | None) -> bytes | None:
+    return stored if stored is not None and is_complete(topic, stored) else None
 
 
 def count_parked(stored: bytes | None) -> int:

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from query_service.cluster_reader import ClusterReader, fetch_cluster_values
+from query_service.cluster_reader import ClusterReader, fetch_cluster_values, group_by_cluster_node
 from query_service.consistency import Consistency
 from query_service.documents import Documents
 from query_service.metrics import Metrics, ProjectionMetrics
 from query_service.notifications import (
-    GroupByNode,
+    GroupByClient,
     Notifications,
-    group_by_cluster_node,
-    group_by_single_node,
+    group_by_cluster_client,
+    group_by_single_client,
 )
 from query_service.pages import Pages
 from query_service.positions import Positions
@@ -24,7 +24,7 @@ from query_service.queries.query import QueryDependencies
 from query_service.reader import Reader
 from query_service.redis_reader import RedisReader, fetch_values
 from query_service.settings import QuerySettings
-from query_service.watcher import FetchValues, Watcher
+from query_service.watcher import FetchValues, GroupByNode, Watcher, group_as_one_node
 from shared.contracts.shards import all_shards
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.documentation import documentation_operations
@@ -91,6 +91,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
 class _RedisParts(NamedTuple):
     reader: Reader
     fetch: FetchValues
+    group_by_node: GroupByNode
     notifications: Notifications
 
 
@@ -109,13 +110,16 @@ async def _connect(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[_
     if isinstance(client, Cluster):
         reader = ClusterReader(client, metrics.batch_keys)
         fetch: FetchValues = partial(fetch_cluster_values, client)
-        group: GroupByNode = partial(group_by_cluster_node, client)
+        group_by_node: GroupByNode = partial(group_by_cluster_node, client)
+        group_clients: GroupByClient = partial(group_by_cluster_client, client)
     else:
         reader = RedisReader(client, metrics.batch_keys)
         fetch = partial(fetch_values, client)
-        group = partial(group_by_single_node, client)
+        group_by_node = group_as_one_node
+        group_clients = partial(group_by_single_client, client)
+    shards = all_shards(settings.partitions)
     try:
-        yield _RedisParts(reader, fetch, Notifications(group, all_shards(settings.partitions)))
+        yield _RedisParts(reader, fetch, group_by_node, Notifications(group_clients, shards))
     finally:
         await reader.close()
         await client.aclose()
@@ -148,6 +152,7 @@ def _watcher(
         max_waiting_reads_per_caller=settings.max_waiting_reads_per_caller,
         max_anonymous_waiting_reads=settings.max_anonymous_waiting_reads,
         beat=heartbeat.beat,
+        group_by_node=redis.group_by_node,
         notifications=redis.notifications,
     )
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from query_service.positions import Positions
+from query_service.positions import Positions, lag_of
 from shared.contracts.shards import split_shard
 from shared.contracts.views import Head
 
@@ -44,7 +44,7 @@ class ProjectionMetrics(Collector):
         ages: dict[str, float] = {}
         for shard, head in list(self._heads.items()):
             topic, _ = split_shard(shard)
-            lag = max(0, head.position - self._positions.floor(shard))
+            lag = lag_of(self._positions.floor(shard), head, int(1000 * self._now()))
             age = max(0.0, self._now() - head.caught_up_at_ms / 1000)
             lags[topic] = lags.get(topic, 0) + lag
             ages[topic] = max(ages.get(topic, 0.0), age)

@@ -25,7 +25,7 @@ _RETRY_DELAY_S: Final = 0.5
 _LOG_INTERVAL_S: Final = 60.0
 _LINGER_S: Final = 15.0
 
-GroupByNode = Callable[[Sequence[str]], Awaitable[Mapping[Redis, Sequence[str]]]]
+GroupByClient = Callable[[Sequence[str]], Awaitable[Mapping[Redis, Sequence[str]]]]
 """Shards -> the clients of their nodes, with the shards of each. Raises one of REDIS_ERRORS."""
 Receive = Callable[[str, bytes], None]
 """(shard, checkpoint) -> None."""
@@ -34,8 +34,8 @@ Receive = Callable[[str, bytes], None]
 class Notifications:
     """The subscription to the channels of all shards."""
 
-    def __init__(self, group_by_node: GroupByNode, shards: Sequence[str]) -> None:
-        self._group_by_node = group_by_node
+    def __init__(self, group_by_client: GroupByClient, shards: Sequence[str]) -> None:
+        self._group_by_client = group_by_client
         self._shards = {checkpoint_key(shard).encode(): shard for shard in shards}
         self._needed = asyncio.Event()
         self._pending: set[bytes] = set()
@@ -62,7 +62,7 @@ class Notifications:
 
     async def _subscribe(self, receive: Receive) -> None:
         """Returns when nothing has needed it for the idle time. Raises if a node fails."""
-        groups = await self._group_by_node(list(self._shards.values()))
+        groups = await self._group_by_client(list(self._shards.values()))
         self._pending = set(self._shards)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -119,11 +119,11 @@ async def _next_reply(connection: Any) -> Any:
     return reply
 
 
-async def group_by_single_node(client: Redis, shards: Sequence[str]) -> Mapping[Redis, list[str]]:
+async def group_by_single_client(client: Redis, shards: Sequence[str]) -> Mapping[Redis, list[str]]:
     return {client: list(shards)}
 
 
-async def group_by_cluster_node(
+async def group_by_cluster_client(
     cluster: Cluster, shards: Sequence[str]
 ) -> Mapping[Redis, Sequence[str]]:
     """With the current slot map: a subscription is not redirected."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from query_service.consistency import Consistency, ConsistencyRequirement
-from query_service.documents import DAMAGED
+from query_service.documents import DAMAGED, is_complete
+from query_service.positions import ReadPositions
 from query_service.reader import Reader
 from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import body_of, checkpoint_key, decode_parked, document_key, parked_key
@@ -39,8 +40,8 @@ class FetchedDocuments:
 
 
 class Pages:
-    """Each method is one attempt: it raises StaleRead if a shard does not cover the token, and 503
-    if one is unreadable.
+    """Each method is one attempt: it raises StaleRead if a shard does not cover the token,
+    GenerationChanged if its views were replaced, and 503 if one is unreadable.
     """
 
     def __init__(self, reader: Reader, consistency: Consistency, partitions: int) -> None:
@@ -78,7 +79,7 @@ class Pages:
         before: str | None,
         count: int,
         requirement: ConsistencyRequirement | None,
-    ) -> tuple[dict[str, int], list[str]]:
+    ) -> tuple[ReadPositions, list[str]]:
         """The shards' positions, and the newest ids of their indexes that are less than `before`.
 
         The first round trip reads each shard's probable share. If a shard may have more of the
@@ -99,7 +100,7 @@ class Pages:
         before: str | None,
         max_ids: int,
         requirement: ConsistencyRequirement | None,
-    ) -> tuple[dict[str, int], list[list[bytes]]]:
+    ) -> tuple[ReadPositions, list[list[bytes]]]:
         """The greatest ids of each index, in descending order.
 
         The checkpoints are read first, so that an index contains all that its position covers.
@@ -107,8 +108,8 @@ class Pages:
         floors = self._consistency.floors(list(indexes))
         end = "+" if before is None else f"({before}"
         commands = [
-            ("ZREVRANGEBYLEX", index, end, "-", "LIMIT", 0, max_ids)
-            for index in indexes.values()
+            ("ZREVRANGEBYLEX", floors.key(shard, index), end, "-", "LIMIT", 0, max_ids)
+            for shard, index in indexes.items()
             if index is not None
         ]
         checkpoints, lists = await self._reader.read(list(map(checkpoint_key, indexes)), commands)
@@ -119,29 +120,33 @@ class Pages:
     ) -> dict[str, list[int]]:
         """The number of ids in each of the indexes of each shard."""
         floors = self._consistency.floors(list(indexes))
-        commands = [("ZCARD", key) for keys in indexes.values() for key in keys]
+        commands = [
+            ("ZCARD", floors.key(shard, key)) for shard, keys in indexes.items() for key in keys
+        ]
         checkpoints, sizes = await self._reader.read(list(map(checkpoint_key, indexes)), commands)
         self._consistency.check(floors, checkpoints, requirement)
         remaining = iter(sizes)
         return {shard: [next(remaining) for _ in keys] for shard, keys in indexes.items()}
 
     async def fetch(
-        self, topic: Topic, ids: Iterable[str], floors: Mapping[str, int]
+        self, topic: Topic, ids: Iterable[str], floors: ReadPositions
     ) -> FetchedDocuments:
         """The documents in their current state; those that no longer exist are left out.
 
         `floors` are the positions of all shards when the ids were read. They are checked again, so
         that views which were lost since then never become an empty list.
         """
-        documents = {id: document_key(shard_of(topic, id, self._partitions), id) for id in ids}
-        keys = [*map(checkpoint_key, floors), *map(parked_key, floors), *documents.values()]
+        shards = {id: shard_of(topic, id, self._partitions) for id in ids}
+        documents = {id: floors.key(s, document_key(s, id)) for id, s in shards.items()}
+        parked_keys = [floors.key(shard, parked_key(shard)) for shard in floors]
+        keys = [*map(checkpoint_key, floors), *parked_keys, *documents.values()]
         values = (await self._reader.read(keys)).values
         count = len(floors)
         positions = self._consistency.check(floors, values[:count])
         bodies = {
             id: body_of(stored)
             for id, stored in zip(documents, values[2 * count :], strict=True)
-            if stored is not None
+            if stored is not None and is_complete(topic, stored)
         }
         maps = [decode_parked(stored) for stored in values[count : 2 * count] if stored is not None]
         if any(entry.events == 0 and id in documents for m in maps for id, entry in m.items()):

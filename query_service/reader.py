@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
+from redis.exceptions import ResponseError
 
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
@@ -42,6 +43,11 @@ class Reader(Protocol):
         name.
         """
         ...
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether Redis did not reply, so that further requests would wait as well."""
+    return isinstance(error, REDIS_ERRORS) and not isinstance(error, ResponseError)
 
 
 def to_problem(error: Exception) -> Problem:

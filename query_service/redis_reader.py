@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 from prometheus_client import Histogram
 from redis.asyncio import Redis
 
-from query_service.reader import Reading, Values, to_problem
+from query_service.reader import Reading, Values, is_unavailable, to_problem
 from shared.redis.exchange import RedisCommand, exchange
 from shared.request_coalescer import RequestCoalescer
 
@@ -26,9 +26,17 @@ class RedisReader:
     def __init__(self, client: Redis, batch_keys: Histogram) -> None:
         self._client = client
         self._batch_keys = batch_keys
-        self._gets = RequestCoalescer(self._get_all, max_batch_size=_MAX_GETS, map_error=to_problem)
+        self._gets = RequestCoalescer(
+            self._get_all,
+            max_batch_size=_MAX_GETS,
+            map_error=to_problem,
+            fails_queue=is_unavailable,
+        )
         self._reads = RequestCoalescer(
-            self._read_all, max_batch_size=_MAX_READS, map_error=to_problem
+            self._read_all,
+            max_batch_size=_MAX_READS,
+            map_error=to_problem,
+            fails_queue=is_unavailable,
         )
 
     def get(self, keys: Sequence[str]) -> Awaitable[Values]:

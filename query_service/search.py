@@ -4,7 +4,7 @@ Candidates come from the smallest of the words' indexes; their documents are che
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,6 +12,7 @@ import orjson
 
 from query_service.consistency import ConsistencyRequirement
 from query_service.pages import FetchedDocuments, Indexes, Page, Pages
+from query_service.positions import GenerationChanged
 from shared.contracts.documents import ProductDocument
 from shared.contracts.views import MAX_PREFIX_LENGTH, prefix_key
 from shared.contracts.words import words_of
@@ -48,9 +49,13 @@ class Search:
         indexes = await self._indexes(requirement)
         matching: dict[str, bytes] = {}
         candidates, matching_s = 0, 0.0
+        generations: Mapping[str, str] | None = None
         while True:
             count = max(limit + 1, self._min_batch)
             positions, ids = await self._pages.newest(indexes, before, count, requirement)
+            if generations not in (None, positions.generations):
+                raise GenerationChanged
+            generations = positions.generations
             fetched = await self._pages.fetch("products", ids, positions)
             started = self._cpu_clock()
             for id, body in fetched.bodies.items():

@@ -21,8 +21,17 @@ _MIN_PAUSE_S: Final = 0.002
 _MAX_PAUSE_S: Final = 0.01
 _PAUSE_GROWTH: Final = 1.1
 
+_MAX_POLL_WAIT_S: Final = 0.05
+"""How long a node that does not reply delays the next poll of the others."""
+
+GroupByNode = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[str]]]]
+"""Shards -> those of each node. Raises one of REDIS_ERRORS."""
 FetchValues = Callable[[Sequence[str]], Awaitable[Values]]
 """Keys -> their values. Raises one of REDIS_ERRORS."""
+
+
+async def group_as_one_node(shards: Sequence[str]) -> Sequence[Sequence[str]]:
+    return [shards]
 
 
 class _Waiter:
@@ -40,7 +49,8 @@ class _Waiter:
 class Watcher:
     """Receives the checkpoints that are published, and polls every shard four times a second.
 
-    Shards with waiting reads are polled every few ms while `notifications` are not active.
+    Shards with waiting reads are polled every few ms while `notifications` are not active. A node
+    that does not reply delays only its own shards.
     """
 
     def __init__(
@@ -53,9 +63,11 @@ class Watcher:
         max_waiting_reads_per_caller: int | None = None,
         max_anonymous_waiting_reads: int | None = None,
         beat: Callable[[], None],
+        group_by_node: GroupByNode = group_as_one_node,
         notifications: Notifications | None = None,
     ) -> None:
         self._fetch_values = fetch_values
+        self._group_by_node = group_by_node
         self._shards = list(shards)
         self._positions = positions
         self._max_waiting_reads = max_waiting_reads
@@ -68,7 +80,10 @@ class Watcher:
         self._last: dict[str, bytes | None] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._waiter_added = asyncio.Event()
-        self._redis_available = False
+        self._polls: set[asyncio.Task[None]] = set()
+        self._polled: set[str] = set()
+        """The shards whose poll is in flight."""
+        self._unavailable = set(shards)
         self._stopping = False
         self.heads: dict[str, Head] = {}
         """The head of each shard for which the projector has stored one."""
@@ -81,6 +96,10 @@ class Watcher:
     def not_ready(self) -> str | None:
         """Why reads are impossible, or None."""
         return None if self._redis_available else "Redis is unavailable"
+
+    @property
+    def _redis_available(self) -> bool:
+        return len(self._unavailable) < len(self._shards)
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
         """Call it with each shard that may have changed, and with all if Redis is unavailable."""
@@ -186,26 +205,63 @@ class Watcher:
         return True
 
     async def _poll_all(self) -> None:
-        floors = self._positions.floors(self._shards)
-        keys = [key(shard) for key in (checkpoint_key, head_key) for shard in self._shards]
-        values = await self._fetch(keys)
-        if values is None:
+        await self._poll(self._shards, with_heads=True)
+
+    async def _poll_awaited(self) -> None:
+        awaited = {shard for waiter in self._waiters for shard in waiter.positions}
+        await self._poll(list(awaited - self._unavailable), with_heads=False)
+
+    async def _poll(self, shards: Sequence[str], *, with_heads: bool) -> None:
+        """Polls each node, except those whose last poll is still in flight."""
+        idle = [shard for shard in shards if shard not in self._polled]
+        try:
+            groups = await self._group_by_node(idle) if idle else []
+        except REDIS_ERRORS as error:
+            self._set_unavailable(idle, error)
             return
-        checkpoints, heads = values[: len(self._shards)], values[len(self._shards) :]
-        for shard, head in zip(self._shards, heads, strict=True):
+        for group in groups:
+            self._polled.update(group)
+            self._polls.add(asyncio.create_task(self._poll_node(group, with_heads)))
+        if self._polls:
+            done, self._polls = await asyncio.wait(self._polls, timeout=_MAX_POLL_WAIT_S)
+            for poll in done:
+                poll.result()
+
+    async def _poll_node(self, shards: Sequence[str], with_heads: bool) -> None:
+        floors = self._positions.floors(list(shards))
+        kinds = (checkpoint_key, head_key) if with_heads else (checkpoint_key,)
+        try:
+            values = await self._fetch_values([key(shard) for key in kinds for shard in shards])
+        except REDIS_ERRORS as error:
+            self._set_unavailable(shards, error)
+            return
+        finally:
+            self._polled.difference_update(shards)
+        self._set_available(shards)
+        checkpoints, heads = values[: len(shards)], values[len(shards) :]
+        for shard, head in zip(shards, heads, strict=False):
             self._update_head(shard, head)
         self._wake(floors, checkpoints)
-        for shard, checkpoint in zip(self._shards, checkpoints, strict=True):
+        for shard, checkpoint in zip(shards, checkpoints, strict=True):
             if checkpoint != self._last.get(shard):
                 self._last[shard] = checkpoint
                 self._report_change(shard)
 
-    async def _poll_awaited(self) -> None:
-        shards = {shard for waiter in self._waiters for shard in waiter.positions}
-        floors = self._positions.floors(list(shards))
-        checkpoints = await self._fetch([checkpoint_key(shard) for shard in floors])
-        if checkpoints is not None:
-            self._wake(floors, checkpoints)
+    def _set_available(self, shards: Iterable[str]) -> None:
+        if not self._unavailable.isdisjoint(shards):
+            self._unavailable.difference_update(shards)
+            log.info("redis_available")
+
+    def _set_unavailable(self, shards: Sequence[str], error: Exception) -> None:
+        """Wakes the reads that wait for one of the shards: their next attempt raises 503."""
+        if not self._unavailable.issuperset(shards):
+            log.warning("redis_unavailable", error=describe_error(error))
+        self._unavailable.update(shards)
+        for waiter in self._waiters:
+            if not waiter.positions.keys().isdisjoint(shards):
+                waiter.wake()
+        for shard in shards:
+            self._report_change(shard)
 
     def _update_head(self, shard: str, stored: bytes | None) -> None:
         head = decode_head(stored)
@@ -244,23 +300,6 @@ class Watcher:
     def _wake_all(self) -> None:
         for waiter in self._waiters:
             waiter.wake()
-
-    async def _fetch(self, keys: Sequence[str]) -> Values | None:
-        """The values; None if Redis is unavailable."""
-        try:
-            values = await self._fetch_values(keys)
-        except REDIS_ERRORS as error:
-            if self._redis_available:
-                log.warning("redis_unavailable", error=describe_error(error))
-            self._redis_available = False
-            self._wake_all()
-            for shard in self._shards:
-                self._report_change(shard)
-            return None
-        if not self._redis_available:
-            log.info("redis_available")
-        self._redis_available = True
-        return values
 
 
 def _too_many_waiting(reason: str) -> Problem:

@@ -51,8 +51,27 @@ FROM log AS l
 WHERE l.subject = $2::uuid AND l.shard = $1 AND l.position > $3 AND l.position <= $4
 ORDER BY l.position LIMIT $5
 """
+_SUBJECTS = """
+SELECT l.position, l.subject::text FROM log AS l
+WHERE l.shard = $1 AND l.position > $2 AND l.position <= $3 AND l.type = ANY ($4::text[])
+ORDER BY l.position LIMIT $5
+"""
+_TYPE_COUNTS = """
+SELECT l.type, count(*) FROM log AS l
+WHERE l.shard = $1 AND l.position <= $2 AND l.type = ANY ($3::text[])
+  AND l.subject <> ALL ($4::uuid[])
+GROUP BY l.type
+"""
+_OF_SUBJECTS = """
+SELECT l.position, l.event_id::text, l.type, l.subject::text, l.actor,
+       to_char(l.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), l.traceparent, l.data
+FROM log AS l
+WHERE l.subject = ANY ($2::uuid[]) AND l.shard = $1 AND l.position > $3
+ORDER BY l.position
+"""
 _POSITION: Final = attrgetter("position")
 
+_SCAN_TIMEOUT_S: Final = 120.0
 MAX_READ_BYTES: Final = 4 * 1024 * 1024
 """The data, besides one more row, that a reader with bounded memory requests at a time."""
 
@@ -149,6 +168,37 @@ class PostgresEventLog:
             Record(shard, position, event_id, type, of, actor, time, trace, data.encode())
             for position, event_id, type, of, actor, time, trace, data in rows
         ]
+
+    async def read_subjects(
+        self, shard: str, subjects: Sequence[str], after: int = 0
+    ) -> dict[str, list[Record]]:
+        """The records of each of these aggregates after a position, in order."""
+        found: dict[str, list[Record]] = {subject: [] for subject in subjects}
+        rows = await self._pool.fetch(
+            _OF_SUBJECTS, shard, list(subjects), after, timeout=_SCAN_TIMEOUT_S
+        )
+        for position, event_id, type, of, actor, time, trace, data in rows:
+            record = Record(shard, position, event_id, type, of, actor, time, trace, data.encode())
+            found[of].append(record)
+        return found
+
+    async def subjects(
+        self, shard: str, after: int, upto: int, types: Sequence[str], limit: int
+    ) -> list[tuple[int, str]]:
+        """Position and aggregate of up to `limit` events of these types in (after, upto]."""
+        rows = await self._pool.fetch(
+            _SUBJECTS, shard, after, upto, list(types), limit, timeout=_SCAN_TIMEOUT_S
+        )
+        return [(position, subject) for position, subject in rows]
+
+    async def type_counts(
+        self, shard: str, upto: int, types: Sequence[str], without: Sequence[str]
+    ) -> dict[str, int]:
+        """How many events of these types there are, except for some aggregates."""
+        rows = await self._pool.fetch(
+            _TYPE_COUNTS, shard, upto, list(types), list(without), timeout=_SCAN_TIMEOUT_S
+        )
+        return dict(map(tuple, rows))
 
     async def oldest_unpublished_age(self, published: Mapping[str, int]) -> float:
         """Seconds since the oldest event after these positions; 0 if there is none."""

@@ -12,13 +12,18 @@ def _unchanged(error: Exception) -> Exception:
     return error
 
 
+def _never(_error: Exception) -> bool:
+    return False
+
+
 class RequestCoalescer(Generic[Request, Result]):
     """Passes batches of requests to `send`, which returns their results in the same order.
 
     A batch has a total weight of at most `max_batch_size`, or is a single request; without
     `weight` each request weighs 1. A deadline in `send` applies to the batch. A caller may be
     cancelled at any time without effect on the others. If `send` fails, every request of the
-    batch fails with `map_error(error)`.
+    batch fails with `map_error(error)`, and the queued ones as well if `fails_queue(error)`: each
+    would otherwise wait for one more timeout.
     """
 
     def __init__(
@@ -28,11 +33,13 @@ class RequestCoalescer(Generic[Request, Result]):
         max_batch_size: int,
         weight: Callable[[Request], int] | None = None,
         map_error: Callable[[Exception], Exception] = _unchanged,
+        fails_queue: Callable[[Exception], bool] = _never,
     ) -> None:
         self._send = send
         self._max_batch_size = max_batch_size
         self._weight = weight
         self._map_error = map_error
+        self._fails_queue = fails_queue
         self._queue: list[tuple[asyncio.Future[Result], Request]] = []
         self._sender: asyncio.Task[None] | None = None
 
@@ -85,6 +92,8 @@ class RequestCoalescer(Generic[Request, Result]):
             raise
         except Exception as error:
             mapped = self._map_error(error)
+            if self._fails_queue(error):
+                batch, self._queue = [*batch, *self._queue], []
             for future, _ in batch:
                 if not future.done():
                     future.set_exception(mapped)

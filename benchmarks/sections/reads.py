@@ -1,7 +1,7 @@
 """GET an order, compared with a constant response and a conventional service."""
 
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import orjson
@@ -15,7 +15,13 @@ from benchmarks.sections.section import Options
 from benchmarks.servers import BenchmarkStack, Servers
 from benchmarks.subjects import Load, Subject, load_of
 from shared.contracts.shards import DEFAULT_PARTITIONS, shard_of
-from shared.contracts.views import document_key, unpack_document
+from shared.contracts.views import (
+    checkpoint_key,
+    decode_checkpoint,
+    document_key,
+    generation_key,
+    unpack_document,
+)
 
 _CLIENTS: Final = 64
 _MAX_CLIENTS: Final = 96  # redis-py's pool, which the plain service uses, rejects the 101st
@@ -90,7 +96,10 @@ def _constant(servers: Servers, request: bytes, port: int) -> Any:
 async def _plain(servers: Servers, stack: BenchmarkStack) -> Any:
     """Serves the same documents from separate keys."""
     for (id,) in await stack.admin.fetch("SELECT id::text FROM orders"):
-        key = document_key(shard_of("orders", id, DEFAULT_PARTITIONS), id)
+        shard = shard_of("orders", id, DEFAULT_PARTITIONS)
+        checkpoint = decode_checkpoint(cast("Any", await stack.redis.get(checkpoint_key(shard))))
+        assert checkpoint is not None
+        key = generation_key(checkpoint.generation, document_key(shard, id))
         stored: Any = await stack.redis.get(key)
         await stack.redis.set(f"order:{id}", unpack_document(stored)[3])
     environment = {"REDIS_URL": servers.valkey.url(), "JWKS_URL": servers.identity.jwks_url}

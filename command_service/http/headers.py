@@ -7,7 +7,8 @@ from shared.http.messages import Request
 from shared.http.problems import Problem
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_VERSION = re.compile(r'"(0|[1-9][0-9]{0,9})"')
+# From shape 2 of its view on, a document's ETag is `"<version>-<shape>"`.
+_VERSION = re.compile(r'"(0|[1-9][0-9]{0,9})(?:-[1-9][0-9]{0,3})?"')
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ANY_VERSION: Final = "*"
 

@@ -8,9 +8,10 @@ from command_service.domain.shop import Shop
 from command_service.processes import payment_deadline
 from command_service.processes.process import Process
 
-PROCESSES: Final[Mapping[str, Process]] = {
-    process.name: process for process in (payment_deadline.PROCESS,)
-}
+_ALL: Final = (
+    payment_deadline.PROCESS,
+)  # fmt: skip
+PROCESSES: Final[Mapping[str, Process]] = {process.name: process for process in _ALL}
 
 
 def set_deadlines(shop: Shop, changed: set[str]) -> Iterator[tuple[str, str, int, datetime]]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final
 
+from command_service.processes.registry import PROCESSES
 from faults.evidence import Evidence
 from faults.history import Attempt, Operation
 from shared.contracts.records import Record
@@ -21,10 +22,16 @@ MAIN_EVENTS: Final = {
     "ShipOrder": "order.shipped",
     "DeliverOrder": "order.delivered",
     "CancelOrder": "order.cancelled",
+    "PayOrder": "order.paid",
+    "RefundOrder": "order.refunded",
 }
 """The event of each command that has its caller and the version of its response."""
-_MAY_HAVE_NO_EVENT: Final = ("UpdateUserName", "UpdateUserEmail", "UpdateProductPrice")
+_MAY_HAVE_NO_EVENT: Final = (
+    *("UpdateUserName", "UpdateUserEmail", "UpdateProductPrice"),
+    *("PayOrder", "RefundOrder"),
+)
 _STOCK_EVENTS: Final = {"PlaceOrder": "product.reserved", "CancelOrder": "product.released"}
+_PROCESSES: Final = {process.actor for process in PROCESSES.values()}
 UNRECORDED: Final = "unrecorded-"
 """Prefix of callers of a nemesis, whose commands are not in the history."""
 _SECONDARY_EVENTS: Final = ("order.anonymized", *_STOCK_EVENTS.values())
@@ -36,7 +43,11 @@ def each_command_once(evidence: Evidence) -> list[str]:
         events = [e for e in evidence.by_actor.get(caller, []) if e.type not in _SECONDARY_EVENTS]
         found += [f"{caller} {line}" for line in _check_command(evidence, operation, events)]
     unexpected = (
-        evidence.by_actor.keys() - evidence.commands.keys() - evidence.void_callers - {None}
+        evidence.by_actor.keys()
+        - evidence.commands.keys()
+        - evidence.void_callers
+        - _PROCESSES
+        - {None}
     )
     found += [
         f"an event of {actor}, who sent no command"

@@ -41,6 +41,23 @@ async def fail_over_redis(system: SystemUnderTest, random: Random, seconds: floa
         system.note("every primary has a replica")
 
 
+async def hang_redis_nodes(system: SystemUnderTest, random: Random, seconds: float) -> None:
+    """A primary is paused (SIGSTOP): its connections stay open, and it does not reply.
+
+    Shorter than the cluster's node timeout its replica does not take over, longer it does.
+    """
+    nodes = system.redis_nodes
+    assert nodes is not None
+    async for _ in random_intervals(random, seconds, 1, 3):
+        paused = random.choice(await asyncio.to_thread(nodes.primaries))
+        system.note(f"{paused.name} is paused")
+        await system.in_thread(paused.pause)
+        await asyncio.sleep(random.uniform(1, 12))
+        await system.in_thread(paused.resume)
+        system.note(f"{paused.name} is resumed")
+        await until(lambda: _replicated(nodes), "every primary has a replica")
+
+
 async def join_and_leave(system: SystemUnderTest, random: Random, seconds: float) -> None:
     """A third process of each service joins, the second leaves and joins, the third leaves."""
     await asyncio.gather(

@@ -12,7 +12,7 @@ from projector.metrics import Metrics
 from projector.projection import Projection
 from projector.settings import CommandSettings
 from projector.store import Store
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES, Shapes
 from shared.contracts.shards import all_shards, split_shard
 from shared.event_log import PostgresEventLog
 
@@ -42,8 +42,10 @@ class CommandContext:
 
     def projection(self, shard: str) -> Projection:
         """The live views of the shard."""
-        views = VIEWS_BY_TOPIC[split_shard(shard)[0]]
-        return Projection(shard, views, self.store, self.metrics)
+        return Projection(shard, self.shapes(shard), self.store, self.metrics)
+
+    def shapes(self, shard: str) -> Shapes:
+        return SHAPES[split_shard(shard)[0]]
 
 
 @asynccontextmanager

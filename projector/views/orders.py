@@ -138,4 +138,6 @@ ORDERS: Final = View(
     count=count,
     anonymizes=OrderAnonymized,
     anonymized=anonymized,
+    size=lambda part: sum(part["statuses"].values()),
+    adds=(OrderPlaced,),
 )

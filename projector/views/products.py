@@ -115,4 +115,7 @@ PRODUCTS: Final = View(
     listed_by=("status", "name", "description"),
     empty_part=empty_part,
     count=count,
+    size=lambda part: part["active"],
+    adds=(ProductAdded,),
+    removes=(ProductRetired,),
 )

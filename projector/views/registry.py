@@ -6,7 +6,7 @@ VIEWS. It is folded in the same write as the other views of its topic; its keys 
 to fold earlier ones as well, delete the checkpoints of the topic's shards, which rebuilds them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from projector.views.orders import ORDERS
@@ -45,3 +45,26 @@ def views_by_topic(views: Iterable[View]) -> dict[str, tuple[View, ...]]:
 
 
 VIEWS_BY_TOPIC: Final[Mapping[str, tuple[View, ...]]] = views_by_topic(VIEWS)
+
+Shapes = Mapping[int, Sequence[View]]
+"""The views of a topic by shape: those that this version can fold, the newest one and at least one
+before it.
+"""
+
+SHAPES: Final[Mapping[str, Shapes]] = {
+    "users": {1: VIEWS_BY_TOPIC["users"]},
+    "products": {1: VIEWS_BY_TOPIC["products"]},
+    "orders": {1: VIEWS_BY_TOPIC["orders"]},
+}
+"""A change of the fold of any event log gets a new shape; `shapes.json` has the digests."""
+
+
+class UnknownShape(Exception):
+    """The views have a shape of another version; they are left as they are."""
+
+
+def views_of_shape(shard: str, shapes: Shapes, shape: int) -> Sequence[View]:
+    """Raises UnknownShape."""
+    if shape not in shapes:
+        raise UnknownShape(f"{shard}: shape {shape}")
+    return shapes[shape]

@@ -85,4 +85,7 @@ USERS: Final = View(
     empty_part=empty_part,
     count=count,
     erases=UserErased,
+    size=lambda part: part["users"],
+    adds=(UserCreated,),
+    removes=(UserErased,),
 )

@@ -47,6 +47,12 @@ class View:
     """The event that removes the personal fields from earlier history items (primary view)."""
     anonymized: Callable[[Any], Any] = lambda document: document
     """The document after that event, without a change of its version."""
+    size: Callable[[Any], int] | None = None
+    """The number of aggregates in a part; equals the events of `adds` minus those of `removes`."""
+    adds: tuple[type[Event], ...] = ()
+    """The events that add an aggregate to the list of all ids, and to the part."""
+    removes: tuple[type[Event], ...] = ()
+    """The events that remove it."""
     erases: type[Event] | None = None
     """The last event of an aggregate, which deletes all personal data (primary view)."""
     upcasts: Mapping[str, Upcast] = field(default_factory=lambda: UPCASTS)

@@ -17,12 +17,20 @@ def cache_control(private: bool) -> tuple[bytes, bytes]:
     return _PRIVATE if private else _PUBLIC
 
 
-def document_response(body: bytes, version: bytes, token: str, *, private: bool) -> Response:
-    return json_response(200, body, *_headers(version, token, private))
+def entity_tag(version: bytes, shape: int) -> bytes:
+    """The ETag of a document without its quotes: `<version>`, from shape 2 on `<version>-<shape>`.
+
+    Caches therefore do not keep the body of another shape.
+    """
+    return version if shape == 1 else b"%b-%d" % (version, shape)
 
 
-def not_modified(version: bytes, token: str, *, private: bool) -> Response:
-    return Response(304, b"", _headers(version, token, private))
+def document_response(body: bytes, tag: bytes, token: str, *, private: bool) -> Response:
+    return json_response(200, body, *_headers(tag, token, private))
+
+
+def not_modified(tag: bytes, token: str, *, private: bool) -> Response:
+    return Response(304, b"", _headers(tag, token, private))
 
 
 def etag_matches(if_none_match: str, etag: str) -> bool:
@@ -57,9 +65,9 @@ def not_found(token: str, *, private: bool) -> Problem:
     return Problem("not-found", "there is no such document", headers=headers)
 
 
-def _headers(version: bytes, token: str, private: bool) -> list[tuple[bytes, bytes]]:
+def _headers(tag: bytes, token: str, private: bool) -> list[tuple[bytes, bytes]]:
     return [
-        (b"etag", b'"%s"' % version),
+        (b"etag", b'"%s"' % tag),
         cache_control(private),
         (b"consistency-token", token.encode()),
     ]

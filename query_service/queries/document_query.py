@@ -4,7 +4,13 @@ from typing import Any
 
 from query_service.consistency import merged_token, parse_consistency_headers
 from query_service.http.parameters import parse_path_id
-from query_service.http.responses import document_response, etag_matches, not_found, not_modified
+from query_service.http.responses import (
+    document_response,
+    entity_tag,
+    etag_matches,
+    not_found,
+    not_modified,
+)
 from query_service.queries.access import require_visible
 from query_service.queries.query import (
     READ_HEADERS,
@@ -75,7 +81,8 @@ class DocumentEndpoint:
             document, requirement, request.caller, self._unrestricted_scope, private=self._private
         )
         token = merged_token(requirement, document.positions)
+        tag = entity_tag(version, document.shape)
         if_none_match = request.headers.joined(b"if-none-match")
-        if if_none_match is not None and etag_matches(if_none_match, f'"{version.decode()}"'):
-            return not_modified(version, token, private=self._private)
-        return document_response(body, version, token, private=self._private)
+        if if_none_match is not None and etag_matches(if_none_match, f'"{tag.decode()}"'):
+            return not_modified(tag, token, private=self._private)
+        return document_response(body, tag, token, private=self._private)

@@ -1,6 +1,10 @@
 """GetCustomerOrders: the orders of one customer, newest first."""
 
+from datetime import datetime
 from functools import partial
+from typing import Final
+
+import orjson
 
 from query_service.consistency import ConsistencyRequirement, merged_token
 from query_service.http.parameters import parse_path_id
@@ -14,13 +18,22 @@ from query_service.queries.list_query import (
     parse_list_request,
 )
 from query_service.queries.query import QueryDependencies
+from shared.contracts.documents import OrderDocument
 from shared.contracts.shards import shard_of
-from shared.contracts.views import customer_key
+from shared.contracts.views import (
+    checkpoint_key,
+    customer_key,
+    decode_checkpoint,
+    decode_head,
+    head_key,
+)
 from shared.http.messages import Request, Response
 from shared.http.operations import Operation
 from shared.http.problems import unavailable
 
 _UNRESTRICTED_SCOPE = "orders:read:all"
+_CLOCK_TOLERANCE_S: Final = 5.0
+"""By which the clocks of the database and of a projector may differ."""
 
 
 def get_customer_orders(dependencies: QueryDependencies) -> Operation:
@@ -63,10 +76,54 @@ async def _handle(dependencies: QueryDependencies, request: Request) -> Response
 async def _require_user(
     dependencies: QueryDependencies, id: str, requirement: ConsistencyRequirement | None
 ) -> dict[str, int]:
-    """The position at which the user exists. Raises 404 for an unknown or erased user, and 503."""
+    """The position of the user's shard. Raises 404 for an unknown or erased user, and 503.
+
+    An order that the token covers proves that its customer existed before it was placed. The
+    position of the users' shard is not a part of that token.
+    """
     user = await dependencies.documents.find("users", id, requirement)
     if user.lacks_parked_event:
         raise unavailable(PARKED)
-    if user.stored is None:
+    if user.stored is None and not await _may_exist(dependencies, id, requirement):
         raise not_found(merged_token(requirement, user.positions), private=True)
     return user.positions
+
+
+async def _may_exist(
+    dependencies: QueryDependencies, id: str, requirement: ConsistencyRequirement | None
+) -> bool:
+    """Whether the users' view may lag behind an order of the customer, who is not erased in it.
+
+    Raises 503 instead of True if the token covers events of the users' shard: the erasure may be
+    one of them.
+    """
+    shard = shard_of("orders", id, dependencies.partitions)
+    if requirement is None or shard not in requirement.positions:
+        return False
+    attempt = partial(
+        dependencies.pages.page, "orders", {shard: customer_key(shard, id)}, None, 1, requirement
+    )
+    page = await dependencies.consistency.read(requirement, attempt)
+    for body in page.bodies.values():
+        order: OrderDocument = orjson.loads(body)
+        users = shard_of("users", id, dependencies.partitions)
+        if order["customer_name"] is None or await _contains_customer(dependencies, users, order):
+            return False
+        if users in requirement.positions:
+            raise unavailable("the view of the customer may lag behind the order; retry later")
+        return True
+    return False
+
+
+async def _contains_customer(
+    dependencies: QueryDependencies, users: str, order: OrderDocument
+) -> bool:
+    """Whether the users' view contains everything up to the time of the order."""
+    checkpoint, stored_head = await dependencies.reader.get(
+        (checkpoint_key(users), head_key(users))
+    )
+    current, head = decode_checkpoint(checkpoint), decode_head(stored_head)
+    if current is None or head is None or current.position < head.position:
+        return False
+    placed_at = datetime.fromisoformat(order["placed_at"]).timestamp()
+    return head.seen_at_ms / 1000 > placed_at + _CLOCK_TOLERANCE_S

@@ -6,8 +6,6 @@ from datetime import date
 from functools import lru_cache, partial
 from typing import Any
 
-import orjson
-
 from query_service.consistency import (
     ConsistencyRequirement,
     merged_token,
@@ -22,6 +20,7 @@ from query_service.queries.query import (
     READ_PROBLEMS,
     QueryDependencies,
 )
+from shared.contracts.dashboard_parts import decode_part, encode_figures
 from shared.contracts.shards import TOPICS, all_shards, split_shard
 from shared.contracts.views import checkpoint_key, dashboard_key, parked_key
 from shared.http.messages import Request, Response
@@ -71,8 +70,9 @@ def _document(shards: Sequence[str], stored: Sequence[bytes | None], today: date
     parts: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
     for shard, part in zip(shards, stored, strict=True):
         if part is not None:
-            parts[split_shard(shard)[0]].append(orjson.loads(part))
-    return orjson.dumps(sum_parts(parts["orders"], parts["users"], parts["products"], today))
+            parts[split_shard(shard)[0]].append(decode_part(part))
+    figures = sum_parts(parts["orders"], parts["users"], parts["products"], today)
+    return encode_figures(figures)
 
 
 async def _read(
@@ -81,7 +81,8 @@ async def _read(
     requirement: ConsistencyRequirement | None,
 ) -> _Parts:
     floors = dependencies.consistency.floors(list(shards))
-    keys = [key(s) for key in (checkpoint_key, dashboard_key, parked_key) for s in shards]
+    of_generation = [floors.key(s, key(s)) for key in (dashboard_key, parked_key) for s in shards]
+    keys = [*map(checkpoint_key, shards), *of_generation]
     values, _ = await dependencies.reader.read(keys)
     count = len(shards)
     return _Parts(

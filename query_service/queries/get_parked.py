@@ -1,5 +1,6 @@
 """GetParked: the aggregates with parked events, which their views do not contain yet."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -68,11 +69,12 @@ async def _handle(dependencies: QueryDependencies, request: Request) -> Response
 
 async def _read(
     dependencies: QueryDependencies, requirement: ConsistencyRequirement | None
-) -> tuple[dict[str, int], list[ParkedAggregate]]:
+) -> tuple[Mapping[str, int], list[ParkedAggregate]]:
     """The parked aggregates of all shards, newest first."""
     shards = all_shards(dependencies.partitions)
     floors = dependencies.consistency.floors(shards)
-    keys = [key(shard) for key in (checkpoint_key, parked_key) for shard in shards]
+    parked_keys = [floors.key(shard, parked_key(shard)) for shard in shards]
+    keys = [*map(checkpoint_key, shards), *parked_keys]
     values, _ = await dependencies.reader.read(keys)
     count = len(shards)
     positions = dependencies.consistency.check(floors, values[:count], requirement)

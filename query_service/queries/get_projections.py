@@ -12,6 +12,7 @@ from query_service.consistency import (
 )
 from query_service.documents import count_parked
 from query_service.http.responses import view_response
+from query_service.positions import lag_of
 from query_service.queries.query import (
     READ_HEADERS,
     READ_PARAMETERS,
@@ -31,7 +32,10 @@ from shared.http.operations import Operation
 
 
 class ShardProjection(TypedDict):
-    """`position` is 0 if the views are missing; `age_seconds` is null if it is unknown."""
+    """`position` is 0 if the views are missing; `age_seconds` is null if it is unknown.
+
+    `lag` is at least 1 if no projector has observed the head for 10 s: it may have moved.
+    """
 
     shard: str
     position: int
@@ -88,14 +92,17 @@ async def _read(
 ) -> list[ShardProjection]:
     shards = all_shards(dependencies.partitions)
     floors = dependencies.consistency.floors(shards)
-    keys = [key(s) for key in (checkpoint_key, head_key, parked_key) for s in shards]
+    parked_keys = [floors.key(shard, parked_key(shard)) for shard in shards]
+    keys = [*map(checkpoint_key, shards), *map(head_key, shards), *parked_keys]
     values, _ = await dependencies.reader.read(keys)
     count = len(shards)
     checkpoints, heads, parked = values[:count], values[count : 2 * count], values[2 * count :]
     if requirement is not None:
         stored = dict(zip(shards, checkpoints, strict=True))
-        required = {shard: floors[shard] for shard in shards if shard in requirement.positions}
+        required = floors.only(requirement.positions)
         dependencies.consistency.check(required, map(stored.__getitem__, required), requirement)
+    for shard, value in zip(shards, checkpoints, strict=True):
+        dependencies.consistency.require_generation(floors, shard, value)
     now_ms = int(dependencies.now().timestamp() * 1000)
     return [
         _shard_projection(*columns, now_ms)
@@ -117,7 +124,7 @@ def _shard_projection(
         "shard": shard,
         "position": position,
         "head": head_position,
-        "lag": head_position - position,
+        "lag": lag_of(position, head, now_ms),
         "age_seconds": None if head is None else max(0, now_ms - head.caught_up_at_ms) / 1000,
         "parked": count_parked(parked),
     }

@@ -1,6 +1,6 @@
 """Queries of an aggregate's history, oldest first; its items are stored as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -16,6 +16,7 @@ from query_service.http.parameters import (
     version_bytes,
 )
 from query_service.http.responses import list_response, not_found
+from query_service.positions import GenerationChanged
 from query_service.queries.access import require_visible
 from query_service.queries.list_query import list_operation, parse_list_request
 from query_service.queries.query import QueryDependencies
@@ -62,7 +63,7 @@ class _Items:
     items: Sequence[bytes]
     last_version: int
     has_next: bool
-    positions: dict[str, int]
+    positions: Mapping[str, int]
 
 
 class HistoryEndpoint:
@@ -96,24 +97,30 @@ class HistoryEndpoint:
         limit: int,
         requirement: ConsistencyRequirement | None,
     ) -> _Items:
-        """The items of versions greater than `after`; retried if one disappears during the read."""
+        """The items of versions greater than `after`.
+
+        Retried if one disappears during the read, or the views are replaced.
+        """
         for _ in range(_MAX_ATTEMPTS):
             document = await self._dependencies.documents.find(self._topic, id, requirement)
             version, _ = require_visible(
                 document, requirement, request.caller, self._unrestricted_scope, private=True
             )
             last = min(int(version), after + limit)
-            positions, items = await self._fetch(document, id, range(after + 1, last + 1))
+            try:
+                positions, items = await self._fetch(document, id, range(after + 1, last + 1))
+            except GenerationChanged:
+                continue
             if None not in items:
                 return _Items(cast("list[bytes]", items), last, last < int(version), positions)
         raise unavailable("the history is changing; retry later")
 
     async def _fetch(
         self, document: StoredDocument, id: str, versions: range
-    ) -> tuple[dict[str, int], list[bytes | None]]:
+    ) -> tuple[Mapping[str, int], list[bytes | None]]:
         """The shard's current position, and the items; None for one that no longer exists."""
         shard = document.shard
-        keys = [history_key(shard, id, version) for version in versions]
+        floors = document.positions
+        keys = [floors.key(shard, history_key(shard, id, version)) for version in versions]
         values, _ = await self._dependencies.reader.read([checkpoint_key(shard), *keys])
-        check = self._dependencies.consistency.check
-        return check(document.positions, values[:1]), values[1:]
+        return self._dependencies.consistency.check(floors, values[:1]), values[1:]

@@ -25,6 +25,24 @@ def head_key(shard: str) -> str:
     return f"{{{shard}}}:head"
 
 
+def spare_key(shard: str) -> str:
+    """The encoded `Spare` of the shard, if there is one."""
+    return f"{{{shard}}}:spare"
+
+
+def sweep_key(shard: str) -> str:
+    """`mark name`, as long as keys of generations that are no longer named may exist.
+
+    `name` is the greatest generation that was dropped.
+    """
+    return f"{{{shard}}}:sweep"
+
+
+def owner_key(shard: str) -> str:
+    """`seen_ms 1,2`: when the shard's owner wrote it, and the shapes that the owner knows."""
+    return f"{{{shard}}}:owner"
+
+
 def parked_key(shard: str) -> str:
     """A JSON object: aggregate id -> the items of `ParkedEntry`, as a list."""
     return f"{{{shard}}}:parked"
@@ -106,10 +124,17 @@ class Checkpoint:
     mark: str = ""
 
     def encode(self) -> bytes:
-        text = f"{self.position} {self.offset} {self.event_id or NO_VALUE} {self.target}"
+        words = self.words().encode()
         if self.mark or self.generation != FIRST_GENERATION:
-            text += f" {self.generation} {self.shape} {self.mark or NO_VALUE}"
-        return text.encode()
+            return words
+        return b" ".join(words.split(b" ")[:4])
+
+    def words(self) -> str:
+        """All words, also those that `encode` omits."""
+        return (
+            f"{self.position} {self.offset} {self.event_id or NO_VALUE} {self.target} "
+            f"{self.generation} {self.shape} {self.mark or NO_VALUE}"
+        )
 
     @classmethod
     def decode(cls, stored: bytes) -> "Checkpoint":
@@ -125,6 +150,44 @@ class Checkpoint:
             int(shape),
             "" if mark == NO_VALUE else mark,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """The checkpoint of the generation that is not live.
+
+    `state` is BUILDING, or KEPT if it was live before; `since_ms` is when that state began.
+    """
+
+    state: str
+    since_ms: int
+    checkpoint: Checkpoint
+
+    def encode(self) -> bytes:
+        return f"{self.state} {self.since_ms} {self.checkpoint.words()}".encode()
+
+    @classmethod
+    def decode(cls, stored: bytes) -> "Spare":
+        """Raises ValueError."""
+        state, since_ms, words = stored.split(b" ", 2)
+        return cls(state.decode(), int(since_ms), Checkpoint.decode(words))
+
+
+BUILDING: Final = "building"
+KEPT: Final = "kept"
+
+
+def decode_spare(stored: bytes | None) -> Spare | None:
+    """None if there is none, or if it is unreadable."""
+    try:
+        return None if not stored else Spare.decode(stored)
+    except ValueError:
+        return None
+
+
+def generation_order(name: str) -> tuple[int, str]:
+    """Names are greater if they were given later."""
+    return len(name), name
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from command_service.write_store.transactions import Transactions
 from projector.metrics import Metrics as ProjectorMetrics
 from projector.redis_store import RedisStore
 from projector.shard import Arrival, Shard
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from query_service.main import query_dependencies
 from query_service.metrics import Metrics
 from query_service.positions import Positions
@@ -178,7 +178,7 @@ async def _shard(name: str, client: Redis, log: PostgresEventLog) -> Shard:
     await client.set(checkpoint_key(name), begin)
     shard = Shard(
         name,
-        VIEWS_BY_TOPIC[split_shard(name)[0]],
+        SHAPES[split_shard(name)[0]],
         RedisStore(client),
         log,
         ProjectorMetrics(CollectorRegistry()),

@@ -24,8 +24,10 @@ from datetime import UTC, datetime
 
 from command_service.commands.command import Context
 from command_service.commands.registry import COMMANDS
+from command_service.domain.orders import Order
 from command_service.domain.products import Product
 from command_service.domain.shop import Shop
+from command_service.processes.registry import PROCESSES, set_deadlines
 from projector.views.registry import VIEWS_BY_TOPIC
 from shared.contracts.money import Money
 
@@ -41,6 +43,18 @@ for view in VIEWS_BY_TOPIC["products"][1:]:
     for event in events:
         documents[view.name] = view.project(documents.get(view.name), event, "2026-03-01")
 unchanged = command.decide(command.message(stock=42), context, shop)
+orders = {
+    "paid": Order("paid", "u", "placed", (), 2, payment="paid", payment_due_at=at),
+    "shipped": Order("shipped", "u", "shipped", (), 3, payment="paid", payment_due_at=at),
+}
+deadlines = [
+    [name, id, str(due)] for name, id, _, due in set_deadlines(Shop(orders=orders), set(orders))
+]
+process = PROCESSES["shipping-deadline"]
+context = Context(id="paid", caller=process.actor, has_unrestricted_scope=True, at=at)
+events = process.command.decide(process.message, context, Shop(orders=orders))
+cancelled = [event.type for event in events]
+print(json.dumps([deadlines, cancelled]))
 print(json.dumps([shop.products["p"].stock, documents, len(unchanged)]))
 """
 
@@ -75,7 +89,12 @@ def test_the_steps_of_the_page_yield_a_working_extension(tree: Path) -> None:
     result = run(tree, "-c", USES_THE_EXTENSION)
     assert result.returncode == 0, result.stderr
     document = {"id": "p", "corrections": 1, "corrected_at": "2026-03-01", "version": 2}
-    assert json.loads(result.stdout) == [42, {"stock_corrections": document}, 0]
+    process, rest = map(json.loads, result.stdout.splitlines())
+    assert process == [
+        [["shipping-deadline", "paid", "2026-03-08 00:00:00+00:00"]],
+        ["order.cancelled"],
+    ]
+    assert rest == [42, {"stock_corrections": document}, 0]
 
     written = run(tree, "deploy.contracts", "write")
     assert written.returncode == 0, written.stderr

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from faults.evidence import AggregateRow, Evidence, MemorySample
@@ -17,6 +18,7 @@ from tests.support.expected_views import expected_content
 USER, OTHER = new_id(1, 1, 0x5), new_id(1, 2, 0x6)
 PRODUCT = new_id(2, 3, 0x7)
 ORDER = new_id(3, 4, 0x5)
+REFUNDED, OVERDUE = new_id(3, 5, 0x5), new_id(3, 6, 0x5)
 PRICE = {"amount": 250, "currency": "EUR"}
 _PLACED = {
     "customer_id": USER,
@@ -95,6 +97,36 @@ def erase(evidence: Evidence) -> None:
     for shard, records in log.items():
         log[shard] = [_anonymized(r) if r.subject in (USER, ORDER) else r for r in records]
         evidence.views[shard] = expected_content(shard, log[shard])
+
+
+def pay(evidence: Evidence) -> None:
+    """Add an order that was paid, cancelled and refunded, and one that was not paid in time."""
+    log = evidence.event_log
+    for id in (REFUNDED, OVERDUE):
+        due_at = "2026-01-01T00:00:14.500Z"
+        _append(log, "orders", None, id, "order.placed", **_PLACED, payment_due_at=due_at)
+        reserved = {"order_id": id, "quantity": 3, "stock": 4}
+        _append(log, "products", None, PRODUCT, "product.reserved", **reserved)
+        actor, reason = "tandem:payment-deadline", "payment overdue"
+        if id == REFUNDED:
+            _append(log, "orders", "p", id, "order.paid", reference="p-1")
+            actor, reason = "c", "changed my mind"
+        _append(log, "orders", actor, id, "order.cancelled", reason=reason)
+        released = {"order_id": id, "quantity": 3, "stock": 7}
+        _append(log, "products", None, PRODUCT, "product.released", **released)
+    _append(log, "orders", "r", REFUNDED, "order.refunded", reference="r-1")
+    evidence.rows[PRODUCT] = AggregateRow(6, 7)
+    evidence.fault_ended_at = datetime(2026, 1, 1, tzinfo=UTC)
+    evidence.audited_at = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    evidence.attempts += [
+        replace(_command(log, "PayOrder", "p", REFUNDED, 2), request={"reference": "p-1"}),
+        _command(log, "CancelOrder", "c", REFUNDED, 3),
+        replace(_command(log, "RefundOrder", "r", REFUNDED, 4), request={"reference": "r-1"}),
+    ]
+    for id, version, status in ((REFUNDED, 4, "refunded"), (OVERDUE, 2, "overdue")):
+        read = _read("GetOrderSummary", f"/v1/orders/{id}", id, "", version)
+        response = {"id": id, "version": version, "payment": {"status": status}}
+        evidence.final.append(replace(read, response=response))
 
 
 def _anonymized(record: Record) -> Record:

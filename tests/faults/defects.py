@@ -10,8 +10,19 @@ from typing import Any, Final
 from faults.evidence import AggregateRow, Evidence, MemorySample
 from faults.history import Attempt, Side
 from faults.limits import Limits
+from shared.contracts.records import Record
 from shared.contracts.shards import DEFAULT_PARTITIONS, Topic, shard_of
-from tests.faults.clean_run import ORDER, OTHER, PRODUCT, USER, changed, erase
+from tests.faults.clean_run import (
+    ORDER,
+    OTHER,
+    OVERDUE,
+    PRODUCT,
+    REFUNDED,
+    USER,
+    changed,
+    erase,
+    pay,
+)
 
 Defect = Callable[[Evidence], None]
 
@@ -230,6 +241,88 @@ def a_log_has_the_name_of_an_erased_user(e: Evidence) -> None:
     e.texts["log of relay"] = b'{"event": "event_published", "name": "Ada"}'
 
 
+def _paying(change: Callable[[Evidence, list[Record]], None], order: str) -> Defect:
+    """Changes a run with payments; `change` gets the events of the order's shard."""
+
+    def defect(e: Evidence) -> None:
+        pay(e)
+        change(e, e.event_log[_shard("orders", order)])
+
+    defect.__name__ = change.__name__
+    return defect
+
+
+def _index(records: list[Record], id: str, type: str) -> int:
+    return next(i for i, r in enumerate(records) if (r.subject, r.type) == (id, type))
+
+
+def an_order_is_paid_twice(e: Evidence, records: list[Record]) -> None:
+    records.append(records[_index(records, REFUNDED, "order.paid")])
+
+
+def an_order_is_refunded_twice(e: Evidence, records: list[Record]) -> None:
+    records.append(records[_index(records, REFUNDED, "order.refunded")])
+
+
+def an_unpaid_order_is_refunded(e: Evidence, records: list[Record]) -> None:
+    refunded = records[_index(records, REFUNDED, "order.refunded")]
+    records.append(refunded._replace(subject=OVERDUE))
+
+
+def an_unpaid_order_with_a_deadline_is_shipped(e: Evidence, records: list[Record]) -> None:
+    index = _index(records, OVERDUE, "order.cancelled")
+    records[index] = records[index]._replace(type="order.shipped")
+
+
+def a_paid_order_is_cancelled_as_overdue(e: Evidence, records: list[Record]) -> None:
+    index = _index(records, REFUNDED, "order.cancelled")
+    records[index] = changed(records[index], reason="payment overdue")._replace(
+        actor="tandem:payment-deadline"
+    )
+
+
+def an_overdue_order_is_cancelled_twice(e: Evidence, records: list[Record]) -> None:
+    records.append(records[_index(records, OVERDUE, "order.cancelled")])
+
+
+def an_overdue_order_is_not_cancelled(e: Evidence, records: list[Record]) -> None:
+    del records[_index(records, OVERDUE, "order.cancelled")]
+
+
+def an_order_is_cancelled_too_late(e: Evidence, records: list[Record]) -> None:
+    index = _index(records, OVERDUE, "order.cancelled")
+    records[index] = records[index]._replace(time="2026-01-01T00:00:21.000Z")
+
+
+def an_order_is_cancelled_before_its_deadline(e: Evidence, records: list[Record]) -> None:
+    index = _index(records, OVERDUE, "order.cancelled")
+    records[index] = records[index]._replace(time="2026-01-01T00:00:14.499Z")
+
+
+def an_order_without_a_deadline_is_cancelled_as_overdue(e: Evidence, records: list[Record]) -> None:
+    index = _index(records, OVERDUE, "order.placed")
+    records[index] = changed(records[index], payment_due_at=None)
+
+
+def an_overdue_order_has_another_reason(e: Evidence, records: list[Record]) -> None:
+    index = _index(records, OVERDUE, "order.cancelled")
+    records[index] = changed(records[index], reason="changed my mind")
+
+
+def two_payments_of_an_order_are_acknowledged(e: Evidence, records: list[Record]) -> None:
+    payment = next(a for a in e.attempts if a.name == "PayOrder")
+    e.attempts.append(replace(payment, caller="q", request={"reference": "p-2"}))
+
+
+def a_document_has_another_payment_status(e: Evidence, records: list[Record]) -> None:
+    response = {**e.final[-1].response, "payment": {"status": "due"}}
+    e.final[-1] = replace(e.final[-1], response=response)
+
+
+def an_overdue_order_keeps_its_stock(e: Evidence, records: list[Record]) -> None:
+    e.rows[PRODUCT] = AggregateRow(6, 4)
+
+
 def a_request_fails_with_500(e: Evidence) -> None:
     _add(e, e.attempts[READ], status=500, problem="internal-error")
 
@@ -288,6 +381,20 @@ DEFECTS: Final[list[tuple[str, Defect]]] = [
     ("event-log", a_row_is_behind_the_event_log),
     ("stock", stock_was_sold_twice),
     ("stock", a_row_has_more_stock_than_the_event_log),
+    ("payments", _paying(an_order_is_paid_twice, REFUNDED)),
+    ("payments", _paying(an_order_is_refunded_twice, REFUNDED)),
+    ("payments", _paying(an_unpaid_order_is_refunded, OVERDUE)),
+    ("payments", _paying(an_unpaid_order_with_a_deadline_is_shipped, OVERDUE)),
+    ("payments", _paying(a_paid_order_is_cancelled_as_overdue, REFUNDED)),
+    ("payments", _paying(an_overdue_order_is_cancelled_twice, OVERDUE)),
+    ("payments", _paying(an_overdue_order_is_not_cancelled, OVERDUE)),
+    ("payments", _paying(an_order_is_cancelled_too_late, OVERDUE)),
+    ("payments", _paying(an_order_is_cancelled_before_its_deadline, OVERDUE)),
+    ("payments", _paying(an_order_without_a_deadline_is_cancelled_as_overdue, OVERDUE)),
+    ("payments", _paying(an_overdue_order_has_another_reason, OVERDUE)),
+    ("payments", _paying(two_payments_of_an_order_are_acknowledged, REFUNDED)),
+    ("payments", _paying(a_document_has_another_payment_status, REFUNDED)),
+    ("payments", _paying(an_overdue_order_keeps_its_stock, OVERDUE)),
     ("topics", a_topic_lacks_an_event),
     ("topics", a_topic_has_events_out_of_order),
     ("topics", a_topic_has_an_additional_event),

@@ -3,7 +3,7 @@
 import pytest
 
 from faults.auditor import judge
-from tests.faults.clean_run import clean, erase
+from tests.faults.clean_run import clean, erase, pay
 from tests.faults.defects import DEFECTS, Defect
 
 
@@ -16,6 +16,12 @@ def test_a_complete_erasure_has_no_findings() -> None:
     erase(evidence)
     evidence.texts["table log"] = b'{"name": "Ada-2"}'
     assert not judge(evidence)["erasure"]
+
+
+def test_a_refund_and_an_order_that_was_not_paid_in_time_have_no_findings() -> None:
+    evidence = clean()
+    pay(evidence)
+    assert not judge(evidence)["payments"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from faults.scenarios import SCENARIOS
 from faults.stage import ScenarioResult
 
 # They share a system: starting another one takes as long as a scenario.
-SELECTION: Final = ("kill", "redis-aof-truncated", "erasure-in-batch")
+SELECTION: Final = ("kill", "redis-aof-truncated", "erasure-in-batch", "payment-deadlines")
 _SEED: Final = 1
 _SECONDS: Final = 6
 

@@ -36,7 +36,9 @@ async def test_after_flushall_the_views_have_a_target_until_they_are_caught_up(
     await system.verify_views()
 
 
-async def test_views_without_a_checkpoint_are_purged(system: ProjectorSystem) -> None:
+async def test_views_without_a_checkpoint_are_started_under_a_new_name(
+    system: ProjectorSystem,
+) -> None:
     projector = system.start_projector()
     await projector.wait_until_ready()
     await system.add_events(100, ["products.1"])
@@ -44,6 +46,12 @@ async def test_views_without_a_checkpoint_are_purged(system: ProjectorSystem) ->
     await system.redis.zadd(prefix_key("products.1", "zzzz"), {"stale": 0})
     await system.redis.set(document_key("products.1", "stale"), b"1 1 -\n{}")
     await system.redis.delete(checkpoint_key("products.1"))
+    await system.verify_views("products.1")
+
+    async def swept() -> bool:
+        return await system.redis.exists(document_key("products.1", "stale")) == 0
+
+    await until(swept, "the keys of the lost generation deleted", seconds=40)
     await system.verify_views("products.1")
 
 

@@ -1,33 +1,16 @@
 """`python -m projector dead-letters`: parked events are listed, shown and retried."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 import pytest
 
 from shared.contracts.records import Record
+from tests.projector.commands import command
 from tests.projector.harness import PARTITIONS, ProjectorSystem, with_data
 from tests.projector.random_log import RandomLog
 from tests.support.waiting import until
-
-
-async def command(
-    system: ProjectorSystem, *arguments: str, **environment: str
-) -> tuple[int, list[dict[str, Any]], str]:
-    """Status, JSON lines and standard error of `python -m projector ARGUMENTS --json`."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "projector", *arguments, "--json"),
-        env={**os.environ, **system.command_environment(), **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, [orjson.loads(line) for line in output.splitlines()], errors.decode()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from projector.redis_cluster_store import RedisClusterStore
 from projector.store import WriteBatch
 from query_service.cluster_reader import ClusterReader, fetch_cluster_values
 from query_service.metrics import Metrics
-from shared.contracts.views import Checkpoint, Head, checkpoint_key
+from shared.contracts.views import Checkpoint, Head, checkpoint_key, sweep_key
 from shared.http.problems import Problem
 from shared.redis.clients import REDIS_ERRORS, redis_cluster
 from shared.redis.cluster import Cluster
@@ -22,6 +22,7 @@ from tests.support.waiting import until
 SHARD = "orders.7"
 KEY = "{orders.7}:document:a"
 FIRST = WriteBatch(Checkpoint(1, 0, "e1"), {KEY: b"x"})
+LIVE = WriteBatch(Checkpoint(1, 0, "e1", 0, "gtp7wfc", 1, "aaaaaaaa"))
 SECOND = WriteBatch(Checkpoint(2, 1, "e2"), {KEY: b"y"})
 STORED = b"1 0 e1 0"
 
@@ -106,7 +107,7 @@ async def test_requests_for_a_migrating_slot_are_redirected(
     assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
     migration.move_keys(checkpoint_key(SHARD), KEY)
     assert await store.load(SHARD, [KEY]) == (STORED, [b"x"])
-    await store.write_head(SHARD, Head(5, 2, 1))
+    await store.write_head(SHARD, Head(5, 2, 1), b"1 1")
     assert await reader.get([checkpoint_key(SHARD), KEY]) == [STORED, b"x"]
     assert await reader.read([KEY], [("STRLEN", KEY)]) == ([b"x"], [1])
     assert await store.write(SHARD, STORED, SECOND)
@@ -127,20 +128,22 @@ async def test_requests_for_a_migrated_slot_are_redirected(
     assert await store.write(SHARD, STORED, SECOND)
 
 
-async def test_a_migrating_slot_is_not_purged(
+async def test_a_migrating_slot_is_not_swept(
     migration: SlotMigration, store: RedisClusterStore
 ) -> None:
-    assert await store.write(SHARD, b"", FIRST)
+    assert await store.write(SHARD, b"", LIVE)
+    sweep = {SHARD: b"mark -"}
+    assert await store.replace(SHARD, {sweep_key(SHARD): sweep[SHARD], KEY: b"x"}, b"")
     migration.start()
     migration.move_keys(KEY)
     with pytest.raises(TryAgainError):
-        await store.purge(SHARD, STORED)
-    migration.move_keys(checkpoint_key(SHARD))
+        await store.sweep(sweep)
+    migration.move_keys(checkpoint_key(SHARD), sweep_key(SHARD))
     with pytest.raises(TryAgainError):
-        await store.purge(SHARD, STORED)
+        await store.sweep(sweep)
     migration.finish()
-    assert await store.purge(SHARD, STORED)
-    assert await store.load(SHARD, [KEY]) == (STORED, [None])
+    assert await store.sweep(sweep) == {SHARD: 1}
+    assert await store.load(SHARD, [KEY]) == (LIVE.checkpoint.encode(), [None])
 
 
 async def test_a_partly_migrated_document_is_never_absent(

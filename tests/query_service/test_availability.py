@@ -1,6 +1,7 @@
 """If views are unreadable, reads get 503, never an empty 200 and never 404."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,7 +121,7 @@ async def test_views_that_were_set_back_are_503_even_if_no_request_had_read_them
     """The watcher has polled them, which the metrics show."""
     user = await shop.user()
     shard = shard_of("users", user, 12)
-    await shop.set_head(shard, Head(10, 0, 0))
+    await shop.set_head(shard, Head(10, int(time.time() * 1000), 0))
     await shop.set_checkpoint(shard, 10)
 
     async def polled() -> bool:

@@ -10,10 +10,10 @@ import httpx
 from redis.asyncio import Redis
 
 from query_service.notifications import (
-    GroupByNode,
+    GroupByClient,
     Notifications,
-    group_by_cluster_node,
-    group_by_single_node,
+    group_by_cluster_client,
+    group_by_single_client,
 )
 from shared.contracts.events import UserRenamed
 from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards
@@ -32,7 +32,7 @@ SHARDS = all_shards(DEFAULT_PARTITIONS)
 
 
 @asynccontextmanager
-async def receiving(group: GroupByNode) -> AsyncIterator[tuple[Notifications, list[str]]]:
+async def receiving(group: GroupByClient) -> AsyncIterator[tuple[Notifications, list[str]]]:
     """Active notifications, and the shards that they have received."""
     notifications = Notifications(group, SHARDS)
     received: list[str] = []
@@ -99,7 +99,7 @@ async def test_without_waiting_reads_nothing_is_subscribed(
 
 async def test_killed_subscriptions_are_renewed(shop: Shop, valkey: Valkey) -> None:
     client = redis_client(valkey.url("tandem_query_service"), "test")
-    async with receiving(partial(group_by_single_node, client)) as (notifications, received):
+    async with receiving(partial(group_by_single_client, client)) as (notifications, received):
         await shop.user()
         await until(partial(has_received, received, 1), "a message")
         await shop.admin.client_kill_filter(_type="pubsub")
@@ -151,7 +151,7 @@ async def test_in_a_cluster_messages_follow_a_slot_that_moves(redis_nodes: Redis
             ),
         )
 
-    async with receiving(partial(group_by_cluster_node, cluster)) as (notifications, received):
+    async with receiving(partial(group_by_cluster_client, cluster)) as (notifications, received):
         for shard in SHARDS:
             await publish(shard)
         await until(partial(has_received, received, len(SHARDS)), "a message of each shard")

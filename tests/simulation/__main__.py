@@ -5,7 +5,7 @@ import itertools
 import sys
 import time
 
-from tests.simulation.schedule import WORLDS, find_violation, replay
+from tests.simulation.schedule import WORLDS, first_violation, reduce_faults, run
 
 
 def main() -> int:
@@ -19,15 +19,15 @@ def main() -> int:
     worlds = [arguments.world] if arguments.world else list(WORLDS)
     if arguments.seed is not None:
         only = arguments.only and {int(number) for number in arguments.only.split(",")}
-        outcomes = [replay(world, arguments.seed, only) for world in worlds]
+        outcomes = [run(world, arguments.seed, only) for world in worlds]
         print("\n".join(map(str, outcomes)))
         return any(outcome.violation is not None for outcome in outcomes)
     started = time.monotonic()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.schedules // len(worlds))
     for world, chunk in itertools.product(worlds, range(0, len(seeds), 1000)):
-        outcome = find_violation(world, seeds[chunk : chunk + 1000])
+        outcome = first_violation(world, seeds[chunk : chunk + 1000])
         if outcome is not None:
-            print(outcome)
+            print(reduce_faults(outcome))
             return 1
     count = len(seeds) * len(worlds)
     print(f"{count} schedules without a violation in {time.monotonic() - started:.0f} s")

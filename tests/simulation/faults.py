@@ -55,20 +55,27 @@ class Network:
     """
 
     def __init__(
-        self, loop: SimulatedLoop, faults: Faults, seed: int, disturb: Callable[[], None]
+        self,
+        loop: SimulatedLoop,
+        faults: Faults,
+        seed: int,
+        disturb: Callable[[], None] = lambda: None,
+        p_slow: float = 0.05,
     ) -> None:
+        """`p_slow`: the part of the requests that take up to a second instead of 10 ms."""
         self._loop, self._faults, self._disturb = loop, faults, disturb
+        self._p_slow = p_slow
         self._draw = Random(seed).random
         self._servers = Context()
         self.late_requests = 0
         self.closed = False
 
     def send(
-        self, name: str, effect: Callable[[], T], error: Exception, p_fault: float
+        self, name: str, effect: Callable[[], Any], error: Exception, p_fault: float
     ) -> "asyncio.Future[T]":
-        """The future response. With a fault, `error` is raised: the effect may have happened.
+        """The future response. `effect` may return a coroutine, such as one that waits for a lock.
 
-        It happens before the response, never, or later than the response.
+        With a fault, `error` is raised; the effect happens before the response, later, or never.
         """
         reply: asyncio.Future[T] = self._loop.create_future()
         if self.closed:
@@ -100,17 +107,34 @@ class Network:
         except Exception as error:
             _settle(reply, None, failure or error)
             return
+        if asyncio.iscoroutine(result):
+            waiting = self._wait(reply, result, failure)
+            self._loop.create_task(waiting, context=self._servers)
+            return
         if self._draw() < 0.9:
             _settle(reply, result, failure)
         else:
             self._later(self._delay(), _settle, reply, result, failure)
 
+    async def _wait(
+        self, reply: "asyncio.Future[T]", effect: Coroutine[Any, Any, T], failure: Exception | None
+    ) -> None:
+        try:
+            _settle(reply, await effect, failure)
+        except Exception as error:
+            _settle(reply, None, failure or error)
+
     def _arrive_late(self, reply: "asyncio.Future[T]", effect: Callable[[], T]) -> None:
         self.late_requests -= 1
         self._arrive(reply, effect, None)
 
+    def later(self, effect: Callable[[], None]) -> None:
+        """An effect in a server that no process waits for."""
+        self._later(3 * self._draw(), effect)
+
     def _delay(self) -> float:
-        return 0.001 + 0.009 * self._draw() if self._draw() < 0.95 else self._draw()
+        slow = self._draw() < self._p_slow
+        return self._draw() if slow else 0.001 + 0.009 * self._draw()
 
     def _later(self, delay_s: float, callback: Callable[..., None], *arguments: Any) -> None:
         self._loop.call_later(delay_s, callback, *arguments, context=self._servers)

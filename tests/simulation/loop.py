@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Callback = Callable[..., object]
 _PROCESS: "ContextVar[Process | None]" = ContextVar("process", default=None)
 
@@ -27,6 +28,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._draw = Random(seed).random
         self.steps = 0
         self.processes: list[Process] = []
+        self.set_exception_handler(lambda _loop, _context: None)  # logs errors of lost tasks
 
     def time(self) -> float:
         return self._now
@@ -89,7 +91,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def end(self) -> None:
         """Cancel all tasks, also those of killed processes, and close the loop."""
-        self.set_exception_handler(lambda _loop, _context: None)
         for process in self.processes:
             process.revive_for_cleanup()
         while tasks := asyncio.all_tasks(self):
@@ -107,9 +108,13 @@ class Process:
         loop.processes.append(self)
         self.alive, self.paused = True, False
         self._held: list[asyncio.Handle] = []
-        context = copy_context()
-        context.run(_PROCESS.set, self)
-        self.task = loop.create_task(main, context=context)
+        self._context = copy_context()
+        self._context.run(_PROCESS.set, self)
+        self.killed: asyncio.Future[None] = loop.create_future()
+        self.start(main)
+
+    def start(self, task: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        return self._loop.create_task(task, context=self._context)
 
     def admit(self, handle: asyncio.Handle) -> bool:
         """Whether the callback may run now. Those of a paused process are held until it resumes."""
@@ -120,6 +125,7 @@ class Process:
 
     def kill(self) -> None:
         self.alive = False
+        self.killed.set_result(None)
 
     def pause(self) -> None:
         self.paused = True

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from tests.simulation.commands import CONNECTIONS, LOCKS, Commands
 from tests.simulation.faults import Fault, Faults, Network
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.pipeline import RESTORES, TOPICS, VIEWS, Pipeline
@@ -32,6 +33,8 @@ WORLDS: Final[dict[str, Callable[[SimulatedLoop, Faults, int], World]]] = {
     "topics": partial(Pipeline, profile=TOPICS),
     "views": partial(Pipeline, profile=VIEWS),
     "restores": partial(Pipeline, profile=RESTORES),
+    "commands": partial(Commands, profile=CONNECTIONS),
+    "locks": partial(Commands, profile=LOCKS),
 }
 
 
@@ -47,26 +50,25 @@ class Outcome:
 
     def __str__(self) -> str:
         numbers = ",".join(str(fault.number) for fault in self.faults)
-        lines = [f"  {fault.time_s:8.3f} s  {fault.kind}" for fault in self.faults]
-        return "\n".join(
-            (
-                f"{self.world}, seed {self.seed}: {self.violation}",
-                *lines,
-                f"python -m tests.simulation --world {self.world} --seed {self.seed} "
-                f"--only {numbers or 0}",
-            )
-        )
+        options = f"--world {self.world} --seed {self.seed} --only {numbers or 0}"
+        lines = [
+            f"{self.world}, seed {self.seed}: {self.violation}",
+            *(f"  {fault.time_s:8.3f} s  {fault.kind}" for fault in self.faults),
+            f"python -m tests.simulation {options}",
+        ]
+        return "\n".join(lines)
 
 
 def run(world: str, seed: int, only: Collection[int] | None = None) -> Outcome:
-    """Run a schedule, with all its faults or with those of the given numbers."""
+    """Run a schedule without logs, with all its faults or with those of the given numbers."""
     random.seed(seed)  # of the relay's intervals
     loop = SimulatedLoop(seed)
     faults = Faults(loop, seed, only)
-    try:
-        return loop.run_until_complete(_run(world, seed, loop, faults))
-    finally:
-        loop.end()
+    with _without_logs():
+        try:
+            return loop.run_until_complete(_run(world, seed, loop, faults))
+        finally:
+            loop.end()
 
 
 async def _run(name: str, seed: int, loop: SimulatedLoop, faults: Faults) -> Outcome:
@@ -79,20 +81,9 @@ async def _run(name: str, seed: int, loop: SimulatedLoop, faults: Faults) -> Out
     return Outcome(name, seed, violation, faults.happened, trace)
 
 
-def replay(world: str, seed: int, only: Collection[int] | None = None) -> Outcome:
-    """Run one schedule without logs."""
-    with _without_logs():
-        return run(world, seed, only)
-
-
-def find_violation(world: str, seeds: Iterable[int]) -> Outcome | None:
-    """The first schedule that violates an invariant, with as few faults as possible."""
-    with _without_logs():
-        for seed in seeds:
-            outcome = run(world, seed)
-            if outcome.violation is not None:
-                return reduce_faults(outcome)
-    return None
+def first_violation(world: str, seeds: Iterable[int]) -> Outcome | None:
+    outcomes = (run(world, seed) for seed in seeds)
+    return next((outcome for outcome in outcomes if outcome.violation is not None), None)
 
 
 def reduce_faults(outcome: Outcome) -> Outcome:
@@ -107,7 +98,6 @@ def reduce_faults(outcome: Outcome) -> Outcome:
                 start += size
             else:
                 outcome = reduced
-        size = min(size, len(outcome.faults))
     return outcome
 
 

@@ -1,8 +1,9 @@
 """The expected content of Redis for a shard, from folding its event log, and the actual content."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
@@ -12,7 +13,7 @@ from projector.views.registry import VIEWS_BY_TOPIC
 from projector.views.view import View
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
-from shared.contracts.views import checkpoint_key, head_key
+from shared.contracts.views import FIRST_GENERATION, checkpoint_key, decode_checkpoint
 from shared.event_log import EventLog
 
 
@@ -69,14 +70,32 @@ async def read_event_log(log: EventLog, shard: str, upto: int | None = None) -> 
     return records if upto is None else records[:upto]
 
 
-async def content_in_redis(redis: Redis, shard: str) -> Content:
-    """Everything under the shard's tag, read as the administrator."""
-    content, kept = Content(), {checkpoint_key(shard), head_key(shard)}
+async def content_in_redis(redis: Redis, shard: str, generation: str | None = None) -> Content:
+    """Everything of one generation, the live one by default, read as the administrator."""
+    if generation is None:
+        checkpoint = decode_checkpoint(cast("Any", await redis.get(checkpoint_key(shard))))
+        generation = checkpoint.generation if checkpoint else FIRST_GENERATION
+    content = Content()
     async for raw in redis.scan_iter(match=f"{{{shard}}}:*", count=1000):
-        key = raw.decode()
-        if key not in kept:
-            await _read(redis, content, key)
-    return content
+        await _read(redis, content, raw.decode())
+    return of_generation(shard, generation, content)
+
+
+def of_generation(shard: str, generation: str, content: Content) -> Content:
+    """The content of one generation, with the keys of the first one."""
+    kept = {f"{{{shard}}}:{name}" for name in ("checkpoint", "head", "spare", "sweep", "owner")}
+    infix = re.compile(r"(\{[^}]*\}:)(g[0-9a-z]{6,}):")
+
+    def own_key(key: str) -> str | None:
+        found = infix.match(key)
+        if key in kept or (found[2] if found else FIRST_GENERATION) != generation:
+            return None
+        return infix.sub(r"\1", key)
+
+    return Content(
+        {name: value for key, value in content.values.items() if (name := own_key(key))},
+        {name: ids for key, ids in content.members.items() if (name := own_key(key))},
+    )
 
 
 async def _read(redis: Redis, content: Content, key: str) -> None:

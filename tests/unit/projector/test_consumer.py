@@ -14,7 +14,7 @@ from projector.metrics import Metrics
 from projector.ownership import Ownership
 from projector.shard import Shard
 from projector.store import WriteBatch
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from shared.contracts.records import Record, to_headers
 from shared.contracts.shards import split_shard
 from shared.contracts.views import Head, decode_checkpoint
@@ -44,9 +44,9 @@ class HangingStore(MemoryStore):
         await self._await_reply(shard)
         return await super().write(shard, expected, writes)
 
-    async def write_head(self, shard: str, head: Head) -> None:
+    async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
         await self._await_reply(shard)
-        await super().write_head(shard, head)
+        await super().write_head(shard, head, owner)
 
     async def _await_reply(self, shard: str) -> None:
         if shard == HUNG:
@@ -85,7 +85,7 @@ class Setup:
         self.shards = {
             name: Shard(
                 name,
-                VIEWS_BY_TOPIC["orders"],
+                SHAPES["orders"],
                 self.store,
                 MemoryLog(records),
                 metrics,

@@ -54,7 +54,7 @@ class Setup:
     def new_shard(self, *unknown: str) -> Shard:
         return Shard(
             self.name,
-            self.views(*unknown),
+            {1: self.views(*unknown)},
             self.store,
             self.log,
             Metrics(CollectorRegistry()),

@@ -68,7 +68,7 @@ def split(content: Content) -> tuple[Content, Content]:
 
 async def apply(records: list[Any], size: int, views: tuple[View, ...], store: MemoryStore) -> None:
     store.stored[SHARD] = b"0 -1 - 0"
-    projection = Projection(SHARD, views, store, Metrics(CollectorRegistry()))
+    projection = Projection(SHARD, {1: views}, store, Metrics(CollectorRegistry()))
     for start in range(0, len(records), size):
         batch = records[start : start + size]
         state = await projection.load(batch)
@@ -129,7 +129,7 @@ async def test_an_event_that_one_view_cannot_fold_is_parked_in_all() -> None:
     store = MemoryStore()
     await apply(records[:-1], 40, broken, store)
     before = split(store.content(SHARD))[0].values[document_key(SHARD, poison.subject)]
-    projection = Projection(SHARD, broken, store, Metrics(CollectorRegistry()))
+    projection = Projection(SHARD, {1: broken}, store, Metrics(CollectorRegistry()))
     state = await projection.load(records[-1:])
     with pytest.raises(UnfoldableRecords):
         await projection.apply(state, records[-1:], [0], trusted=False)

@@ -7,12 +7,12 @@ from prometheus_client import CollectorRegistry
 
 from projector.metrics import Metrics
 from projector.shard import Arrival, Observation, Shard
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from shared.contracts.views import Checkpoint
 from tests.projector.memory_log import MemoryLog
 from tests.projector.memory_store import MemoryStore
 from tests.projector.random_log import RandomLog
-from tests.support.expected_views import differences, expected_content
+from tests.support.expected_views import differences, expected_content, of_generation
 
 SHARD = "products.2"
 
@@ -31,7 +31,7 @@ class Setup:
         metrics = Metrics(CollectorRegistry())
         return Shard(
             SHARD,
-            VIEWS_BY_TOPIC["products"],
+            SHAPES["products"],
             self.store,
             self.log,
             metrics,
@@ -63,7 +63,8 @@ class Setup:
     def check(self, upto: int) -> None:
         assert self.checkpoint.position == upto
         expected = expected_content(SHARD, self.records[:upto])
-        assert differences(expected, self.store.content(SHARD)) == []
+        found = of_generation(SHARD, self.checkpoint.generation, self.store.content(SHARD))
+        assert differences(expected, found) == []
 
 
 async def test_records_that_follow_are_applied_and_the_offset_stored() -> None:

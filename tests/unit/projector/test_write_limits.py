@@ -9,7 +9,7 @@ from projector.catch_up import CatchUp
 from projector.metrics import Metrics
 from projector.projection import Projection
 from projector.store import MAX_WRITE_BYTES, MAX_WRITE_ITEMS, WriteBatch
-from projector.views.registry import VIEWS_BY_TOPIC
+from projector.views.registry import SHAPES
 from shared.contracts.records import Record
 from shared.contracts.shards import split_shard
 from shared.contracts.views import decode_checkpoint
@@ -64,9 +64,9 @@ class Setup:
         self.store = MeasuringStore()
         self.log = BoundedLog(records)
         self.store.stored[self.shard] = b"0 -1 - 0"
-        views = VIEWS_BY_TOPIC[split_shard(self.shard)[0]]
+        shapes = SHAPES[split_shard(self.shard)[0]]
         metrics = Metrics(CollectorRegistry())
-        self.projection = Projection(self.shard, views, self.store, metrics)
+        self.projection = Projection(self.shard, shapes, self.store, metrics)
         self.catch_up = CatchUp(self.projection, self.log)  # type: ignore[arg-type]
 
     async def run(self) -> None:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from query_service.pages import FetchedDocuments, Pages
+from query_service.positions import ReadPositions
 from query_service.search import Search, matches
 from shared.contracts.words import words_of
 
@@ -43,9 +44,9 @@ class ProductPages:
 
     async def newest(
         self, _indexes: object, before: str | None, count: int, _requirement: object
-    ) -> tuple[dict[str, int], list[str]]:
+    ) -> tuple[ReadPositions, list[str]]:
         ids = [id for id in self._bodies if before is None or id < before]
-        return {}, ids[:count]
+        return ReadPositions({}, {}), ids[:count]
 
     async def fetch(self, _topic: str, ids: Sequence[str], _positions: object) -> FetchedDocuments:
         self.fetched += len(ids)
