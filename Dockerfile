@@ -32,8 +32,9 @@ ENV PATH=/opt/tandem/bin:$PATH \
     HOME=/tmp \
     HOST=0.0.0.0 \
     PORT=8080 \
+    OPERATIONS_PORT=9090 \
     LOG_FORMAT=json
-EXPOSE 8080
+EXPOSE 8080 9090
 USER 65532:65532
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "shared.http.check_health"]

@@ -1,7 +1,6 @@
 """`python -m command_service serve`: builds the service from its parts, and runs it."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -29,15 +28,12 @@ from command_service.settings import ServeSettings
 from command_service.write_store.pool import Pool, open_pool
 from command_service.write_store.transactions import Transactions
 from shared.gc_tuning import freeze_startup_objects
-from shared.http.authentication import Authenticator
-from shared.http.dispatch import Dispatcher
 from shared.http.documentation import documentation_operations
-from shared.http.health import Health, health_operations
+from shared.http.health import Health
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
 from shared.http.operations import Handler, Operation
-from shared.http.rate_limit import RateLimit
-from shared.http.server import listen, serve
+from shared.http.service import HttpService
 
 _GRACE_S: Final = 12.0
 _BACKGROUND_CONNECTIONS: Final = 4
@@ -54,7 +50,7 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
     registry = process_registry()
     metrics = Metrics(registry)
     async with AsyncExitStack() as parts:
-        listener = parts.enter_context(listen(settings.host, settings.port))
+        service = parts.enter_context(HttpService(settings))
         pool = await open_pool(
             settings.database_url, settings.max_concurrent_batches + _BACKGROUND_CONNECTIONS
         )
@@ -75,16 +71,17 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
         health.add_readiness_check("database", installation.not_ready)
         health.add_readiness_check("keys", keys.not_ready)
         endpoint = _endpoints(executor, installation, clock, metrics)
-        app = Dispatcher(
-            [*_operations(endpoint), *health_operations(health, registry)],
-            authenticator=Authenticator(
-                keys, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-            ),
-            registry=registry,
-            rate_limit=_rate_limit(settings.rate_limit),
-        )
         async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
+            serving = tasks.create_task(
+                service.serve(
+                    _operations(endpoint),
+                    keys=keys,
+                    health=health,
+                    registry=registry,
+                    stop=stop,
+                    grace_seconds=_GRACE_S,
+                )
+            )
             jobs = (
                 installation.load(),
                 keys.run(),
@@ -111,10 +108,6 @@ def _operations(endpoint: Callable[[AnyCommand], Handler]) -> list[Operation]:
     operations = command_operations(COMMANDS, endpoint)
     documents = documentation_operations(command_document(operations))
     return [*operations, *documents, *contract_operations()]
-
-
-def _rate_limit(per_second: int) -> RateLimit | None:
-    return RateLimit(per_second, 2 * per_second, time.monotonic) if per_second else None
 
 
 def _background_jobs(

@@ -3,22 +3,18 @@
 from pydantic import Field
 
 from shared.contracts.shards import DEFAULT_PARTITIONS, MAX_PARTITIONS
+from shared.http.settings import HttpSettings
 from shared.settings import ProcessSettings
 
 
-class ServeSettings(ProcessSettings):
+class ServeSettings(HttpSettings):
     """`serve`. Each field is the environment variable of the same name in upper case."""
 
     database_url: str
-    jwks_url: str
-    jwt_issuer: str
-    jwt_audience: str
     partitions: int = Field(DEFAULT_PARTITIONS, ge=1, le=MAX_PARTITIONS)
     max_concurrent_batches: int = Field(2, ge=1, le=16)
     max_batch_size: int = Field(64, ge=1, le=1000)
     max_queue_depth: int = Field(2000, ge=1)
-    rate_limit: int = Field(0, ge=0)
-    """Requests per second and caller; 0 means no limit."""
     idempotency_retention_hours: int = Field(48, ge=24)
     port: int = Field(8080, ge=0, le=65535)
 

@@ -19,6 +19,7 @@ from deploy.local.roles import create_roles
 from deploy.local.secrets import new_passwords
 from deploy.local.servers.kafka import in_sync_of, replicas_of
 from deploy.local.servers.topologies import additional_ports, broker_names, create_brokers
+from deploy.local.services import LOCAL_LIMITS
 from faults.kafka_with_links import KafkaWithLinks
 from faults.link_proxy import LinkProxy
 from faults.topology import SINGLE, Topology
@@ -315,6 +316,7 @@ class SystemUnderTest:
             "JWKS_URL": self.identity.jwks_url,
             "JWT_ISSUER": ISSUER,
             "JWT_AUDIENCE": AUDIENCE,
+            **LOCAL_LIMITS,
         }
         kafka = {"KAFKA_BOOTSTRAP_SERVERS": self._via(kind, "kafka", self.bootstrap_servers)}
         match kind:

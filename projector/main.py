@@ -37,7 +37,7 @@ async def run(settings: ProjectorSettings, stop: asyncio.Event) -> None:
     Raises CannotListen. An unavailable server neither prevents the start nor ends the process.
     """
     require_fast_records()
-    listener = listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.health_port)
     registry = process_registry()
     event_log = open_event_log(settings.database_url, _EVENT_LOG_CONNECTIONS)
     async with event_log as log, open_store(settings) as store:

@@ -18,10 +18,9 @@ T = TypeVar("T")
 DEFAULT_WAIT_S: Final = 2
 MAX_WAIT_S: Final = 30
 _MAX_GENERATION_CHANGES: Final = 3
-_PREFERENCE: Final = re.compile(
-    r'[ \t]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s",;]*))?'
-    r'(?:[ \t]*;(?:[^",]|"(?:[^"\\]|\\.)*")*)?[ \t]*(?:,|$)'
-)
+_ELEMENT: Final = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))*+', re.DOTALL)
+"""One element of a list, up to its comma. No character is read twice, whatever the text."""
+_WAIT: Final = re.compile(r"[ \t]*+wait[ \t]*+(?:=[ \t]*+([^;]*+))?(?:;.*)?", re.I | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,8 @@ class ConsistencyRequirement:
 
     positions: Mapping[str, int]
     deadline: float
+    caller: str | None = None
+    """Whose budget of waiting reads counts; None: that of all anonymous callers."""
 
 
 class StaleRead(Exception):
@@ -50,18 +51,28 @@ def parse_consistency_headers(request: Request, partitions: int) -> ConsistencyR
     except MalformedToken as error:
         raise Problem("malformed-request", str(error)) from None
     seconds = wait_seconds(request.headers.joined(b"prefer"))
-    return ConsistencyRequirement(positions, asyncio.get_running_loop().time() + seconds)
+    deadline = asyncio.get_running_loop().time() + seconds
+    caller = None if request.caller is None else request.caller.sub
+    return ConsistencyRequirement(positions, deadline, caller)
 
 
 def wait_seconds(prefer: str | None) -> int:
     """The `wait` of a Prefer header (RFC 7240): the first one counts, an invalid one is ignored."""
-    for name, value in _PREFERENCE.findall(prefer or ""):
-        if name.lower() == "wait":
-            digits = value.strip('"')
-            if not (digits.isascii() and digits.isdigit()):
-                return DEFAULT_WAIT_S
-            return MAX_WAIT_S if len(digits) > 9 else min(int(digits), MAX_WAIT_S)
+    text, start = prefer or "", 0
+    while start < len(text):
+        element = _ELEMENT.match(text, start)
+        assert element is not None  # it may be empty
+        preference = _WAIT.fullmatch(element[0])
+        if preference is not None:
+            return _bounded_wait((preference[1] or "").strip(" \t").strip('"'))
+        start = element.end() + 1
     return DEFAULT_WAIT_S
+
+
+def _bounded_wait(digits: str) -> int:
+    if not (digits.isascii() and digits.isdigit()):
+        return DEFAULT_WAIT_S
+    return MAX_WAIT_S if len(digits) > 9 else min(int(digits), MAX_WAIT_S)
 
 
 def merged_token(requirement: ConsistencyRequirement | None, positions: Mapping[str, int]) -> str:
@@ -144,4 +155,6 @@ class Consistency:
             except StaleRead as stale:
                 if requirement is None:
                     raise
-                await self._watcher.wait_for(stale.missing, requirement.deadline)
+                await self._watcher.wait_for(
+                    stale.missing, requirement.deadline, requirement.caller
+                )

@@ -1,14 +1,11 @@
 """Composes the service and runs it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
-
-from prometheus_client import CollectorRegistry
 
 from query_service.cluster_reader import ClusterReader, fetch_cluster_values, group_by_cluster_node
 from query_service.consistency import Consistency
@@ -33,22 +30,18 @@ from query_service.settings import QuerySettings
 from query_service.watcher import FetchValues, GroupByNode, Watcher, group_as_one_node
 from shared.contracts.shards import all_shards
 from shared.gc_tuning import freeze_startup_objects
-from shared.http.authentication import Authenticator
-from shared.http.dispatch import Dispatcher
 from shared.http.documentation import documentation_operations
-from shared.http.health import Health, Heartbeat, health_operations
+from shared.http.health import Health, Heartbeat
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
 from shared.http.operations import Operation
-from shared.http.rate_limit import RateLimit
-from shared.http.server import listen, serve
+from shared.http.service import HttpService
 from shared.redis.cluster import Cluster
 
 _GRACE_S: Final = 12.0
 _WAIT_GRACE_S: Final = 5.0
 _REDIS_TIMEOUT_S: Final = 2.0
 _WATCHER_TIMEOUT_S: Final = 30.0
-_MAX_IN_FLIGHT: Final = 1024
 
 
 async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
@@ -61,7 +54,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
     await keys.start()
     registry = process_registry()
     async with AsyncExitStack() as parts:
-        listener = parts.enter_context(listen(settings.host, settings.port))
+        service = parts.enter_context(HttpService(settings))
         metrics, positions, health = Metrics(registry), Positions(), Health()
         redis = await parts.enter_async_context(_connect(settings, metrics))
         reader, notifications = redis.reader, redis.notifications
@@ -76,10 +69,18 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
             metrics=StreamMetrics(registry),
         )
         dependencies = query_dependencies(reader, positions, watcher, settings.partitions, streams)
-        operations = [*_operations(dependencies), *health_operations(health, registry)]
-        app = _app(settings, keys, registry, operations)
         async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(serve(app, listener, stop=stop, grace_seconds=_GRACE_S))
+            serving = tasks.create_task(
+                service.serve(
+                    _operations(dependencies),
+                    keys=keys,
+                    health=health,
+                    registry=registry,
+                    stop=stop,
+                    grace_seconds=_GRACE_S,
+                    waiting_requests=settings.max_waiting_reads,
+                )
+            )
             background = [
                 tasks.create_task(job)
                 for job in (
@@ -159,28 +160,11 @@ def _watcher(
         all_shards(settings.partitions),
         positions,
         max_waiting_reads=settings.max_waiting_reads,
+        max_waiting_reads_per_caller=settings.max_waiting_reads_per_caller,
+        max_anonymous_waiting_reads=settings.max_anonymous_waiting_reads,
         beat=heartbeat.beat,
         group_by_node=redis.group_by_node,
         notifications=redis.notifications,
-    )
-
-
-def _app(
-    settings: QuerySettings,
-    keys: KeySet,
-    registry: CollectorRegistry,
-    operations: list[Operation],
-) -> Dispatcher:
-    """Waiting reads count as requests in flight and are therefore added to their maximum."""
-    limit = settings.rate_limit
-    return Dispatcher(
-        operations,
-        authenticator=Authenticator(
-            keys, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-        ),
-        registry=registry,
-        max_in_flight=_MAX_IN_FLIGHT + settings.max_waiting_reads,
-        rate_limit=RateLimit(limit, 2 * limit, time.monotonic) if limit else None,
     )
 
 

@@ -61,6 +61,8 @@ class Watcher:
         positions: Positions,
         *,
         max_waiting_reads: int,
+        max_waiting_reads_per_caller: int | None = None,
+        max_anonymous_waiting_reads: int | None = None,
         beat: Callable[[], None],
         group_by_node: GroupByNode = group_as_one_node,
         notifications: Notifications | None = None,
@@ -70,6 +72,9 @@ class Watcher:
         self._shards = list(shards)
         self._positions = positions
         self._max_waiting_reads = max_waiting_reads
+        self._max_per_caller = max_waiting_reads_per_caller
+        self._max_anonymous = max_anonymous_waiting_reads
+        self._waiting_by_caller: dict[str | None, int] = {}
         self._beat = beat
         self._notifications = notifications
         self._waiters: set[_Waiter] = set()
@@ -110,15 +115,17 @@ class Watcher:
         if self._notifications is not None:
             self._notifications.need()
 
-    async def wait_for(self, positions: Mapping[str, int], deadline: float) -> None:
+    async def wait_for(
+        self, positions: Mapping[str, int], deadline: float, caller: str | None = None
+    ) -> None:
         """Wait until every shard has reached its position, or one has become unreadable.
 
-        Raises 412 when the loop's time passes `deadline`, and 503 if too many reads are waiting.
+        Raises 412 when the loop's time passes `deadline`, and 503 if too many reads are waiting: in
+        total, of this caller, or of all anonymous callers (None), whose tokens may be forged.
         """
         if deadline <= asyncio.get_running_loop().time():
             raise projection_behind()
-        if len(self._waiters) >= self._max_waiting_reads:
-            raise unavailable("too many reads are waiting for their token's events")
+        self._check_budget(caller)
         if self._stopping:
             raise unavailable("the service is stopping")
         self.need_notifications()
@@ -126,6 +133,8 @@ class Watcher:
             return  # reached since it was read
         waiter = _Waiter(positions, asyncio.get_running_loop().create_future())
         self._waiters.add(waiter)
+        by_caller = self._waiting_by_caller
+        by_caller[caller] = by_caller.get(caller, 0) + 1
         self._waiter_added.set()
         try:
             async with asyncio.timeout_at(deadline):
@@ -134,8 +143,19 @@ class Watcher:
             raise projection_behind() from None
         finally:
             self._waiters.discard(waiter)
+            by_caller[caller] -= 1
+            if not by_caller[caller]:
+                del by_caller[caller]
         if self._stopping:
             raise unavailable("the service is stopping")
+
+    def _check_budget(self, caller: str | None) -> None:
+        if len(self._waiters) >= self._max_waiting_reads:
+            raise _too_many_waiting("waiting_reads")
+        limit = self._max_anonymous if caller is None else self._max_per_caller
+        if limit is not None and self._waiting_by_caller.get(caller, 0) >= limit:
+            reason = "anonymous_waiting_reads" if caller is None else "waiting_reads_per_caller"
+            raise _too_many_waiting(reason)
 
     def stop(self) -> None:
         """End all waits, and those that would follow, with 503."""
@@ -289,6 +309,10 @@ class Watcher:
     def _wake_all(self) -> None:
         for waiter in self._waiters:
             waiter.wake()
+
+
+def _too_many_waiting(reason: str) -> Problem:
+    return unavailable("too many reads are waiting for their token's events", reason=reason)
 
 
 def projection_behind() -> Problem:

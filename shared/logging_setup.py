@@ -16,7 +16,7 @@ LogFormat = Literal["auto", "json", "console"]
 Event = MutableMapping[str, Any]
 
 _MAX_FRAMES: Final = 12
-_LIBRARIES_AT_WARNING: Final = ("aiokafka", "faststream", "asyncpg", "uvicorn", "asyncio")
+_LIBRARIES_AT_WARNING: Final = ("aiokafka", "faststream", "asyncpg", "asyncio")
 
 
 def configure_logging(process: str, level: str = "INFO", log_format: LogFormat = "auto") -> None:

@@ -29,8 +29,14 @@ class ProcessSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
+    operations_port: int | None = Field(None, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: LogFormat = "auto"
+
+    @property
+    def health_port(self) -> int:
+        """Where health checks and metrics are served."""
+        return self.port if self.operations_port is None else self.operations_port
 
 
 def load_settings(settings: type[Settings]) -> Settings:

@@ -20,8 +20,6 @@ _WITH_FORMER_WORDS: Final = ("CHANGELOG.md", "docs/glossary.md")
 """Files that may contain former names, and words that are counted, as code spans."""
 _UNCHECKED: Final = (
     *("tools/", "tests/unit/tools/"),
-    # Until the HTTP server is replaced:
-    *("shared/http/", "tests/unit/shared_http/", "query_service/queries/document_query.py"),
     *("command_service/contracts/", "query_service/contracts/"),
 )
 """Files that list the rejected words, and those that do not follow the rules yet."""

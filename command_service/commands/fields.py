@@ -30,6 +30,10 @@ def _check_email(value: str) -> str:
     return value
 
 
+def _convert_integer(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _check_currency(value: str) -> str:
     if value not in CURRENCIES:
         raise ValueError("must be an ISO 4217 code")
@@ -82,9 +86,11 @@ Label = Annotated[
     _Visible,
     _Printable,
 ]
-Quantity = Annotated[int, Field(ge=1, le=10_000)]
-RestockQuantity = Annotated[int, Field(ge=1, le=10**9)]
-Stock = Annotated[int, Field(ge=0, le=10**9)]
+JsonInteger = BeforeValidator(_convert_integer)
+"""For integers in any JSON form of the same value: `2`, `2.0`, `2e0` (JSON Schema, 6.1.1)."""
+Quantity = Annotated[int, Field(ge=1, le=10_000), JsonInteger]
+RestockQuantity = Annotated[int, Field(ge=1, le=10**9), JsonInteger]
+Stock = Annotated[int, Field(ge=0, le=10**9), JsonInteger]
 Currency = Annotated[
     str,
     AfterValidator(_check_currency),
@@ -95,5 +101,5 @@ Currency = Annotated[
 class Price(CommandMessage):
     """Minor units and an ISO 4217 code."""
 
-    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT), JsonInteger]
     currency: Currency

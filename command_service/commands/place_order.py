@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from command_service.commands.command import Command, CommandMessage, Context, RequiredState
-from command_service.commands.fields import Address, Quantity
+from command_service.commands.fields import Address, JsonInteger, Quantity
 from command_service.domain.products import Product
 from command_service.domain.rejection import Rejection
 from command_service.domain.shop import Shop
@@ -36,7 +36,9 @@ class PlaceOrder(CommandMessage):
         list[OrderLine], Field(min_length=1, max_length=100), AfterValidator(_each_product_once)
     ]
     shipping_address: Address
-    pay_within_seconds: Annotated[int, Field(ge=1, le=MAX_PAYMENT_SECONDS)] | None = None
+    pay_within_seconds: Annotated[int, Field(ge=1, le=MAX_PAYMENT_SECONDS), JsonInteger] | None = (
+        None
+    )
 
 
 def required_state(message: PlaceOrder, context: Context) -> RequiredState:

@@ -60,6 +60,10 @@ version is 412 `version-conflict`.
 and tabs are rejected."""
 
 
+_COST: Final = 4.0
+"""Of a command, in reads of one document."""
+
+
 def command_operations(
     commands: Iterable[AnyCommand], endpoint: Callable[[AnyCommand], Handler]
 ) -> list[Operation]:
@@ -96,6 +100,7 @@ def _operation(command: AnyCommand, handler: Handler) -> Operation:
         request_model=command.message if has_body else None,
         response_model=CommandResult,
         success_status=201 if command.creates else 200,
+        cost=_COST,
         tags=(command.topic,),
         problems=(*_ALWAYS, *(() if command.creates else _TO_EXISTING), *command.problems),
         parameters=(IDEMPOTENCY_KEY,) if command.creates else (IDEMPOTENCY_KEY, IF_MATCH),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic_settings import BaseSettings
 
@@ -12,6 +13,16 @@ from deploy.local.secrets import Passwords
 from deploy.local.tokens import AUDIENCE, ISSUER
 from projector.settings import ProjectorSettings
 from query_service.settings import QuerySettings
+
+LOCAL_LIMITS: Final[Mapping[str, str]] = {
+    "RATE_LIMIT": "100000",
+    "ADDRESS_RATE_LIMIT": "100000",
+    "MAX_CONNECTIONS_PER_ADDRESS": "4096",
+    "MAX_WAITING_READS_PER_CALLER": "1000",
+}
+"""On one machine all clients have one address, and often one caller: below 2,000 requests per
+second, whatever they cost, the response is never 429.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,8 @@ class Service:
         """Its environment here, and the other settings that it reads from `environ`."""
         readable = sorted(field.upper() for field in self.settings.model_fields)
         others = {setting: environ[setting] for setting in readable if environ.get(setting)}
-        return others | {"LOG_FORMAT": "json"} | dict(self.environment)
+        limits = {name: limit for name, limit in LOCAL_LIMITS.items() if name in readable}
+        return limits | others | {"LOG_FORMAT": "json"} | dict(self.environment)
 
 
 def migration(urls: Mapping[str, str], passwords: Passwords) -> Service:

@@ -89,9 +89,11 @@ def _bad_files(process: Process) -> Iterator[str]:
 
 
 def _bad_addresses(process: Process) -> Iterator[str]:
-    listening = int(process.environment.get("PORT") or image_environment()["PORT"])
-    for port in sorted(process.ports - {listening}):
-        yield f"it listens on {listening}, not on {port or 'the port of a probe'}"
+    environment = {**image_environment(), **process.environment}
+    listening = [int(environment[name]) for name in ("PORT", "OPERATIONS_PORT")]
+    for port in sorted(process.ports - set(listening)):
+        places = " and ".join(map(str, listening))
+        yield f"it listens on {places}, not on {port or 'the port of a probe'}"
     served = {operation.path for operation in health_operations(Health(), CollectorRegistry())}
     for path in sorted(process.probes - served):
         yield f"it does not serve {path}"

@@ -62,7 +62,7 @@ def _settings() -> list[tuple[str, str, str]]:
 
 def _environment_value(default: object) -> str:
     text = str(default).lower() if isinstance(default, bool) else str(default)
-    return "none" if default is None else f"`{text}`"
+    return "none" if default is None or text == "" else f"`{text}`"
 
 
 def _shown(found: dict[str, list[str]]) -> str:

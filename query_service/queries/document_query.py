@@ -48,7 +48,7 @@ def document_query(
         response_model=document,
         tags=(topic,),
         problems=(*READ_PROBLEMS, "not-found"),
-        answers={304: "The document still has a version named in If-None-Match."},
+        responses={304: "The document still has a version named in If-None-Match."},
         parameters=(*READ_PARAMETERS, IF_NONE_MATCH),
         response_headers={**READ_HEADERS, "ETag": ETAG_HEADER},
     )

@@ -38,6 +38,7 @@ def get_dashboard(dependencies: QueryDependencies) -> Operation:
         scopes=("orders:read:all",),
         response_model=DashboardDocument,
         tags=("dashboard",),
+        cost=3.0,
         problems=READ_PROBLEMS,
         parameters=READ_PARAMETERS,
         response_headers={**READ_HEADERS, "Tandem-Parked": PARKED_HEADER},

@@ -64,6 +64,7 @@ def get_projections(dependencies: QueryDependencies) -> Operation:
         scopes=("orders:read:all",),
         response_model=Projections,
         tags=("projections",),
+        cost=3.0,
         problems=READ_PROBLEMS,
         parameters=READ_PARAMETERS,
         response_headers=READ_HEADERS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import TypedDict
 
@@ -36,6 +36,10 @@ FetchPage = Callable[[str | None, int, ConsistencyRequirement | None], Awaitable
 """(last id of the previous page, limit, requirement) -> an attempt at a page."""
 
 
+LIST_COST: Final = 5.0
+"""Of a page, in reads of one document."""
+
+
 class OrderPage(TypedDict):
     items: list[OrderDocument]
     next: str | None
@@ -65,6 +69,7 @@ def list_operation(
         description=description,
         scopes=scopes,
         response_model=page,
+        cost=LIST_COST,
         tags=(tag,),
         problems=(*READ_PROBLEMS, "invalid-field", *problems),
         parameters=(*parameters, LIMIT, CURSOR, *READ_PARAMETERS),

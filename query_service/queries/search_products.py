@@ -21,6 +21,8 @@ from shared.http.parameters import query
 from shared.http.problems import invalid_field
 
 _MAX_LENGTH: Final = 1000
+_SEARCH_COST: Final = 35.0
+"""Of a page of a search, besides the cost of a list."""
 _Q: Final = query(
     "q",
     "Each of its words must be a prefix of a word in the name or description.",
@@ -57,6 +59,7 @@ def search_products(dependencies: QueryDependencies) -> Operation:
         if words is None:
             list_key, fetch_page = "products", fetch_all
         else:
+            request.charge(_SEARCH_COST)
             list_key = f"products {orjson.dumps(words).decode()}"
             fetch_page = Search(dependencies.pages, shards, words).page
         return await page_response(

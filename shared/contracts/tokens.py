@@ -22,18 +22,24 @@ def format_token(positions: Token) -> str:
 
 
 def parse_token(text: str, partitions: int) -> dict[str, int]:
-    """The highest position for each shard.
+    """The highest position for each shard. Empty list elements are ignored (RFC 9110, 5.6.1).
 
     Raises MalformedToken, whose message does not quote the text.
     """
     positions: dict[str, int] = {}
-    for token in text.split(","):
-        for part in token.strip(" \t").split(";"):
+    for token in filter(None, (element.strip(" \t") for element in text.split(","))):
+        for part in token.split(";"):
             match = _PART.fullmatch(part)
             if match is None or int(match[2]) >= partitions:
-                raise MalformedToken("Consistency-Token is not a token of Tandem")
+                raise _malformed()
             merge_position(positions, f"{match[1]}.{match[2]}", int(match[3]))
+    if not positions:
+        raise _malformed()
     return positions
+
+
+def _malformed() -> MalformedToken:
+    return MalformedToken("Consistency-Token is not a token of Tandem")
 
 
 def merge_position(positions: dict[str, int], shard: str, position: int) -> None:

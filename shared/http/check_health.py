@@ -30,12 +30,13 @@ def failure(probe: str, host: str, port: int) -> str | None:
 
 
 def main(arguments: list[str], environ: Mapping[str, str]) -> int:
-    """The address is in the settings of the process: HOST and PORT."""
+    """The address is in the settings of the process: HOST, and OPERATIONS_PORT or else PORT."""
     [probe] = arguments or ["livez"]
-    if probe not in PROBES or not environ.get("PORT"):
+    port = environ.get("OPERATIONS_PORT") or environ.get("PORT")
+    if probe not in PROBES or not port:
         print("usage: PORT=8080 python -m shared.http.check_health [livez|readyz]", file=sys.stderr)
         return 2
-    reason = failure(probe, environ.get("HOST") or "127.0.0.1", int(environ["PORT"]))
+    reason = failure(probe, environ.get("HOST") or "127.0.0.1", int(port))
     if reason is not None:
         print(f"{probe}: {reason}", file=sys.stderr)
     return 0 if reason is None else 1

@@ -1,51 +1,49 @@
-"""Answers every operation one way: a thin ASGI layer, a few microseconds above the server's own.
+"""Responds to every operation in one way, a few microseconds above the cost of the server.
 
-Order of checks: 404 and 405, 401, 403, 429, 413, 415, then the operation's handler.
+Order of checks: 404 and 405, 401, 429, 403, 413, 415, then the handler of the operation.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from shared.http.authentication import Authenticates
 from shared.http.caller import Caller
+from shared.http.framing import RequestHead
 from shared.http.headers import Headers
-from shared.http.messages import (
-    ClientGone,
-    Receive,
-    Request,
-    Response,
-    ResponseHeaders,
-    Send,
-    StreamedResponse,
-    problem_response,
-)
-from shared.http.operations import Answer, Operation
+from shared.http.messages import AnyResponse, Request, Response, problem_response
+from shared.http.operations import Operation
 from shared.http.problems import Problem, forbidden, unauthorized, unavailable
-from shared.http.protocol import write_whole
-from shared.http.rate_limit import RateLimit
+from shared.http.rate_limit import VERIFICATION_COST, RateLimits
 from shared.http.request_metrics import RequestMetrics, Timings
 from shared.http.routing import Routes
 from shared.logging_setup import describe_error
 
 log = structlog.stdlib.get_logger(__name__)
 
-Scope = Mapping[str, Any]
-
 
 class _Target:
-    """An operation with what answering it needs, looked up once."""
+    """An operation with what a response needs, looked up once."""
 
-    __slots__ = ("counts", "handler", "method", "operation", "reads_body", "scopes", "timings")
+    __slots__ = (
+        "cost",
+        "counts",
+        "handler",
+        "method",
+        "operation",
+        "reads_body",
+        "scopes",
+        "timings",
+    )
 
     def __init__(self, operation: Operation, timings: Timings) -> None:
         self.operation = operation
         self.method = operation.method
         self.counts = not operation.operational
+        self.cost = operation.cost
         self.handler = operation.handler
         self.reads_body = operation.reads_body
         self.scopes = frozenset(operation.scopes)
@@ -53,11 +51,12 @@ class _Target:
 
 
 class Dispatcher:
-    """The ASGI application.
+    """The application of a service.
 
-    Above `max_in_flight` requests at once it answers 503: waiting requests cost memory, and their
-    clients have a deadline. Streams count until they begin. A handler is never cancelled because
-    its client left, so that what it commits is also remembered.
+    Above `max_in_flight` concurrent requests the response is 503: waiting requests cost memory, and
+    their clients have a deadline. A request counts once it is complete; a stream counts until it
+    begins. The handler of a command is never cancelled because its client left, so that a
+    committed response is also stored.
     """
 
     def __init__(
@@ -67,13 +66,13 @@ class Dispatcher:
         authenticator: Authenticates | None,
         registry: CollectorRegistry,
         max_in_flight: int = 1024,
-        rate_limit: RateLimit | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._metrics = RequestMetrics(registry)
         self._unmatched = self._metrics.of("none")
         self._max_in_flight = max_in_flight
-        self._rate_limit = rate_limit
+        self._rate_limits = rate_limits or RateLimits(per_caller=0, per_address=0)
         self._routes = Routes(self._by_path(operations))
 
     def _by_path(self, operations: Iterable[Operation]) -> Sequence[tuple[str, dict[str, _Target]]]:
@@ -87,107 +86,114 @@ class Dispatcher:
                 methods["HEAD"] = target
         return list(paths.items())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
+    async def handle(self, head: RequestHead, body: bytes | None, address: str) -> AnyResponse:
+        """The response to a request; `body` is None if it is larger than the server accepts.
+
+        Everything but a cancellation becomes a response.
+        """
         started = time.perf_counter()
-        found = self._routes.find(scope["path"])
-        target = None if found is None else found[0].get(scope["method"])
+        found = self._routes.find(head.path)
+        target = None if found is None else found[0].get(head.method)
         if found is None or target is None:
             timings = self._unmatched
-            answer: Answer | None = problem_response(_nowhere(found and found[0]))
+            response: AnyResponse = self._reject(_no_operation(found and found[0]), address)
         else:
             timings = target.timings
-            answer = await self._answer(target, found[1], scope, receive)
-        if answer is None:
-            return
-        timings.observe(answer.status, time.perf_counter() - started)
-        head = scope["method"] == "HEAD"
-        if isinstance(answer, Response):
-            headers, body = _framed(answer, head)
-            if not write_whole(send, answer.status, headers, body):
-                start = {"type": "http.response.start", "status": answer.status}
-                await send({**start, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
-        else:
-            await _stream(answer, head, receive, send)
+            response = await self._respond(target, found[1], head, body, address)
+        timings.observe(response.status, time.perf_counter() - started)
+        return response
 
-    async def _answer(
-        self, target: _Target, path_params: dict[str, str], scope: Scope, receive: Receive
-    ) -> Answer | None:
-        """Whatever happens becomes an answer; None when nobody is there to read it."""
+    def count_rejected(self, reason: str) -> None:
+        self._metrics.rejected[reason] = self._metrics.rejected.get(reason, 0) + 1
+
+    async def _respond(
+        self,
+        target: _Target,
+        path_params: dict[str, str],
+        head: RequestHead,
+        body: bytes | None,
+        address: str,
+    ) -> AnyResponse:
         metrics, counts = self._metrics, target.counts
         if counts and metrics.in_flight >= self._max_in_flight:
-            return problem_response(unavailable("too many requests are being answered"))
+            self.count_rejected("in_flight")
+            return problem_response(unavailable("too many requests are in progress"))
         metrics.in_flight += counts
         try:
-            headers = Headers(scope["headers"])
-            caller, body = None, b""
+            headers, caller = head.headers, None
             if self._authenticator is not None:
-                authorization = _authorization(headers)
-                if authorization is not None:
-                    caller = self._authenticator.recall(authorization)
-                    if caller is None:
-                        caller = await self._authenticator.authenticate(authorization)
-                self._admit(target, caller)
-            if target.reads_body:
-                body = await read_body(headers, receive, target.operation.max_body)
-                if target.operation.request_model is not None:
-                    _require_json(headers)
+                caller = await self._authenticate(headers, address, self._authenticator)
+                self._admit(target, caller, address)
+            if body is None or len(body) > target.operation.max_body:
+                raise _too_large(target.operation.max_body)
+            if not target.reads_body:
+                body = b""
+            elif body:
+                _check_media_type(headers, target.operation.request_model is not None)
             request = Request(
                 target.method,
-                scope["path"],
+                head.path,
                 path_params,
-                scope["query_string"],
+                head.query_string,
                 headers,
                 caller,
                 body,
             )
+            request.charge = partial(self._charge, caller, address)
             return await target.handler(request)
         except Problem as problem:
+            if problem.reason is not None:
+                self.count_rejected(problem.reason)
             return problem_response(problem)
-        except ClientGone:
-            return None
         except Exception as error:
             operation = target.operation.operation_id
             log.error("a request failed", operation=operation, error=describe_error(error))
-            return problem_response(Problem("internal-error", "the service's log says more"))
+            return problem_response(Problem("internal-error", "the log of the service has details"))
         finally:
             metrics.in_flight -= counts
 
-    def _admit(self, target: _Target, caller: Caller | None) -> None:
+    def _reject(self, problem: Problem, address: str) -> Response:
+        """A request without an operation costs its address as much as a read."""
+        try:
+            self._rate_limits.take_address(address, 1)
+        except Problem as limited:
+            self.count_rejected(limited.reason or limited.name)
+            return problem_response(limited)
+        return problem_response(problem)
+
+    async def _authenticate(
+        self, headers: Headers, address: str, authenticator: Authenticates
+    ) -> Caller | None:
+        """The caller, None without a token. Raises 401, and 429 before a signature is verified."""
+        authorization = _authorization(headers)
+        if authorization is None:
+            return None
+        caller = authenticator.recall(authorization)
+        if caller is None:
+            self._rate_limits.take_address(address, VERIFICATION_COST)
+            caller = await authenticator.authenticate(authorization)
+            self._rate_limits.release_address(address, VERIFICATION_COST)
+        return caller
+
+    def _charge(self, caller: Caller | None, address: str, cost: float) -> None:
+        if caller is None:
+            self._rate_limits.take_address(address, cost)
+        else:
+            self._rate_limits.take_caller(caller.sub, cost)
+
+    def _admit(self, target: _Target, caller: Caller | None, address: str) -> None:
+        """Raises 401, 403 and 429."""
+        self._charge(caller, address, target.cost)
         if caller is None:
             if target.scopes:
                 raise unauthorized("this needs a bearer token", token_sent=False)
             return
         if target.scopes and target.scopes.isdisjoint(caller.scopes):
             raise forbidden(target.operation.scopes[0])
-        if self._rate_limit is not None:
-            self._rate_limit.take(caller.sub)
 
 
-async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
-    """The whole body. Raises 413 beyond `most` bytes, ClientGone if it ends early.
-
-    How long a client may take for it is bounded by the server (`protocol.py`).
-    """
-    length = headers.single(b"content-length")
-    if length is not None and length.isdecimal() and int(length) > most:
-        raise _too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message["type"] == "http.request":
-        if len(body) > most:
-            raise _too_large(most)
-        if not message.get("more_body", False):
-            return body
-        message = await receive()
-        body += message.get("body", b"")
-    raise ClientGone
-
-
-def _too_large(most: int) -> Problem:
-    return Problem("too-large", f"a body here has at most {most} bytes")
+def _too_large(max_bytes: int) -> Problem:
+    return Problem("too-large", f"a body has at most {max_bytes} bytes here")
 
 
 def _authorization(headers: Headers) -> bytes | None:
@@ -197,66 +203,20 @@ def _authorization(headers: Headers) -> bytes | None:
     return values[0] if values else None
 
 
-def _require_json(headers: Headers) -> None:
+def _check_media_type(headers: Headers, json_only: bool) -> None:
+    coding = headers.joined(b"content-encoding")
+    if coding is not None and coding.strip().lower() != "identity":
+        raise Problem("unsupported-media-type", "the body must not have a content coding")
     content_type = headers.single(b"content-type")
-    if content_type == "application/json":
+    if not json_only or content_type == "application/json":
         return
     if (content_type or "").partition(";")[0].strip().lower() != "application/json":
         raise Problem("unsupported-media-type", "the body must be application/json")
 
 
-def _nowhere(methods: Mapping[str, object] | None) -> Problem:
-    """404 where nothing stands, 405 where something does for these methods."""
+def _no_operation(methods: Mapping[str, object] | None) -> Problem:
+    """404 for an unknown path, 405 for one that has other methods."""
     if methods is None:
-        return Problem("not-found", "nothing stands here")
+        return Problem("not-found", "there is no such resource")
     allowed = ", ".join(sorted(methods))
     return Problem("method-not-allowed", f"this supports {allowed}", headers={"Allow": allowed})
-
-
-def _framed(reply: Response, head: bool) -> tuple[ResponseHeaders, bytes]:
-    """Headers with the body's length, where it may have one; no body for HEAD."""
-    headers, body = reply.headers, reply.body
-    if reply.status not in (204, 304):
-        headers = [*headers, (b"content-length", b"%d" % len(body))]
-    return headers, b"" if head else body
-
-
-async def _stream(answer: StreamedResponse, head: bool, receive: Receive, send: Send) -> None:
-    """A stream that fails is left unfinished: the server closes the connection."""
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    if head:
-        await send({"type": "http.response.body", "body": b""})
-        return
-    writing = asyncio.create_task(answer.stream(_StreamWriter(send)))
-    leaving = asyncio.create_task(_leave(receive))
-    try:
-        await asyncio.wait([writing, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if writing.done():
-            writing.result()
-            await send({"type": "http.response.body", "body": b""})
-    except ClientGone:
-        return
-    except Exception as error:
-        log.error("a stream failed", error=describe_error(error))
-    finally:
-        for task in (writing, leaving):
-            task.cancel()
-        await asyncio.wait([writing, leaving])
-
-
-async def _leave(receive: Receive) -> None:
-    """Returns when the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-class _StreamWriter:
-    """What a streamed response writes to."""
-
-    __slots__ = ("_send",)
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})

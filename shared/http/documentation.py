@@ -1,5 +1,7 @@
-"""The API's own documents: OpenAPI 3.1 out of the declared operations, and a page that shows it."""
+"""The documents of the API: OpenAPI 3.1, generated from the operations, and its page."""
 
+import base64
+import hashlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +33,14 @@ _SECURITY_SCHEME: Final = {
     "description": "Signed with an asymmetric key of the JWKS. `sub` is the caller, `scope` lists "
     "what it may do, separated by blanks.",
 }
+_COST: Final = 5.0
+"""Of a document, in reads of one document of the shop: they are large."""
+_PAGE_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _ASSETS: Final = {
     "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
     "swagger-ui.css": b"text/css; charset=utf-8",
@@ -48,8 +58,9 @@ def openapi_document(
 ) -> Json:
     """The OpenAPI document of these operations, as FastAPI generates it.
 
-    The operations are only declared to FastAPI: the dispatcher answers all of them, so that there
-    is one way through the code, and FastAPI costs a request nothing. `tags` describes the tags.
+    The operations are only declared to FastAPI: the dispatcher handles all requests, so
+    that there is one path through the code, and FastAPI adds no cost to a request. `tags` are
+    descriptions of the tags.
     """
     app = FastAPI(
         title=title,
@@ -68,8 +79,8 @@ def openapi_document(
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = {"bearer": _SECURITY_SCHEME}
     components["responses"] = share_problem_responses(document)
-    whole: Json = _whole_numbers(document)
-    return whole
+    converted: Json = _integers(document)
+    return converted
 
 
 def documentation_operations(document: Json) -> list[Operation]:
@@ -83,16 +94,28 @@ def documentation_operations(document: Json) -> list[Operation]:
         swagger_favicon_url="docs/assets/favicon.png",
     )
     html = (b"content-type", b"text/html; charset=utf-8")
+    policy = (b"content-security-policy", _content_security_policy(bytes(page.body)))
     return [
         document_operation("/openapi.json", orjson.dumps(document)),
-        _page("/docs", _always(Response(200, bytes(page.body), [html]))),
+        _page("/docs", _always(Response(200, bytes(page.body), [html, policy, *_PAGE_HEADERS]))),
         _page("/docs/assets/{name}", _assets()),
     ]
 
 
 def document_operation(path: str, document: bytes) -> Operation:
-    """A document that is JSON already, at a path of its own."""
-    return _page(path, _always(json_response(200, document)))
+    """A document that is already encoded as JSON."""
+    return _page(path, _always(json_response(200, document, *_PAGE_HEADERS)))
+
+
+def _content_security_policy(page: bytes) -> bytes:
+    """Everything comes from this service, and only the page's own inline scripts run."""
+    digests = [hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(page)]
+    hashes = "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src 'self'{hashes}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ).encode()
 
 
 def _declare(app: FastAPI, operation: Operation) -> None:
@@ -109,7 +132,7 @@ def _declare(app: FastAPI, operation: Operation) -> None:
         response_class=_response_class(operation.media_type),
         responses={
             operation.success_status: _success(operation),
-            **{status: {"description": text} for status, text in operation.answers.items()},
+            **{status: {"description": text} for status, text in operation.responses.items()},
             **problem_responses(operation),
         },
         openapi_extra={
@@ -128,21 +151,21 @@ def _success(operation: Operation) -> Json:
 
 
 def _add_examples(document: Json, operation: Operation) -> None:
-    """FastAPI would leave out what is null in them."""
+    """Separately, because FastAPI omits null values."""
     declared = document["paths"][operation.path][operation.method.lower()]
     if operation.request_example is not None:
         body = declared["requestBody"]["content"]["application/json"]
         body["example"] = operation.request_example
     if operation.response_example is not None:
-        answer = declared["responses"][str(operation.success_status)]
-        answer["content"][operation.media_type]["example"] = operation.response_example
+        response = declared["responses"][str(operation.success_status)]
+        response["content"][operation.media_type]["example"] = operation.response_example
 
 
 def _endpoint(operation: Operation) -> Callable[..., Any]:
-    """A function that has the signature FastAPI documents, and is never called."""
+    """A function with the signature that FastAPI documents. It is never called."""
 
     async def declared() -> None:
-        raise AssertionError("the dispatcher answers")
+        raise AssertionError("the dispatcher handles all requests")
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     names = re.findall(r"{(\w+)}", operation.path)
@@ -161,30 +184,30 @@ def _response_class(media_type: str) -> type[FastAPIResponse]:
 
 
 def _security(operation: Operation) -> list[Json]:
-    """Any one of the entries admits; an empty one stands for no token at all."""
+    """Any one of the entries suffices; an empty one represents a request without a token."""
     if not operation.scopes:
         return [{}, {"bearer": []}]
     return [{"bearer": [scope]} for scope in operation.scopes]
 
 
 def _replace_validation_errors(document: Json) -> None:
-    """FastAPI documents its own answer to invalid requests, which nobody gives here."""
+    """Removes FastAPI's response to invalid requests, which the dispatcher never sends."""
     for methods in document.get("paths", {}).values():
         for operation in methods.values():
-            answer = operation["responses"].get("422", {})
-            if "application/json" in answer.get("content", {}):
+            response = operation["responses"].get("422", {})
+            if "application/json" in response.get("content", {}):
                 del operation["responses"]["422"]
     schemas = document.get("components", {}).get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
 
 
-def _whole_numbers(value: Any) -> Any:
-    """FastAPI writes the bounds of whole numbers as `200.0`."""
+def _integers(value: Any) -> Any:
+    """FastAPI encodes the limits of integers as `200.0`."""
     if isinstance(value, dict):
-        return {key: _whole_numbers(part) for key, part in value.items()}
+        return {key: _integers(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_whole_numbers(part) for part in value]
+        return [_integers(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -194,30 +217,35 @@ def _page(path: str, handler: Handler) -> Operation:
         path=path,
         handler=handler,
         operation_id="documentation",
+        cost=_COST,
         summary="The API's own documents",
         operational=True,
     )
 
 
-def _always(reply: Response) -> Handler:
-    async def answer(_request: Request) -> Response:
-        return reply
+def _always(response: Response) -> Handler:
+    async def handle(_request: Request) -> Response:
+        return response
 
-    return answer
+    return handle
 
 
 def _assets() -> Handler:
     folder = files("fastapi_offline") / "static"
     cached = (b"cache-control", b"max-age=3600")
-    replies = {
-        name: Response(200, (folder / name).read_bytes(), [(b"content-type", media_type), cached])
+    responses = {
+        name: Response(
+            200,
+            (folder / name).read_bytes(),
+            [(b"content-type", media_type), cached, *_PAGE_HEADERS],
+        )
         for name, media_type in _ASSETS.items()
     }
 
-    async def answer(request: Request) -> Response:
-        reply = replies.get(request.path_params["name"])
-        if reply is None:
-            raise Problem("not-found", "nothing stands here")
-        return reply
+    async def handle(request: Request) -> Response:
+        response = responses.get(request.path_params["name"])
+        if response is None:
+            raise Problem("not-found", "there is no such resource")
+        return response
 
-    return answer
+    return handle

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`: how a process says that it works."""
+"""`/livez`, `/readyz` and `/metrics`: whether a process works."""
 
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -47,10 +47,10 @@ class Health:
         self._ready[name] = check
 
     async def livez(self, _request: Request) -> Response:
-        return _answer(self._alive)
+        return _respond(self._alive)
 
     async def readyz(self, _request: Request) -> Response:
-        return _answer(self._ready)
+        return _respond(self._ready)
 
 
 def health_operations(health: Health, registry: CollectorRegistry) -> list[Operation]:
@@ -63,22 +63,23 @@ def health_operations(health: Health, registry: CollectorRegistry) -> list[Opera
     return [
         _operational("/livez", health.livez, "Whether the process makes progress"),
         _operational("/readyz", health.readyz, "Whether the process can do its work now"),
-        _operational("/metrics", metrics, "Prometheus metrics"),
+        _operational("/metrics", metrics, "Prometheus metrics", cost=50.0),
     ]
 
 
-def _operational(path: str, handler: Handler, summary: str) -> Operation:
+def _operational(path: str, handler: Handler, summary: str, *, cost: float = 0.0) -> Operation:
     return Operation(
         method="GET",
         path=path,
         handler=handler,
         operation_id=path.strip("/"),
         summary=summary,
+        cost=cost,
         operational=True,
     )
 
 
-def _answer(checks: Mapping[str, Check]) -> Response:
+def _respond(checks: Mapping[str, Check]) -> Response:
     reasons = [f"{name}: {reason}" for name, check in checks.items() if (reason := check())]
     if reasons:
         raise unavailable("; ".join(reasons))

@@ -1,7 +1,10 @@
-"""Reads a JSON body into a model; what does not fit becomes a problem that quotes no value."""
+"""Parses a JSON body into a model; errors become a problem that quotes no value."""
 
+import json
 import re
 from collections.abc import Iterator
+from itertools import islice
+from math import isinf
 from typing import Final, TypeVar, get_args
 
 import orjson
@@ -13,10 +16,12 @@ from shared.http.problems import FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_MOST_ERRORS: Final = 100
-_LONGEST_NAME: Final = 100
+_MAX_ERRORS: Final = 100
+_MAX_NAME_LENGTH: Final = 100
+_MAX_DIGITS: Final = 300
+_OVERSIZED: Final = object()
 
-# These messages of pydantic's speak of the schema alone, never of the value.
+# These messages of pydantic describe the schema only, never the value.
 _SAFE: Final = re.compile(
     r"\w+_type|(string_)?too_(short|long)|(greater|less)_than(_equal)?|string_pattern_mismatch"
     r"|(int|float|bool)_parsing|int_parsing_size|int_from_float|finite_number|literal_error|enum"
@@ -37,20 +42,20 @@ _REPHRASED: Final = {
 
 
 def read_json(model: type[Model], body: bytes) -> Model:
-    """The body as `model`. Raises 400 for what is no JSON, 422 for JSON of another shape."""
+    """The body as `model`. Raises 400 if it is not JSON, and 422 for JSON of another shape."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        # Only on failure, as it costs time: pydantic takes NaN and Infinity for JSON.
-        raise problem_of(error) if _is_json(body) else _no_json() from None
+        # Only on failure, because it costs time: pydantic accepts NaN and Infinity.
+        raise problem_of(error) if _is_json(body) else _problem_of_numbers(body) from None
 
 
 def problem_of(error: ValidationError) -> Problem:
-    """The problem that a failed validation stands for."""
+    """The problem that a failed validation represents."""
     details = error.errors(include_url=False)
     if any(detail["type"] == "json_invalid" for detail in details):
-        return _no_json()
-    errors = [_field_error(detail) for detail in details[:_MOST_ERRORS]]
+        return _not_json()
+    errors = [_field_error(detail) for detail in details[:_MAX_ERRORS]]
     return Problem("invalid-field", "the request has invalid fields", errors=errors)
 
 
@@ -62,19 +67,54 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _no_json() -> Problem:
+def _problem_of_numbers(body: bytes) -> Problem:
+    """JSON has no largest number, but parsers do: 422 for each number that is beyond it."""
+    try:
+        document = json.loads(
+            body.decode(),
+            parse_int=lambda text: _OVERSIZED if len(text) > _MAX_DIGITS else 0,
+            parse_float=lambda text: _OVERSIZED if isinf(float(text)) else 0,
+            parse_constant=_reject_constant,
+        )
+        pointers = list(islice(_oversized_numbers(document), _MAX_ERRORS))
+    except (ValueError, RecursionError):
+        return _not_json()
+    if not pointers:
+        return _not_json()
+    errors: list[FieldError] = [{"field": p, "message": "is out of range"} for p in pointers]
+    return Problem("invalid-field", "the request has invalid fields", errors=errors)
+
+
+def _reject_constant(_name: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _oversized_numbers(value: object, *location: str | int) -> Iterator[str]:
+    if value is _OVERSIZED:
+        yield pointer(*location)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            # An unknown name is the client's: it is not repeated at length.
+            steps = (*location, name) if len(name) <= _MAX_NAME_LENGTH else location
+            yield from _oversized_numbers(part, *steps)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _oversized_numbers(part, *location, index)
+
+
+def _not_json() -> Problem:
     return Problem("malformed-request", "the body is not JSON")
 
 
 def pointer(*location: str | int) -> str:
-    """The RFC 6901 pointer of a place in a document; the whole document is the empty string."""
+    """The RFC 6901 pointer of a value in a document; that of the document is the empty string."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
     location = detail["loc"]
-    if location and len(str(location[-1])) > _LONGEST_NAME:
-        location = location[:-1]  # an unknown field's name is the client's: not echoed at length
+    if location and len(str(location[-1])) > _MAX_NAME_LENGTH:
+        location = location[:-1]  # an unknown name is not repeated at length
     return {"field": pointer(*location), "message": _message(detail)}
 
 
@@ -89,7 +129,7 @@ def _message(detail: ErrorDetails) -> str:
 
 
 def _quotes(message: str, value: object) -> bool:
-    """Whether a message of our own models' validators repeats some text of the value."""
+    """Whether a message of Tandem's own validators repeats text of the value."""
     return any(text in message for text in _texts(value))
 
 

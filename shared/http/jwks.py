@@ -14,12 +14,12 @@ from shared.http.keys import VerificationKey, parse_keys
 
 log = structlog.stdlib.get_logger(__name__)
 
-_MOST_BYTES: Final = 1024 * 1024
-_FETCH_SECONDS: Final = 5.0
-_FILE_LOOK_SECONDS: Final = 1.0
-_RETRY_SECONDS: Final = 1.0
-_UNKNOWN_KID_SECONDS: Final = 10.0
-_UNKNOWN_KID_WAIT: Final = 2.0
+_MAX_BYTES: Final = 1024 * 1024
+_FETCH_TIMEOUT_S: Final = 5.0
+_FILE_POLL_S: Final = 1.0
+_RETRY_PAUSE_S: Final = 1.0
+_UNKNOWN_KID_PAUSE_S: Final = 1.0
+_UNKNOWN_KID_WAIT_S: Final = 2.0
 
 
 class JwksUnreadable(Exception):
@@ -27,7 +27,7 @@ class JwksUnreadable(Exception):
 
 
 class KeySet:
-    """The present keys of one source, which is a path, a `file:` URL or an http(s) URL.
+    """The current keys of one source, which is a path, a `file:` URL or an http(s) URL.
 
     A source that cannot be read keeps the last keys. `generation` grows when the keys change.
     """
@@ -49,13 +49,13 @@ class KeySet:
         self._stamp: tuple[int, ...] | None = None
         self._keys: tuple[VerificationKey, ...] = ()
         self._refreshing: asyncio.Task[None] | None = None
-        self._asked_at = -_UNKNOWN_KID_SECONDS
+        self._requested_at = -_UNKNOWN_KID_PAUSE_S
         self.generation = 0
 
     async def start(self) -> None:
         """Reads the keys for the first time.
 
-        Raises JwksUnreadable for a file; a URL that does not answer yet is tried again by `run`.
+        Raises JwksUnreadable for a file; a URL that is not available yet is retried by `run`.
         """
         try:
             await self._read()
@@ -90,31 +90,32 @@ class KeySet:
         """Whether a present key has this id."""
         return any(key.kid == kid for key in self._keys)
 
-    async def look_for(self, kid: str) -> None:
-        """Refreshes once for all who wait for an unknown key, and returns within 2 s.
+    async def fetch_unknown(self, kid: str) -> None:
+        """Refreshes once for all requests with an unknown key, and returns within 2 s.
 
-        A URL is asked at most once in 10 s, a file only when it changed.
+        A URL is fetched at most once a second: tokens with forged ids cost little, and delay a
+        rotated key by no more. A file is read only if it changed.
         """
-        if self._refreshing is None and not await self._may_look():
+        if self._refreshing is None and not await self._may_fetch():
             return
         if self.knows(kid):
             return
         refreshing = self._start_refresh()
-        await asyncio.wait([refreshing], timeout=_UNKNOWN_KID_WAIT)
+        await asyncio.wait([refreshing], timeout=_UNKNOWN_KID_WAIT_S)
 
-    async def _may_look(self) -> bool:
+    async def _may_fetch(self) -> bool:
         if self._path is not None:
             return await asyncio.to_thread(self._file_changed)
         now = self._clock()
-        if now - self._asked_at < _UNKNOWN_KID_SECONDS:
+        if now - self._requested_at < _UNKNOWN_KID_PAUSE_S:
             return False
-        self._asked_at = now
+        self._requested_at = now
         return True
 
     def _pause(self) -> float:
         if self._path is not None:
-            return _FILE_LOOK_SECONDS
-        return self._refresh_seconds if self._document is not None else _RETRY_SECONDS
+            return _FILE_POLL_S
+        return self._refresh_seconds if self._document is not None else _RETRY_PAUSE_S
 
     def _start_refresh(self) -> asyncio.Task[None]:
         if self._refreshing is None:
@@ -145,7 +146,7 @@ class KeySet:
             return self._fetch(self._source)
         self._stamp = _stamp(self._path)  # before reading: a change in between is seen next time
         with self._path.open("rb") as file:
-            return _bounded(file.read(_MOST_BYTES + 1))
+            return _bounded(file.read(_MAX_BYTES + 1))
 
     def _file_changed(self) -> bool:
         return self._path is not None and _stamp(self._path) != self._stamp
@@ -168,9 +169,9 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 def _fetch(url: str) -> bytes:
     """Blocks for about 5 s at most, also when the server sends a byte at a time."""
-    deadline = time.monotonic() + _FETCH_SECONDS
+    deadline = time.monotonic() + _FETCH_TIMEOUT_S
     request = urllib.request.Request(url, headers={"Accept": "application/json"})
-    with urllib.request.urlopen(request, timeout=_FETCH_SECONDS) as response:
+    with urllib.request.urlopen(request, timeout=_FETCH_TIMEOUT_S) as response:
         document = bytearray()
         while part := response.read1(65536):
             document += part
@@ -181,7 +182,7 @@ def _fetch(url: str) -> bytes:
 
 
 def _bounded(document: bytes | bytearray) -> bytes:
-    if len(document) > _MOST_BYTES:
+    if len(document) > _MAX_BYTES:
         raise ValueError("it is larger than 1 MiB")
     return bytes(document)
 
@@ -189,4 +190,4 @@ def _bounded(document: bytes | bytearray) -> bytes:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(getattr(error, "reason", "")) or type(error).__name__
-    return "it is no JSON Web Key Set" if "JSON" in type(error).__name__ else str(error)
+    return "it is not a JSON Web Key Set" if "JSON" in type(error).__name__ else str(error)

@@ -1,4 +1,4 @@
-"""Public keys out of a JSON Web Key Set: only asymmetric ones, each with the algorithms it fits."""
+"""The public keys of a JSON Web Key Set: only asymmetric ones, each with its algorithms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ _ALGORITHMS: Final[Mapping[tuple[str, str | None], tuple[str, ...]]] = {
     ("EC", "P-256"): ("ES256",),
     ("EC", "P-384"): ("ES384",),
     ("EC", "P-521"): ("ES512",),
-    ("OKP", "Ed25519"): ("EdDSA",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
 }
-_LEAST_RSA_BITS: Final = 2048
+_MIN_RSA_BITS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class VerificationKey:
 
 
 def parse_keys(document: bytes) -> tuple[VerificationKey, ...]:
-    """The usable keys of a JWKS. Raises ValueError if the document is none."""
+    """The usable keys of a JWKS. Raises ValueError if the document is not one."""
     parsed = orjson.loads(document)
     if not isinstance(parsed, dict) or not isinstance(parsed.get("keys"), list):
-        raise ValueError("the document is no JSON Web Key Set")
+        raise ValueError("the document is not a JSON Web Key Set")
     keys = []
     for index, entry in enumerate(parsed["keys"]):
         try:
             keys.append(_parse_key(entry))
         except (ValueError, TypeError, jwt.PyJWTError) as error:
-            # PyJWT's messages quote the key, so ours alone are logged.
+            # PyJWT's messages quote the key; only this module's messages are logged.
             reason = str(error) if type(error) is ValueError else "it cannot be read"
             log.warning("a key of the JWKS is left out", index=index, reason=reason)
     return tuple(keys)
@@ -67,7 +67,9 @@ def _parse_key(entry: Any) -> VerificationKey:
     if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
         raise ValueError("it is not meant for signatures")
     public = {name: entry[name] for name in _MEMBERS[str(kty)] if name in entry}
-    key = jwt.PyJWK(public, named or algorithms[0])
-    if isinstance(key.key, RSAPublicKey) and key.key.key_size < _LEAST_RSA_BITS:
-        raise ValueError(f"an RSA key needs {_LEAST_RSA_BITS} bits")
-    return VerificationKey(kid, frozenset([named] if named else algorithms), key)
+    key = jwt.PyJWK(public, algorithms[0] if kty == "OKP" else named or algorithms[0])
+    if isinstance(key.key, RSAPublicKey) and key.key.key_size < _MIN_RSA_BITS:
+        raise ValueError(f"an RSA key needs {_MIN_RSA_BITS} bits")
+    # The two names of an OKP key's algorithm mean the same.
+    usable = [named] if named and kty != "OKP" else algorithms
+    return VerificationKey(kid, frozenset(usable), key)

@@ -1,15 +1,12 @@
-"""A request as its operation sees it, and the reply it gives back: bytes on both sides."""
+"""A request as its operation sees it, and the response it returns: bytes on both sides."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from shared.http.caller import Caller
 from shared.http.headers import Headers
 from shared.http.problems import MEDIA_TYPE, Problem
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ResponseHeaders = list[tuple[bytes, bytes]]
 
 JSON: Final = (b"content-type", b"application/json")
@@ -20,9 +17,19 @@ class Request:
     """One request to one operation; authenticated, its body read and bounded.
 
     `path` and `path_params` are percent-decoded; `query_string` is raw; `body` is empty for GET.
+    `charge` takes a further cost from the rate limit of the request, and raises 429.
     """
 
-    __slots__ = ("body", "caller", "headers", "method", "path", "path_params", "query_string")
+    __slots__ = (
+        "body",
+        "caller",
+        "charge",
+        "headers",
+        "method",
+        "path",
+        "path_params",
+        "query_string",
+    )
 
     def __init__(
         self,
@@ -41,10 +48,15 @@ class Request:
         self.headers = Headers() if headers is None else headers
         self.caller = caller
         self.body = body
+        self.charge: Callable[[float], None] = _charge_nothing
+
+
+def _charge_nothing(_cost: float) -> None:
+    """For requests without a rate limit."""
 
 
 class Response:
-    """A whole answer. The dispatcher adds Content-Length, and drops the body for HEAD."""
+    """A complete response. The server adds Content-Length, and drops the body for HEAD."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -83,8 +95,11 @@ class StreamedResponse(Protocol):
         """
 
 
+AnyResponse = Response | StreamedResponse
+
+
 def json_response(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Response:
-    """A reply with a JSON body that is already bytes."""
+    """A response with a JSON body that is already bytes."""
     return Response(status, body, [JSON, *headers])
 
 

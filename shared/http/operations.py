@@ -1,13 +1,12 @@
-"""What an operation is: how it is reached, who may call it, what answers it."""
+"""An operation: its method and path, the scopes it requires, its handler and its documentation."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.http.messages import Request, Response, StreamedResponse
+from shared.http.messages import AnyResponse, Request
 
-Answer = Response | StreamedResponse
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[AnyResponse]]
 Document = Mapping[str, Any]
 
 
@@ -15,18 +14,21 @@ Document = Mapping[str, Any]
 class Operation:
     """One method on one path template, such as POST on `/v1/orders/{id}/ship`.
 
-    `scopes`: any one of them admits, the narrowest first; none makes the operation public (a token
-    that is sent must be valid all the same). A GET operation answers HEAD too. `handler` raises
-    Problem for everything that is not success.
+    `scopes`: any one of them suffices, the narrowest first; without scopes the operation is public
+    (a token that is sent must be valid nevertheless). A GET operation handles HEAD too. `handler`
+    raises Problem for everything except success.
 
-    An `operational` one (health, metrics, documents) is neither documented nor counted against
-    the bound on requests in flight.
+    `cost` is what a request takes from a rate limit: 1 for a read of one document. `max_body` is in
+    bytes.
 
-    The rest is documentation: `problems` names what it may answer beyond what the dispatcher
-    itself answers; `answers` describes other statuses (`{304: "not modified"}`); `parameters` are
-    OpenAPI parameter objects (see `parameters.py`) beyond the path's own, which are derived;
-    `response_headers` are OpenAPI header objects of the success answer; the examples are a body
-    that may be sent and one that may come back; `openapi` is merged into the operation object last.
+    An `operational` one (health, metrics, documents) is neither documented nor counted as a request
+    in flight.
+
+    The other fields are documentation: `problems` are those of the handler, besides those of the
+    dispatcher; `responses` describes other statuses (`{304: "not modified"}`); `parameters` are
+    OpenAPI parameter objects (see `parameters.py`) besides those of the path, which are derived;
+    `response_headers` are OpenAPI header objects of the success response; the examples are bodies
+    of a request and of a response; `openapi` is merged into the operation object last.
     """
 
     method: str
@@ -40,11 +42,12 @@ class Operation:
     success_status: int = 200
     media_type: str = "application/json"
     max_body: int = 128 * 1024
+    cost: float = 1.0
     operational: bool = False
     tags: tuple[str, ...] = ()
     description: str = ""
     problems: tuple[str, ...] = ()
-    answers: Mapping[int, str] = field(default_factory=dict)
+    responses: Mapping[int, str] = field(default_factory=dict)
     parameters: tuple[Document, ...] = ()
     response_headers: Mapping[str, Document] = field(default_factory=dict)
     request_example: Any = None
@@ -53,5 +56,5 @@ class Operation:
 
     @property
     def reads_body(self) -> bool:
-        """Every command's body is read, as part of what an idempotency key stands for."""
+        """The body of every command is read, because an idempotency key covers it."""
         return self.method != "GET"

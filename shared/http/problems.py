@@ -1,4 +1,4 @@
-"""Every problem that an answer can name, as RFC 9457 `application/problem+json`."""
+"""Every problem that a response can name, as RFC 9457 `application/problem+json`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,17 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """A kind of problem: its name ends the `type` URI."""
+    """A kind of problem. Its name ends the `type` URI, unless the status alone describes it."""
 
     name: str
     status: int
     title: str
     default_headers: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        """What the `type` of its documents is."""
+        return "about:blank" if self.name in _GENERIC else PROBLEM_BASE + self.name
 
 
 class FieldError(TypedDict):
@@ -28,6 +33,7 @@ class FieldError(TypedDict):
     message: str
 
 
+_GENERIC: Final = frozenset(["uri-too-long", "header-fields-too-large", "not-implemented"])
 _RETRY: Final = {"Retry-After": "1"}
 
 
@@ -58,22 +64,26 @@ PROBLEM_TYPES: Final = _table(
     (412, "version-conflict", "The resource has another version", {}),
     (412, "projection-behind", "The view does not contain the token's events yet", _RETRY),
     (413, "too-large", "The request body is too large", {}),
+    (414, "uri-too-long", "URI Too Long", {}),
     (415, "unsupported-media-type", "The request body must be application/json", {}),
     (422, "invalid-field", "A field is not valid", {}),
     (422, "unknown-reference", "The request refers to something that does not exist", {}),
     (422, "idempotency-key-reused", "The idempotency key belongs to another request", {}),
     (429, "too-many-requests", "Too many requests", _RETRY),
+    (431, "header-fields-too-large", "Request Header Fields Too Large", {}),
     (500, "internal-error", "Something is broken in the service", {}),
-    (503, "unavailable", "The service cannot answer right now", _RETRY),
+    (501, "not-implemented", "Not Implemented", {}),
+    (503, "unavailable", "The service is unavailable at the moment", _RETRY),
 )
 """By name. `internal-error` is a defect: no operation promises it."""
 
 
 class Problem(Exception):
-    """Raised anywhere below the dispatcher to answer with a problem.
+    """Raised anywhere below the dispatcher to respond with a problem.
 
     `detail` is for the client's developer and quotes no value that could be personal. `headers`
-    are added to the type's own, and replace those of the same name.
+    are added to the type's own, and replace those of the same name. `reason` names the limit that
+    was reached, for the metric of rejected requests.
     """
 
     def __init__(
@@ -83,8 +93,10 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(name, detail)
+        self.reason = reason
         self.type = PROBLEM_TYPES[name]
         self.detail = detail
         self.errors = errors
@@ -99,9 +111,9 @@ class Problem(Exception):
         return self.type.status
 
     def body(self) -> bytes:
-        """The problem as JSON; `errors` stands in it for invalid fields only."""
+        """The problem as JSON; `errors` is present for invalid fields only."""
         document: dict[str, object] = {
-            "type": PROBLEM_BASE + self.type.name,
+            "type": self.type.uri,
             "title": self.type.title,
             "status": self.type.status,
             "detail": self.detail,
@@ -135,6 +147,7 @@ def invalid_field(pointer: str, message: str) -> Problem:
     )
 
 
-def unavailable(detail: str, *, retry_after: int = 1) -> Problem:
+def unavailable(detail: str, *, retry_after: int = 1, reason: str | None = None) -> Problem:
     """503 with Retry-After in seconds."""
-    return Problem("unavailable", detail, headers={"Retry-After": str(retry_after)})
+    headers = {"Retry-After": str(retry_after)}
+    return Problem("unavailable", detail, headers=headers, reason=reason)

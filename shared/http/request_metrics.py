@@ -5,7 +5,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 BOUNDS: Final = (
@@ -25,7 +30,7 @@ class Timings:
         self.sums = [0.0] * 6
 
     def observe(self, status: int, seconds: float) -> None:
-        """Adds one answered request."""
+        """Adds one request with a response."""
         status_class = status // 100
         self.counts[status_class][bisect_left(BOUNDS, seconds)] += 1
         self.sums[status_class] += seconds
@@ -34,11 +39,12 @@ class Timings:
 class RequestMetrics(Collector):
     """`http_request_duration_seconds{operation,status}` and `http_requests_in_flight`.
 
-    The event loop's thread writes, whoever scrapes reads: plain integers need no lock for that.
+    Only the thread of the event loop writes, so plain integers need no lock.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.in_flight = 0
+        self.rejected: dict[str, int] = {}
         self._timings: dict[str, Timings] = {}
         registry.register(self)
 
@@ -49,7 +55,7 @@ class RequestMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         seconds = HistogramMetricFamily(
             "http_request_duration_seconds",
-            "Seconds from a request's head to its answer.",
+            "Seconds from a complete request to its response.",
             labels=["operation", "status"],
         )
         for timings in self._timings.values():
@@ -59,8 +65,16 @@ class RequestMetrics(Collector):
                     seconds.add_metric(labels, _cumulative(counts), timings.sums[status_class])
         yield seconds
         yield GaugeMetricFamily(
-            "http_requests_in_flight", "Requests being answered.", value=self.in_flight
+            "http_requests_in_flight", "Requests in progress.", value=self.in_flight
         )
+        rejected = CounterMetricFamily(
+            "http_rejected",
+            "Requests and connections that were rejected or cut off, by reason.",
+            labels=["reason"],
+        )
+        for reason, count in self.rejected.items():
+            rejected.add_metric([reason], count)
+        yield rejected
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:

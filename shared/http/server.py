@@ -1,25 +1,28 @@
-"""Runs an ASGI application by uvicorn inside the process's own event loop, until told to stop."""
+"""Listens, and serves an application over HTTP/1.1 in the event loop of its process."""
 
 import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
-import uvicorn
 import uvloop
 
-from shared.http.protocol import BoundedProtocol, cut_off_slow
+from shared.http.connection import Connection
+from shared.http.connections import Application, Connections
+from shared.http.limits import ConnectionLimits
 
 T = TypeVar("T")
 
-_KEEP_ALIVE_SECONDS: Final = 75  # longer than load balancers keep a connection: they close first
 _BACKLOG: Final = 2048
+_KERNEL_BUFFER_BYTES: Final = 128 * 1024
+_LAST_STEPS_S: Final = 5.0
+_DEFAULT_LIMITS: Final = ConnectionLimits()
 
 
 class CannotListen(Exception):
-    """The address is taken or not ours; the message names HOST and PORT and fits on a line."""
+    """The address is in use or not local; the message names HOST and PORT on one line."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -29,7 +32,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set, in place of what they did before."""
+    """An event that SIGTERM and SIGINT set, instead of their former effect."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,7 +41,7 @@ def stop_on_signals() -> asyncio.Event:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes the address (port 0: any free port). Clients are refused until `serve`.
+    """Binds the address (port 0: any free port). Clients cannot connect before `serve`.
 
     Raises CannotListen.
     """
@@ -59,55 +62,48 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    app: Any,
+    application: Application,
     listener: socket.socket,
     *,
     stop: asyncio.Event,
     grace_seconds: float,
-    request_seconds: float = 10.0,
+    limits: ConnectionLimits = _DEFAULT_LIMITS,
 ) -> None:
-    """Serves until `stop` is set, then accepts no more and finishes what is in flight.
+    """Serves until `stop` is set, then accepts no more and finishes the requests in progress.
 
-    Requests that take longer than `grace_seconds` from then on are cancelled. A client has
-    `request_seconds` to send its whole request. What limits a request line and headers is
-    `protocol.py`; what limits a body and the requests in flight is `dispatch.py`.
+    Requests that take longer than `grace_seconds` from then on are cancelled.
     """
-    server = _Server(_config(app, grace_seconds))
-    connections = cast("set[BoundedProtocol]", server.server_state.connections)
-    watching = asyncio.create_task(cut_off_slow(connections, request_seconds))
-    stopping = asyncio.create_task(_stop_server(server, stop))
+    loop = asyncio.get_running_loop()
+    connections = Connections(application, limits)
+    _bound_kernel_buffers(listener)
+    server = await loop.create_server(
+        lambda: Connection(connections), sock=listener, backlog=_BACKLOG
+    )
+    sweeping = asyncio.create_task(_sweep(connections))
     try:
-        await server.serve(sockets=[listener])
+        await stop.wait()
+        server.close()
+        connections.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await connections.idle.wait()
     finally:
-        stopping.cancel()
-        watching.cancel()
+        server.close()
+        async with asyncio.timeout(_LAST_STEPS_S):
+            await connections.cancel()
+        sweeping.cancel()
         listener.close()
 
 
-async def _stop_server(server: uvicorn.Server, stop: asyncio.Event) -> None:
-    await stop.wait()
-    server.should_exit = True
+async def _sweep(connections: Connections) -> None:
+    limits = connections.limits
+    pause_s = min(1.0, limits.request_timeout_s / 4, limits.send_timeout_s / 4)
+    while True:
+        await asyncio.sleep(pause_s)
+        connections.sweep()
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves signals alone: the process's `stop` event is told of them."""
-        yield
-
-
-def _config(app: Any, grace_seconds: float) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=cast("int", grace_seconds),  # a float does as well
-    )
+def _bound_kernel_buffers(listener: socket.socket) -> None:
+    """Accepted sockets inherit these sizes; by default each may grow to several megabytes."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BUFFER_BYTES)

@@ -22,7 +22,7 @@ async def run_worker(settings: ProcessSettings, stop: asyncio.Event, work: Work)
 
     Raises CannotListen, and what the work raises.
     """
-    listener = listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.health_port)
     registry, health, worked = process_registry(), Health(), asyncio.Event()
     app = Dispatcher(health_operations(health, registry), authenticator=None, registry=registry)
     freeze_startup_objects()

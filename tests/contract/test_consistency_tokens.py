@@ -48,7 +48,7 @@ async def test_tokens_joined_by_commas_cover_all_of_their_events(shop: AllTokens
 
 
 @pytest.mark.parametrize(
-    "token", ["nonsense", ",", ";", "users.0", "users.0:x", "users.0:-1", "x" * 3000, "users.99:1"]
+    "token", ["nonsense", ";", "users.0", "users.0:x", "users.0:-1", "x" * 3000, "users.99:1"]
 )
 async def test_a_malformed_token_is_400(shop: AllTokens, token: str) -> None:
     product = await shop.product()

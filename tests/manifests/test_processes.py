@@ -41,7 +41,7 @@ def test_a_process_with_its_settings_has_no_violation() -> None:
         (with_environment(MAX_CONCURRENT_BATCHES="2"), "MAX_CONCURRENT_BATCHES is not a setting"),
         (with_environment(MAX_WAITING_READS="many"), "MAX_WAITING_READS: "),
         (with_environment(REDIS_URL="redis://x"), "redis_url is overridden"),
-        (with_environment(PORT="9000"), "it listens on 9000, not on 8080"),
+        (with_environment(PORT="9000"), "it listens on 9000 and 9090, not on 8080"),
         (with_environment(JWKS_URL="file:///elsewhere/jwks.json"), "is not mounted"),
         (with_environment(SECRETS_DIR="/elsewhere"), "is not mounted"),
         (replace(QUERIES, secrets=frozenset()), "REDIS_URL is not set"),
@@ -49,7 +49,7 @@ def test_a_process_with_its_settings_has_no_violation() -> None:
             replace(QUERIES, secrets=frozenset({"redis_url", "key"})),
             "secret key is not a setting",
         ),
-        (replace(QUERIES, ports=frozenset({8080, 9090})), "it listens on 8080, not on 9090"),
+        (replace(QUERIES, ports=frozenset({8080, 9999})), "8080 and 9090, not on 9999"),
         (replace(QUERIES, probes=frozenset({"/healthz"})), "it does not serve /healthz"),
     ],
 )
@@ -80,7 +80,7 @@ def test_all_committed_processes_match_the_code(
 def test_containers_are_parsed_with_their_secrets_and_ports(local: list[Resource]) -> None:
     [relay] = [p for p in in_kubernetes(local) if p.command == ("command_service", "relay")]
     assert relay.secrets == {"database_url"}
-    assert relay.ports == {8080}
+    assert relay.ports == {9090}
     assert relay.probes == {"/livez", "/readyz"}
     assert set(relay.environment) <= {"SECRETS_DIR", *variables(COMMANDS[relay.command])}
 

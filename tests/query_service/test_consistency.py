@@ -173,6 +173,28 @@ async def test_too_many_waiting_reads_are_503(
         assert [response.status_code for response in await asyncio.gather(*waiting)] == [200, 200]
 
 
+async def test_a_waiting_read_ends_with_its_client(
+    shop: Shop, settings: Settings, identity: Identity
+) -> None:
+    async with serving(settings(max_waiting_reads=3), identity) as queries:
+        product = await shop.product()
+        shard = shard_of("products", product, 12)
+        head = (
+            f"GET /v1/products/{product} HTTP/1.1\r\nHost: x\r\n"
+            f"Consistency-Token: {shard}:999\r\nPrefer: wait=30\r\n\r\n"
+        )
+        for leaves in ("close", "abort"):
+            writers = []
+            for _ in range(3):
+                _, writer = await asyncio.open_connection("127.0.0.1", queries.base_url.port)
+                writer.write(head.encode())
+                writers.append(writer)
+            await until_reads_wait(queries, 3)
+            for writer in writers:
+                writer.close() if leaves == "close" else writer.transport.abort()
+            await until_reads_wait(queries, 0)
+
+
 async def test_no_read_is_stale_while_the_views_change_between_two_states(
     shop: Shop, queries: httpx.AsyncClient
 ) -> None:

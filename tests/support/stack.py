@@ -12,6 +12,7 @@ import httpx
 
 from deploy.local.ports import free_ports
 from deploy.local.servers.parent_death_signal import with_parent_death_signal
+from deploy.local.services import LOCAL_LIMITS
 from tests.support.database import Database
 from tests.support.identity import AUDIENCE, ISSUER, Identity
 from tests.support.servers import Kafka, Valkey
@@ -137,6 +138,7 @@ class Stack:
             "JWKS_URL": self.identity.jwks_url,
             "JWT_ISSUER": ISSUER,
             "JWT_AUDIENCE": AUDIENCE,
+            **LOCAL_LIMITS,
         }
         kafka = {"KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers}
         match kind:

@@ -41,7 +41,7 @@ def test_the_level_and_the_libraries_minimum_level_are_applied(
 ) -> None:
     configure_logging("relay", "INFO", "json")
     structlog.stdlib.get_logger("tandem").debug("hidden")
-    logging.getLogger("uvicorn.error").info("hidden")
+    logging.getLogger("asyncpg.pool").info("hidden")
     assert capsys.readouterr().err == ""
 
 

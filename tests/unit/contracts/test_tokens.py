@@ -26,7 +26,7 @@ def test_several_tokens_cover_the_highest_position_of_each_shard(
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "x", "orders.1", "orders.1:", "orders.12:1", "shops.1:1", "orders.1:1,"),
+        *("", "x", "orders.1", "orders.1:", "orders.12:1", "shops.1:1", ",", " , "),
         *("orders.1:-1", "orders.01:1", "orders.1:01", "orders.1:1;;users.1:1", "orders.1:٣"),
         "orders.1:" + "9" * 19,
     ],
@@ -34,3 +34,10 @@ def test_several_tokens_cover_the_highest_position_of_each_shard(
 def test_anything_else_is_malformed(text: str) -> None:
     with pytest.raises(MalformedToken):
         parse_token(text, 12)
+
+
+@pytest.mark.parametrize(
+    "text", ["orders.1:1,", ",orders.1:1", " , orders.1:1\t,,", "orders.1:1 ,"]
+)
+def test_empty_elements_are_ignored(text: str) -> None:
+    assert parse_token(text, 12) == {"orders.1": 1}

@@ -1,5 +1,7 @@
 """Request headers of queries."""
 
+import time
+
 import pytest
 
 from query_service.consistency import ConsistencyRequirement, merged_token, wait_seconds
@@ -42,3 +44,26 @@ def test_a_token_covers_the_requests_token_and_the_positions_read() -> None:
     assert merged_token(requirement, {"users.1": 4}) == "orders.2:7;users.1:5"
     assert merged_token(requirement, {}) == "orders.2:7;users.1:5"
     assert merged_token(None, {"users.1": 4}) == "users.1:4"
+
+
+@pytest.mark.parametrize(
+    "prefer",
+    [
+        "a" * 20_000 + '"',
+        '"' * 20_001,
+        '"' + "\\" * 20_001,
+        '"' + '\\"' * 20_000,
+        '"a' + " " * 20_000 + '"' + " " * 20_000,
+        "wait" + " " * 20_000 + "x",
+        "a=" + '"x" ' * 5_000,
+        ";" * 20_000 + '"',
+        ("a;" + '"' + "\\") * 5_000,
+    ],
+)
+def test_a_preference_is_parsed_in_linear_time(prefer: str) -> None:
+    def cpu_s(text: str) -> float:
+        started = time.thread_time()
+        assert wait_seconds(text) in (2, 7)
+        return time.thread_time() - started
+
+    assert min(cpu_s(prefer + ", wait=7") for _ in range(3)) < 0.02

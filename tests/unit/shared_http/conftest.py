@@ -1,8 +1,8 @@
-"""Calls an ASGI application as a server would; makes keys and tokens; a clock that stands still."""
+"""Calls an application as the server does; makes keys and tokens; a clock that is set."""
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,15 +11,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from shared.http.connections import Application
+from shared.http.framing import RequestHead
+from shared.http.headers import Headers as RequestHeaders
+from shared.http.messages import Response
+
 Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass
-class Answered:
+class Received:
     status: int
     headers: dict[str, str]
     body: bytes
-    messages: list[dict[str, Any]]
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -29,54 +33,29 @@ class Answered:
         return str(self.json()["type"]).rpartition("/")[2]
 
 
-Call = Callable[..., Awaitable[Answered]]
+Call = Callable[..., Awaitable[Received]]
 
 
 @pytest.fixture
 def call() -> Call:
-    """`await call(app, "GET", "/path", headers=[...], body=b"" or [b"part", ...])`"""
+    """`await call(app, "GET", "/path", headers=[...], body=b"" or None, address="192.0.2.1")`"""
 
     async def send_request(
-        app: Any,
+        app: Application,
         method: str,
         path: str,
         *,
         headers: Headers | None = None,
-        body: bytes | Sequence[bytes] = b"",
-        leaves: bool = False,
-    ) -> Answered:
-        parts = [body] if isinstance(body, bytes) else list(body)
-        waiting: list[dict[str, Any]] = [
-            {"type": "http.request", "body": part, "more_body": leaves or i + 1 < len(parts)}
-            for i, part in enumerate(parts)
-        ]
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": b"",
-            "headers": headers or [],
-        }
-        await app(scope, receive, send)
-        return _answered(sent)
+        body: bytes | None = b"",
+        address: str = "192.0.2.1",
+    ) -> Received:
+        head = RequestHead(method, path, b"", RequestHeaders(headers or []))
+        response = await app.handle(head, body, address)
+        assert isinstance(response, Response)
+        names = {name.decode(): value.decode() for name, value in response.headers}
+        return Received(response.status, names, response.body)
 
     return send_request
-
-
-def _answered(sent: list[dict[str, Any]]) -> Answered:
-    if not sent:
-        return Answered(0, {}, b"", [])
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    return Answered(sent[0]["status"], headers, body, sent)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """The generated OpenAPI document and the page that shows it."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +17,9 @@ from shared.http.operations import Operation
 from shared.http.parameters import CONSISTENCY_TOKEN, ETAG_HEADER, IDEMPOTENCY_KEY
 
 Call = Callable[..., Any]
+
+
+CSP = "content-security-policy"
 
 
 class Ship(BaseModel):
@@ -53,7 +58,7 @@ OPERATIONS = [
         operation_id="getProduct",
         summary="GetProduct",
         response_model=Done,
-        answers={304: "The client's copy is the present one."},
+        responses={304: "The client's copy is the present one."},
         response_example={"id": "p", "version": None},
         parameters=(CONSISTENCY_TOKEN,),
     ),
@@ -91,7 +96,7 @@ def test_it_is_openapi_3_1_of_the_declared_operations(document: dict[str, Any]) 
     }
 
 
-def test_a_command_names_its_models_headers_and_answers(document: dict[str, Any]) -> None:
+def test_a_command_names_its_models_headers_and_responses(document: dict[str, Any]) -> None:
     ship = document["paths"]["/v1/orders/{id}/ship"]["post"]
     body = ship["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/Ship"}
@@ -108,9 +113,9 @@ def test_a_command_names_its_models_headers_and_answers(document: dict[str, Any]
     ]
 
 
-def test_problems_are_shared_answers_that_name_their_types(document: dict[str, Any]) -> None:
-    answers = document["paths"]["/v1/orders/{id}/ship"]["post"]["responses"]
-    assert answers["409"] == {"$ref": "#/components/responses/order-state.product-retired"}
+def test_problems_are_shared_responses_that_name_their_types(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/orders/{id}/ship"]["post"]["responses"]
+    assert responses["409"] == {"$ref": "#/components/responses/order-state.product-retired"}
     shared = document["components"]["responses"]
     conflict = shared["order-state.product-retired"]
     assert "`order-state`" in conflict["description"]
@@ -122,11 +127,11 @@ def test_problems_are_shared_answers_that_name_their_types(document: dict[str, A
 
 
 def test_an_example_keeps_what_is_null(document: dict[str, Any]) -> None:
-    answer = document["paths"]["/v1/products/{id}"]["get"]["responses"]["200"]
-    assert answer["content"]["application/json"]["example"] == {"id": "p", "version": None}
+    response = document["paths"]["/v1/products/{id}"]["get"]["responses"]["200"]
+    assert response["content"]["application/json"]["example"] == {"id": "p", "version": None}
 
 
-def test_a_query_has_no_validation_answer_of_fastapis(document: dict[str, Any]) -> None:
+def test_a_query_has_no_validation_response_of_fastapis(document: dict[str, Any]) -> None:
     product = document["paths"]["/v1/products/{id}"]["get"]
     assert sorted(product["responses"]) == ["200", "304", "400", "401", "429", "503"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
@@ -160,3 +165,24 @@ async def test_the_page_works_offline(call: Call, document: dict[str, Any]) -> N
     assert b"https://" not in page.body
     assert (await call(app, "GET", "/openapi.json")).json() == document
     assert (await call(app, "GET", "/docs/assets/core.py")).status == 404
+
+
+async def test_the_page_runs_and_loads_only_what_the_service_sends(
+    call: Call, document: dict[str, Any]
+) -> None:
+    app = Dispatcher(
+        documentation_operations(document), authenticator=None, registry=CollectorRegistry()
+    )
+    page = await call(app, "GET", "/docs")
+    policy = dict(part.strip().split(" ", 1) for part in page.headers[CSP].split(";"))
+    [script] = re.findall(rb"<script>(.*?)</script>", page.body, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    assert policy["frame-ancestors"] == "'none'"
+    for path in ("/docs", "/openapi.json", "/docs/assets/swagger-ui.css"):
+        headers = (await call(app, "GET", path)).headers
+        assert (headers["x-content-type-options"], headers["x-frame-options"]) == (
+            "nosniff",
+            "DENY",
+        )

@@ -19,16 +19,16 @@ URL = "https://keys.example/jwks"
 
 
 class Endpoint:
-    """A key server that can be told what to answer, and to wait."""
+    """A key server whose response can be set and delayed."""
 
     def __init__(self, document: bytes | None) -> None:
         self.document = document
-        self.asked = 0
+        self.requests = 0
         self.open = threading.Event()
         self.open.set()
 
     def __call__(self, _url: str) -> bytes:
-        self.asked += 1
+        self.requests += 1
         assert self.open.wait(5)
         if self.document is None:
             raise ConnectionRefusedError(111, "Connection refused")
@@ -62,7 +62,7 @@ async def test_an_unreachable_url_starts_unready(signers: Signers, jwks: Jwks) -
     await keys.start()
     assert keys.not_ready()
     endpoint.document = jwks(signers["ec"])
-    await keys.look_for("ec")
+    await keys.fetch_unknown("ec")
     assert keys.not_ready() is None
 
 
@@ -77,7 +77,7 @@ async def test_the_last_keys_stay_while_the_url_fails(signers: Signers, jwks: Jw
     assert keys.generation == 1
 
 
-async def test_an_unknown_key_is_asked_for_once_for_all(
+async def test_an_unknown_key_is_fetched_once_for_all_requests(
     signers: Signers, jwks: Jwks, clock: Any
 ) -> None:
     endpoint = Endpoint(jwks(signers["ec"]))
@@ -85,36 +85,36 @@ async def test_an_unknown_key_is_asked_for_once_for_all(
     await keys.start()
     endpoint.document = jwks(signers["ec"], signers["rsa"])
     endpoint.open.clear()
-    asking = [asyncio.create_task(keys.look_for("rsa")) for _ in range(20)]
+    fetching = [asyncio.create_task(keys.fetch_unknown("rsa")) for _ in range(20)]
     asyncio.get_running_loop().call_later(0.02, endpoint.open.set)
-    await asyncio.gather(*asking)
+    await asyncio.gather(*fetching)
     assert keys.knows("rsa")
-    assert endpoint.asked == 2
+    assert endpoint.requests == 2
 
 
-async def test_a_url_is_asked_for_unknown_keys_once_in_ten_seconds(
+async def test_a_url_is_fetched_for_unknown_keys_once_a_second(
     signers: Signers, jwks: Jwks, clock: Any
 ) -> None:
     endpoint = Endpoint(jwks(signers["ec"]))
     keys = KeySet(URL, fetch=endpoint, clock=clock)
     await keys.start()
     for _ in range(5):
-        await keys.look_for("nobody")
-    assert endpoint.asked == 2
-    clock.now += 10
-    await keys.look_for("nobody")
-    assert endpoint.asked == 3
+        await keys.fetch_unknown("unknown")
+    assert endpoint.requests == 2
+    clock.now += 1
+    await keys.fetch_unknown("unknown")
+    assert endpoint.requests == 3
 
 
 async def test_who_waits_for_an_unknown_key_waits_a_bounded_time(
     signers: Signers, jwks: Jwks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.http.jwks._UNKNOWN_KID_WAIT", 0.02)
+    monkeypatch.setattr("shared.http.jwks._UNKNOWN_KID_WAIT_S", 0.02)
     endpoint = Endpoint(jwks(signers["ec"]))
     keys = KeySet(URL, fetch=endpoint)
     await keys.start()
     endpoint.open.clear()
-    await asyncio.wait_for(keys.look_for("rsa"), 2)
+    await asyncio.wait_for(keys.fetch_unknown("rsa"), 2)
     endpoint.open.set()
     await keys._refresh()
 
@@ -122,7 +122,7 @@ async def test_who_waits_for_an_unknown_key_waits_a_bounded_time(
 async def test_a_changed_file_is_read_again(
     tmp_path: Path, signers: Signers, jwks: Jwks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.http.jwks._FILE_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("shared.http.jwks._FILE_POLL_S", 0.01)
     path = tmp_path / "jwks.json"
     path.write_bytes(jwks(signers["ec"]))
     read = asyncio.Event()
@@ -194,7 +194,7 @@ async def test_keys_are_read_over_http(key_server: str, signers: Signers, jwks: 
     assert keys.knows("ed")
 
 
-async def test_a_document_beyond_a_mebibyte_is_refused(key_server: str) -> None:
+async def test_a_document_beyond_a_mebibyte_is_rejected(key_server: str) -> None:
     _Keys.document = b" " * (1024 * 1024 + 1)
     keys = KeySet(key_server)
     await keys.start()

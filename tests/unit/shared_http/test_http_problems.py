@@ -1,4 +1,4 @@
-"""What a problem looks like, and that it quotes nobody."""
+"""The form of a problem, and that it quotes no value."""
 
 import json
 from typing import Annotated
@@ -33,7 +33,7 @@ class Body(BaseModel):
             raise ValueError(f"{name} is not allowed")
         if name == "calm":
             raise ValueError("is reserved")
-        if name == "ours":
+        if name == "mine":
             raise PydanticCustomError("name_taken", "is taken")
         return name
 
@@ -61,10 +61,13 @@ def test_every_name_of_the_contract_has_its_status() -> None:
         409: 7,
         412: 2,
         413: 1,
+        414: 1,
         415: 1,
         422: 3,
         429: 1,
+        431: 1,
         500: 1,
+        501: 1,
         503: 1,
     }
 
@@ -83,14 +86,14 @@ def test_a_problem_is_rendered_as_rfc_9457() -> None:
     }
 
 
-def test_errors_stand_in_invalid_fields_only() -> None:
+def test_only_invalid_fields_have_errors() -> None:
     assert b"errors" not in Problem("not-found", "nothing").body()
 
 
 @pytest.mark.parametrize(
     "name", ["too-many-requests", "unavailable", "projection-behind", "idempotency-key-in-use"]
 )
-def test_what_passes_by_itself_says_when_to_retry(name: str) -> None:
+def test_a_transient_problem_has_retry_after(name: str) -> None:
     assert (b"retry-after", b"1") in problem_response(Problem(name, "later")).headers
 
 
@@ -136,7 +139,7 @@ def test_a_long_unknown_name_is_not_echoed() -> None:
     assert errors_of(**{"x" * 101: 1}) == [("", "is not known")]
 
 
-@pytest.mark.parametrize("value", ["quote", "z-secret", "secret-name-of-somebody", 4321])
+@pytest.mark.parametrize("value", ["quote", "z-secret", "secret-name-of-a-user", 4321])
 def test_no_message_quotes_the_value(value: object) -> None:
     for field in ("name", "customer", "lines"):
         for _, message in errors_of(**{field: value}):
@@ -146,5 +149,25 @@ def test_no_message_quotes_the_value(value: object) -> None:
 
 def test_the_models_own_messages_are_kept() -> None:
     assert errors_of(name="calm") == [("/name", "is reserved")]
-    assert errors_of(name="ours") == [("/name", "is taken")]
+    assert errors_of(name="mine") == [("/name", "is taken")]
     assert errors_of(name="quote") == [("/name", "is not valid")]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", "9" * 5000, "-" + "9" * 5000, "1" * 350 + ".5"]
+)
+def test_a_number_that_is_too_large_for_the_parser_is_an_invalid_field(number: str) -> None:
+    body = f'{{"lines": [{{"quantity": 1}}, {{"quantity": {number}}}]}}'
+    with pytest.raises(Problem) as caught:
+        read_json(Body, body.encode())
+    assert (caught.value.name, caught.value.status) == ("invalid-field", 422)
+    assert caught.value.errors == [{"field": "/lines/1/quantity", "message": "is out of range"}]
+
+
+@pytest.mark.parametrize(
+    "body", ["[1e400", "{1e400: 1}", "[1e400, NaN]", "[1e400]" + "x", "[" * 9000]
+)
+def test_a_large_number_does_not_make_json_of_another_text(body: str) -> None:
+    with pytest.raises(Problem) as caught:
+        read_json(Body, body.encode())
+    assert caught.value.name == "malformed-request"

@@ -1,0 +1,1 @@
+"""The HTTP server: its rules, its limits, and its behaviour behind proxies."""

@@ -1,0 +1,3 @@
+module tandem.local/reverse_proxy
+
+go 1.24
