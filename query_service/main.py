@@ -32,6 +32,7 @@ from shared.contracts.shards import all_shards
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.documentation import documentation_operations
 from shared.http.health import Health, Heartbeat
+from shared.http.index import DOCUMENT_LINKS, HEALTH_LINKS, index_operation
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
 from shared.http.operations import Operation
@@ -42,6 +43,14 @@ _GRACE_S: Final = 12.0
 _WAIT_GRACE_S: Final = 5.0
 _REDIS_TIMEOUT_S: Final = 2.0
 _WATCHER_TIMEOUT_S: Final = 30.0
+
+_LINKS: Final = {
+    "products": "/v1/products",
+    "orders": "/v1/orders",
+    "users": "/v1/users",
+    "dashboard": "/v1/dashboard",
+    "projections": "/v1/projections",
+}
 
 
 async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
@@ -170,7 +179,11 @@ def _watcher(
 
 def _operations(dependencies: QueryDependencies) -> list[Operation]:
     operations = query_operations(dependencies)
-    return [*operations, *documentation_operations(query_document(operations))]
+    return [
+        *operations,
+        *documentation_operations(query_document(operations)),
+        index_operation("query-service", {**DOCUMENT_LINKS, **_LINKS, **HEALTH_LINKS}),
+    ]
 
 
 async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from deploy.contracts.schemas import inlined
 Json = dict[str, Any]
 
 _PROBLEM: Final = "application/problem+json"
+_EVENT_STREAM: Final = "text/event-stream"
 
 
 def openapi_breaks(old: Json, new: Json) -> Iterator[str]:
@@ -94,6 +95,8 @@ class _Operation:
                 yield from self._problem(status, new)
             else:
                 schemas = self._schema(content), new._schema(now)
+                if media_type == _EVENT_STREAM:
+                    schemas = _streamed_document(schemas[0]), _streamed_document(schemas[1])
                 for difference in differences(*schemas, "serializer"):
                     yield f"in the response {status}, {difference}"
 
@@ -112,3 +115,9 @@ class _Operation:
     def _schema(self, content: Json) -> Json:
         schema: Json = inlined(content.get("schema", {}), self._components.get("schemas", {}))
         return schema
+
+
+def _streamed_document(event: Json) -> Json:
+    """The schema of the document in an event; {} if the stream is described as text only."""
+    found: Json = event.get("properties", {}).get("data", {}).get("contentSchema", {})
+    return found

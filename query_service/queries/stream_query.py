@@ -38,7 +38,7 @@ def stream_operation(
     ids: str,
     problems: tuple[str, ...] = (),
 ) -> Operation:
-    """`ids` describes the ids of the events."""
+    """`document` is the model of another operation's response; `ids` describes the events' ids."""
     return Operation(
         method="GET",
         path=path,
@@ -47,13 +47,32 @@ def stream_operation(
         summary=name,
         description=f"{DESCRIPTION} The id of an event is {ids}.",
         scopes=scopes,
-        response_model=document,
         media_type="text/event-stream",
         tags=(tag,),
         problems=(*READ_PROBLEMS, *problems),
         parameters=(*READ_PARAMETERS, LAST_EVENT_ID),
         response_headers={"Cache-Control": CACHE_HEADER},
+        openapi={"responses": {"200": {"content": {"text/event-stream": _event(document)}}}},
     )
+
+
+def _event(document: Any) -> dict[str, Any]:
+    """The media type object: its schema is that of one event."""
+    reference = {"$ref": f"#/components/schemas/{document.__name__}"}
+    gone = {"type": "object", "maxProperties": 0}
+    data = {
+        "type": "string",
+        "description": "The document, as JSON; `{}` for `gone`.",
+        "contentMediaType": "application/json",
+        "contentSchema": {"anyOf": [reference, gone]},
+    }
+    properties = {
+        "id": {"type": "string"},
+        "event": {"type": "string", "enum": ["message", "gone"], "default": "message"},
+        "data": data,
+        "retry": {"type": "integer", "description": "When to reconnect, in ms."},
+    }
+    return {"schema": {"type": "object", "properties": properties}}
 
 
 def document_stream_query(

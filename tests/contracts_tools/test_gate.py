@@ -98,6 +98,10 @@ BREAKS: list[tuple[str, Change, str]] = [
     (TOPICS_FILE, lambda d: d["components"]["messages"]["order.placed"]["headers"]["schema"][
         "properties"].pop("ce_actor"),
      "consumers of order.placed: header ce_actor was removed"),
+    (QUERIES_FILE, lambda d: operation(d, "/v1/orders/{id}/stream", "get")["responses"]["200"][
+        "content"]["text/event-stream"]["schema"]["properties"]["data"]["contentSchema"].update(
+            anyOf=[{"type": "string"}]),
+     "callers of GET /v1/orders/{id}/stream: in the response 200, "),
     (COMMANDS_FILE, requires_a_field,
      "callers of POST /v1/orders: in the request, /phone is now required"),
     (COMMANDS_FILE, lambda d: schema(d, "CreateUser")["properties"]["name"].update(maxLength=20),

@@ -327,7 +327,7 @@ async def test_a_slow_reader_skips_states(shop: Shop, queries: httpx.AsyncClient
     user = await shop.user()
     shard = shard_of("users", user, 12)
     body = (await queries.get(f"/v1/users/{user}")).content
-    filler = b" " * 200_000
+    filler = b" " * 20_000
     async with stream(queries, f"/v1/users/{user}/stream") as events:
         await events.next()
         for version in range(2, 202):
@@ -341,6 +341,28 @@ async def test_a_slow_reader_skips_states(shop: Shop, queries: httpx.AsyncClient
             received.append(int((await events.next()).id))
     assert received == sorted(set(received))
     assert len(received) < 150
+
+
+async def test_a_client_that_does_not_read_is_disconnected(
+    shop: Shop, settings: Settings, identity: Identity
+) -> None:
+    user = await shop.user()
+    shard = shard_of("users", user, 12)
+    limits = settings(send_timeout_seconds=1)
+    async with serving(limits, identity) as queries:
+        body = (await queries.get(f"/v1/users/{user}")).content
+        async with stream(queries, f"/v1/users/{user}/stream") as events:
+            await events.next()
+            assert await open_streams(queries) == 1
+            deadline = time.monotonic() + 20
+            version = 1
+            while await open_streams(queries):
+                assert time.monotonic() < deadline
+                version += 1
+                document = pack_document(version, version, user, body + b" " * 100_000)
+                await shop.admin.set(document_key(shard, user), document)
+                await touch(shop.admin, shard, version)
+                await shop.admin.spublish(checkpoint_key(shard), f"{version} {version - 1} - 0")
 
 
 async def test_many_streams_of_a_shard_share_reads(shop: Shop, queries: httpx.AsyncClient) -> None:
