@@ -1,11 +1,12 @@
 """Reads one document, with its shard's checkpoint and parked events, in one round trip."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
 from query_service.consistency import Consistency, ConsistencyRequirement, StaleRead
 from query_service.positions import GenerationChanged, Positions, ReadPositions
-from query_service.reader import Reader
+from query_service.reader import Reader, Values
 from shared.contracts.shards import Topic, shard_of
 from shared.contracts.views import (
     checkpoint_key,
@@ -95,6 +96,20 @@ class Documents:
             generation,
             self._positions.shape(shard),
         )
+
+    async def read_all(self, shard: str, ids: Sequence[str]) -> Values:
+        """The stored documents of the shard's primary view, None for those that do not exist.
+
+        Raises 503 if the shard is unreadable.
+        """
+        return await self._consistency.read(None, partial(self._read_all_at, shard, ids))
+
+    async def _read_all_at(self, shard: str, ids: Sequence[str]) -> Values:
+        floor, generation = self._positions.floor(shard), self._positions.generation(shard)
+        keys = [generation_key(generation, document_key(shard, id)) for id in ids]
+        (checkpoint, *stored), _ = await self._reader.read([checkpoint_key(shard), *keys])
+        self._positions.check(shard, checkpoint, floor, generation)
+        return stored
 
     async def _find_at(
         self, topic: Topic, shard: str, id: str, key: str, required: int

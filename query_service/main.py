@@ -10,7 +10,10 @@ from typing import Final, NamedTuple
 from query_service.cluster_reader import ClusterReader, fetch_cluster_values, group_by_cluster_node
 from query_service.consistency import Consistency
 from query_service.documents import Documents
-from query_service.metrics import Metrics, ProjectionMetrics
+from query_service.live.document_feed import DocumentFeed
+from query_service.live.event_stream import Streams
+from query_service.live.live_views import LiveViews
+from query_service.metrics import Metrics, ProjectionMetrics, StreamMetrics
 from query_service.notifications import (
     GroupByClient,
     Notifications,
@@ -60,7 +63,12 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
         registry.register(ProjectionMetrics(positions, watcher.heads))
         health.add_readiness_check("redis", watcher.not_ready)
         health.add_readiness_check("keys", keys.not_ready)
-        dependencies = query_dependencies(reader, positions, watcher, settings.partitions)
+        streams = Streams(
+            max_streams=settings.max_streams,
+            max_streams_per_caller=settings.max_streams_per_caller,
+            metrics=StreamMetrics(registry),
+        )
+        dependencies = query_dependencies(reader, positions, watcher, settings.partitions, streams)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(
                 service.serve(
@@ -80,6 +88,7 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
                     watcher.run(),
                     notifications.run(watcher.receive),
                     _end_waits(watcher, stop),
+                    _end_streams(streams, stop),
                 )
             ]
             freeze_startup_objects()
@@ -126,14 +135,16 @@ async def _connect(settings: QuerySettings, metrics: Metrics) -> AsyncIterator[_
 
 
 def query_dependencies(
-    reader: Reader, positions: Positions, watcher: Watcher, partitions: int
+    reader: Reader, positions: Positions, watcher: Watcher, partitions: int, streams: Streams
 ) -> QueryDependencies:
     consistency = Consistency(positions, watcher)
+    documents = Documents(reader, positions, consistency, partitions)
     return QueryDependencies(
         reader=reader,
         consistency=consistency,
-        documents=Documents(reader, positions, consistency, partitions),
+        documents=documents,
         pages=Pages(reader, consistency, partitions),
+        live=LiveViews(streams, DocumentFeed(documents, watcher, partitions), watcher),
         partitions=partitions,
         now=partial(datetime.now, UTC),
     )
@@ -167,3 +178,8 @@ async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:
     await stop.wait()
     await asyncio.sleep(_WAIT_GRACE_S)
     watcher.stop()
+
+
+async def _end_streams(streams: Streams, stop: asyncio.Event) -> None:
+    await stop.wait()
+    streams.stop()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -26,6 +26,22 @@ class Metrics:
             "tandem_waiting_reads",
             "Requests that are waiting for their token's events",
             registry=registry,
+        )
+
+
+class StreamMetrics:
+    """Metrics of streams."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge("tandem_streams", "Open streams", registry=registry)
+        self.rejected = Counter(
+            "tandem_streams_rejected",
+            "Streams that were rejected because of a limit",
+            ["limit"],
+            registry=registry,
+        )
+        self.parts = Counter(
+            "tandem_stream_parts", "Events and comments sent to streams", registry=registry
         )
 
 

@@ -17,6 +17,7 @@ from shared.contracts.views import checkpoint_key
 from shared.logging_setup import LogThrottle, describe_error
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.cluster import Cluster
+from shared.redis.exchange import raise_if_cancelled
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -83,14 +84,12 @@ class Notifications:
         try:
             await connection.connect()
             # In a cluster, the channels of one command must be in one slot.
+            subscriptions = [("SSUBSCRIBE", checkpoint_key(shard)) for shard in shards]
             await connection.send_packed_command(
-                b"".join(
-                    part
-                    for shard in shards
-                    for part in connection.pack_command("SSUBSCRIBE", checkpoint_key(shard))
-                )
+                [part for words in subscriptions for part in connection.pack_command(*words)]
             )
             while True:
+                raise_if_cancelled()
                 self._handle(await _next_reply(connection), receive)
         finally:
             await connection.disconnect(nowait=True)
@@ -113,6 +112,7 @@ async def _next_reply(connection: Any) -> Any:
     reply = await connection.read_response(timeout=_PING_INTERVAL_S, push_request=True)
     if reply is None:
         await connection.send_command("PING")
+        raise_if_cancelled()
         reply = await connection.read_response(timeout=_PING_INTERVAL_S, push_request=True)
     if reply is None:
         raise ConnectionError("Redis does not reply")

@@ -15,4 +15,6 @@ class QuerySettings(HttpSettings, RedisSettings):
     """The maximum number of reads that wait for their token's events; further ones get 503."""
     max_waiting_reads_per_caller: int = Field(200, ge=0)
     max_anonymous_waiting_reads: int = Field(100, ge=0)
+    max_streams: int = Field(5000, ge=0)
+    max_streams_per_caller: int = Field(100, ge=0)
     port: int = Field(8081, ge=0, le=65535)

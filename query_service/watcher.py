@@ -13,6 +13,7 @@ from shared.contracts.views import Head, checkpoint_key, decode_head, head_key
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
 from shared.redis.clients import REDIS_ERRORS
+from shared.redis.exchange import raise_if_cancelled
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -78,7 +79,7 @@ class Watcher:
         self._notifications = notifications
         self._waiters: set[_Waiter] = set()
         self._last: dict[str, bytes | None] = {}
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: set[Callable[[str], None]] = set()
         self._waiter_added = asyncio.Event()
         self._polls: set[asyncio.Task[None]] = set()
         self._polled: set[str] = set()
@@ -103,7 +104,11 @@ class Watcher:
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
         """Call it with each shard that may have changed, and with all if Redis is unavailable."""
-        self._listeners.append(listener)
+        self._listeners.add(listener)
+        self.need_notifications()
+
+    def remove_listener(self, listener: Callable[[str], None]) -> None:
+        self._listeners.discard(listener)
 
     def need_notifications(self) -> None:
         """Subscribe to the published checkpoints, or stay subscribed, for some seconds."""
@@ -163,7 +168,10 @@ class Watcher:
         while True:
             next_poll = loop.time() + _POLL_INTERVAL_S
             notified = self._is_notified()
+            if self._waiters or self._listeners:
+                self.need_notifications()
             await self._poll_all()
+            raise_if_cancelled()
             self._beat()
             await self._poll_for_waiters(next_poll, notified)
 
@@ -186,6 +194,7 @@ class Watcher:
                 pause = min(pause * _PAUSE_GROWTH, _MAX_PAUSE_S)
                 notified = self._is_notified()
                 await self._poll_awaited()
+                raise_if_cancelled()
             elif await self._waiter_arrives(remaining):
                 pause = _MIN_PAUSE_S
             else:
@@ -287,7 +296,7 @@ class Watcher:
                 waiter.wake()
 
     def _report_change(self, shard: str) -> None:
-        for listener in self._listeners:
+        for listener in list(self._listeners):
             listener(shard)
 
     def _position(self, shard: str, stored: bytes | None, floor: int) -> int | None:

@@ -11,6 +11,7 @@ from command_service.commands.registry import COMMANDS
 from command_service.http.operations import command_document, command_operations
 from deploy.contracts.asyncapi import asyncapi_document
 from deploy.contracts.schemas import event_schema
+from query_service.live.live_views import LiveViews
 from query_service.queries.openapi import query_document, query_operations
 from query_service.queries.query import QueryDependencies
 from shared.contracts.events import EVENTS
@@ -71,6 +72,7 @@ def _no_dependencies() -> QueryDependencies:
         consistency=nothing,
         documents=nothing,
         pages=nothing,
+        live=LiveViews(nothing, nothing, nothing),
         partitions=DEFAULT_PARTITIONS,
         now=partial(datetime.now, UTC),
     )

@@ -54,14 +54,25 @@ class _Parts:
 
 async def _handle(dependencies: QueryDependencies, request: Request) -> Response:
     requirement = parse_consistency_headers(request, dependencies.partitions)
+    document, positions, parked = await read_dashboard(dependencies, requirement)
+    return view_response(
+        document, merged_token(requirement, positions), private=True, parked=parked
+    )
+
+
+async def read_dashboard(
+    dependencies: QueryDependencies, requirement: ConsistencyRequirement | None
+) -> tuple[bytes, Mapping[str, int], int]:
+    """The document, the positions of the shards, and the number of parked events.
+
+    Raises 412 and 503.
+    """
     shards = tuple(all_shards(dependencies.partitions))
     parts = await dependencies.consistency.read(
         requirement, partial(_read, dependencies, shards, requirement)
     )
     document = _document(shards, parts.stored, dependencies.now().date())
-    return view_response(
-        document, merged_token(requirement, parts.positions), private=True, parked=parts.parked
-    )
+    return document, parts.positions, parts.parked
 
 
 @lru_cache(maxsize=2)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from query_service.consistency import Consistency
 from query_service.documents import Documents
+from query_service.live.live_views import LiveViews
 from query_service.pages import Pages
 from query_service.reader import Reader
 from shared.http.operations import Operation
@@ -20,6 +21,7 @@ class QueryDependencies:
     consistency: Consistency
     documents: Documents
     pages: Pages
+    live: LiveViews
     partitions: int
     now: Callable[[], datetime]
 

@@ -16,6 +16,9 @@ from query_service.queries.get_user_history import get_user_history
 from query_service.queries.list_users import list_users
 from query_service.queries.query import Query
 from query_service.queries.search_products import search_products
+from query_service.queries.stream_dashboard import stream_dashboard
+from query_service.queries.stream_order import stream_order
+from query_service.queries.stream_user import stream_user
 
 QUERIES: Final[tuple[Query, ...]] = (
     get_user,
@@ -28,7 +31,10 @@ QUERIES: Final[tuple[Query, ...]] = (
     get_user_history,
     get_product_history,
     get_order_history,
+    stream_user,
+    stream_order,
     get_dashboard,
+    stream_dashboard,
     get_projections,
     get_parked,
 )

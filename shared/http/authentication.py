@@ -95,7 +95,8 @@ class Authenticator:
             claims = self._claims(token, kid, algorithm)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise unauthorized("the token is not valid", token_sent=True) from None
-        caller = Caller(claims["sub"], frozenset(claims.get("scope", "").split()))
+        scopes = frozenset(claims.get("scope", "").split())
+        caller = Caller(claims["sub"], scopes, claims["exp"])
         if generation == self._generation:
             self._remember(sent, caller, claims["exp"] + self._leeway_s)
         return caller

@@ -1,14 +1,19 @@
 """The caller of a request, from its verified token."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`sub` is the caller's user id if it has one; `scopes` are those that the token grants."""
+    """`sub` is the caller's user id if it has one; `scopes` are those that the token grants.
+
+    `expires_at` is the token's expiry in Unix time.
+    """
 
     sub: str
     scopes: frozenset[str]
+    expires_at: float = field(default=math.inf, compare=False)
 
     def may(self, *any_of: str) -> bool:
         """Whether the caller has at least one of these scopes."""

@@ -27,8 +27,9 @@ from projector.metrics import Metrics as ProjectorMetrics
 from projector.redis_store import RedisStore
 from projector.shard import Arrival, Shard
 from projector.views.registry import SHAPES
+from query_service.live.event_stream import Streams
 from query_service.main import query_dependencies
-from query_service.metrics import Metrics
+from query_service.metrics import Metrics, StreamMetrics
 from query_service.positions import Positions
 from query_service.redis_reader import RedisReader, fetch_values
 from query_service.watcher import Watcher
@@ -123,7 +124,12 @@ async def test_a_read_takes_one_round_trip_and_a_hundred_at_once_share_it(
         await admin.mset({checkpoint_key(s): empty for s in all_shards(DEFAULT_PARTITIONS)})
     client = redis_client(_through(round_trips, valkey, "tandem_query_service"), "test")
     reader = RedisReader(client, Metrics(CollectorRegistry()).batch_keys)
-    documents = query_dependencies(reader, *_positions(client), DEFAULT_PARTITIONS).documents
+    streams = Streams(
+        max_streams=1, max_streams_per_caller=1, metrics=StreamMetrics(CollectorRegistry())
+    )
+    documents = query_dependencies(
+        reader, *_positions(client), DEFAULT_PARTITIONS, streams
+    ).documents
     await documents.find("orders", random_id(), None)  # connects
     for count in (1, 100):
         round_trips.count = 0

@@ -71,6 +71,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Called by BaseEventLoop until the loop is stopped."""
         ready, timers = self._ready, self._timers
         while not self._stopping:  # type: ignore[attr-defined]
+            if not (ready or timers):
+                raise RuntimeError("every task waits, and no timer is set")
             if not ready:
                 self._now = max(self._now, timers[0][0])
             while timers and timers[0][0] <= self._now:

@@ -1,366 +1,23 @@
-"""From the event log to the views: two relays and two projectors on simulated servers.
+"""From the event log to the views: two relays and two projectors on simulated servers, with faults.
 
-The code of the processes is the real one: the relay's ShardLoop, the projector's Consumer,
-LagMonitor and Shard. One shard, because shards are independent.
+One shard, because shards are independent.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 from random import Random
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Final, NamedTuple
 
-from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
-from prometheus_client import CollectorRegistry
-
-from command_service.relay.cursor import Cursor
-from command_service.relay.errors import EmptyFetch, NotOwner
-from command_service.relay.lease import FencingToken, Lease
-from command_service.relay.metrics import RelayMetrics
-from command_service.relay.publisher import BatchInFlight
-from command_service.relay.reconcile import KafkaRecordRef
-from command_service.relay.shard_loop import RelayContext, ShardLoop
-from projector.consumer import Consumer
-from projector.lag_monitor import LagMonitor
-from projector.metrics import Metrics as ProjectorMetrics
-from projector.ownership import Ownership
-from projector.shard import Shard
-from projector.views.registry import SHAPES
-from shared.contracts.records import Header, Record, to_headers
-from shared.contracts.shards import split_shard
 from shared.contracts.views import decode_checkpoint
-from tests.projector.memory_store import MemoryStore
-from tests.projector.random_log import RandomLog
-from tests.relay.fakes import FakeCursors, FakePartition
-from tests.simulation.faults import Faults, Network, Remote
+from tests.simulation.faults import Faults, Network
 from tests.simulation.loop import Process, SimulatedLoop
-from tests.support.expected_views import Content, differences, expected_content, of_generation
+from tests.simulation.processes import Projector, Relay
+from tests.simulation.servers import Servers, views_of
+from tests.support.expected_views import Content, differences, of_generation
 
 SHARDS: Final = ("users.4", "products.4", "orders.4")
-MAX_EVENTS: Final = 30
-HISTORIES: Final = 8
 STEPS: Final = 12
-LEASE_SECONDS: Final = 3.0
 SETTLE_SECONDS: Final = 120
-_RELAY_METRICS: Final = RelayMetrics(CollectorRegistry())
-_PROJECTOR_METRICS: Final = ProjectorMetrics(CollectorRegistry())
-
-
-class History(NamedTuple):
-    """A reproducible event log. After `restored_at`, its events are other ones."""
-
-    shard: str
-    number: int
-    restored_at: int | None = None
-
-
-@cache
-def events_of(history: History) -> list[Record]:
-    log = RandomLog(history.shard, history.number)
-    if history.restored_at is None:
-        return log.take(MAX_EVENTS)
-    before = log.take(history.restored_at)
-    log.reseed(HISTORIES * (history.restored_at + 1) + history.number)
-    return before + log.take(MAX_EVENTS - history.restored_at)
-
-
-@cache
-def views_of(history: History, count: int) -> Content:
-    return expected_content(history.shard, events_of(history)[:count])
-
-
-class EventLogServer:
-    """The event log of one shard in PostgreSQL."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.records: list[Record] = []
-
-    def commit(self, count: int) -> None:
-        first = len(self.records)
-        self.records += events_of(self.history)[first : first + count]
-
-    def restore(self, length: int) -> None:
-        del self.records[length:]
-        self.history = self.history._replace(restored_at=length)
-
-    async def read(self, _shard: str, first: int, limit: int) -> Sequence[Record]:
-        return self.records[first - 1 : first - 1 + limit]
-
-    async def heads(self, shards: Sequence[str]) -> dict[str, int]:
-        return dict.fromkeys(shards, len(self.records))
-
-    async def event_ids(self, _shard: str, positions: Sequence[int]) -> dict[int, str]:
-        return {p: self.records[p - 1].event_id for p in positions if 0 < p <= len(self.records)}
-
-
-class LeasedCursors(FakeCursors):
-    """The row of one shard, with its lease."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._clock = clock
-        self.owner: UUID | None = None
-        self._leased_until = 0.0
-
-    def _verify(self, token: FencingToken) -> None:
-        super()._verify(token)
-        if token.owner != self.owner:
-            raise NotOwner(token.shard)
-
-    async def acquire(self, shard: str, owner: UUID) -> FencingToken | None:
-        if self.halted or (self.owner is not None and self._leased_until >= self._clock()):
-            return None
-        self.owner, self.epoch = owner, self.epoch + 1
-        self._leased_until = self._clock() + LEASE_SECONDS
-        return FencingToken(shard, owner, self.epoch)
-
-    async def renew(self, token: FencingToken) -> None:
-        self._verify(token)
-        self._leased_until = self._clock() + LEASE_SECONDS
-
-    def backup(self) -> tuple[Cursor, int]:
-        return self.cursor, self.epoch
-
-    def restore(self, backup: tuple[Cursor, int]) -> None:
-        self.cursor, self.epoch = backup
-        self.owner, self.halted = None, None
-
-
-class Partition(FakePartition):
-    """A partition that events are written to."""
-
-    def put(self, events: Sequence[Record]) -> int:
-        base = self.end
-        for event in events:
-            self.clock += 1
-            ref = KafkaRecordRef(self.end, self.clock, event.position, event.event_id)
-            self.records.append(ref)
-        return base
-
-    async def first_offset(self) -> int:
-        return self.start
-
-    async def end_offset(self) -> int:
-        return self.end
-
-    async def fetch(self, offset: int) -> tuple[list[KafkaRecordRef], int]:
-        """What a consumer receives, and the offset after the last record."""
-        try:
-            records, _ = await self.read(offset, self.end)
-            return list(records), self.end
-        except EmptyFetch:
-            return [], self.end
-
-
-class RemotePartition:
-    """As the relay's PartitionReader: the two offsets are two requests."""
-
-    def __init__(self, remote: Remote) -> None:
-        self._remote = remote
-        self.read = remote.read
-
-    async def bounds(self) -> tuple[int, int]:
-        return await self._remote.first_offset(), await self._remote.end_offset()
-
-
-class Relay:
-    """Acquires the shard's lease, publishes while it holds it, and starts over."""
-
-    def __init__(self, world: "Pipeline", number: int) -> None:
-        self._world = world
-        self._id = UUID(int=number)
-        self._cursors = Remote("cursors", world.cursors, world.network, world.p_fault)
-        self._kafka = Remote("partition", world.partition, world.network, world.p_fault)
-        self.shard_loop: ShardLoop | None = None
-
-    async def run(self) -> None:
-        clock = self._world.loop.time
-        while True:
-            valid_until = clock() + 0.9 * LEASE_SECONDS
-            try:
-                token = await self._cursors.acquire(self._world.shard, self._id)
-            except ConnectionError:
-                token = None
-            if token is None:
-                await asyncio.sleep(1)
-            else:
-                await self._publish(Lease(token, valid_until, clock))
-
-    async def _publish(self, lease: Lease) -> None:
-        clock = self._world.loop.time
-        self.shard_loop = ShardLoop(lease, self._context())
-        publishing = asyncio.create_task(self.shard_loop.run())
-        while not publishing.done():
-            self.shard_loop.wake()
-            await asyncio.wait([publishing], timeout=LEASE_SECONDS / 3)
-            valid_until = clock() + 0.9 * LEASE_SECONDS
-            try:
-                await self._cursors.renew(lease.token)
-                lease.extend(valid_until)
-            except ConnectionError:
-                continue
-            except NotOwner:
-                self.shard_loop.stop()
-        await publishing
-
-    def _context(self) -> RelayContext:
-        world = self._world
-        return RelayContext(
-            log=Remote("event log", world.log, world.network, world.p_fault),
-            cursors=self._cursors,
-            publisher=self,
-            partition=lambda _shard: RemotePartition(self._kafka),
-            topic_is_usable=lambda _topic: True,
-            request_topic_poll=lambda: None,
-            metrics=_RELAY_METRICS,
-            reconcile_interval_seconds=2,
-            clock=world.loop.time,
-        )
-
-    async def send(self, _shard: str, records: Sequence[Record]) -> BatchInFlight:
-        """Publisher: a batch of 1 to 3 records."""
-        world, batch = self._world, records[: self._world.draw_batch_size()]
-        world.sent.append(batch)
-        effect = lambda: world.partition.put(batch)  # noqa: E731
-        base: asyncio.Future[int] = world.network.send(
-            "produce", effect, KafkaError("simulated"), 2 * world.p_fault
-        )
-        return BatchInFlight(len(batch), base)
-
-
-class Delivery(NamedTuple):
-    """As aiokafka's ConsumerRecord."""
-
-    topic: str
-    partition: int
-    offset: int
-    value: bytes
-    headers: list[Header]
-
-
-class KafkaClient:
-    """As AIOKafkaConsumer, for one partition; an offset out of range is reset to the first one."""
-
-    def __init__(self, world: "Pipeline") -> None:
-        self._world = world
-        self._kafka = Remote("partition", world.partition, world.network, world.p_fault)
-        self._topic, self._number = split_shard(world.shard)
-        self._offset: int | None = None
-        self._end: int | None = None
-        self._paused = False
-        self._seeks = 0
-
-    def assign(self) -> TopicPartition:
-        self._offset, self._end, self._paused = 0, None, False
-        return TopicPartition(self._topic, self._number)
-
-    def unassign(self) -> None:
-        self._offset = None
-        self._seeks += 1
-
-    def pause(self, *_partitions: TopicPartition) -> None:
-        self._paused = True
-
-    def resume(self, *_partitions: TopicPartition) -> None:
-        self._paused = False
-
-    def seek(self, _partition: TopicPartition, offset: int) -> None:
-        self._offset = offset
-        self._seeks += 1
-
-    def highwater(self, _partition: TopicPartition) -> int | None:
-        return self._end
-
-    async def commit(self, _offsets: object) -> None:
-        return
-
-    async def poll(self) -> list[Delivery]:
-        """Records fetched before a seek are dropped."""
-        if self._offset is None or self._paused:
-            return []
-        seeks = self._seeks
-        try:
-            refs, end = await self._kafka.fetch(self._offset)
-        except OffsetOutOfRangeError:
-            if seeks == self._seeks:
-                self._offset = 0
-            return []
-        except ConnectionError:
-            return []
-        if seeks != self._seeks or self._paused:
-            return []
-        self._end = end
-        if refs:
-            self._offset = refs[-1].offset + 1
-        return [self._delivery(ref) for ref in refs]
-
-    def step_back(self, count: int) -> None:
-        """Deliver records a second time."""
-        if self._offset is not None:
-            self._offset = max(self._offset - count, 0)
-
-    def _delivery(self, ref: KafkaRecordRef) -> Delivery:
-        headers, value = (
-            _in_kafka(self._world.published[ref.event_id]) if ref.position else ([], b"")
-        )
-        return Delivery(self._topic, self._number, ref.offset, value, headers)
-
-
-@cache
-def _in_kafka(event: Record) -> tuple[list[Header], bytes]:
-    return to_headers(event), event.data
-
-
-class Projector:
-    """One process of the projector. The group's coordinator sets `is_assigned`."""
-
-    def __init__(self, world: "Pipeline") -> None:
-        self._world = world
-        self.is_assigned = False
-        self.kafka = KafkaClient(world)
-        store: Any = Remote("store", world.store, world.network, world.p_fault)
-        log: Any = Remote("event log", world.log, world.network, world.p_fault)
-        ownership = Ownership([world.shard], 6, world.loop.time)
-        self._consumer = Consumer(ownership, store, _PROJECTOR_METRICS)
-        views = SHAPES[split_shard(world.shard)[0]]
-        self.shard = Shard(
-            world.shard, views, store, log, _PROJECTOR_METRICS, self._consumer.rewind,
-            asyncio.Semaphore(3),
-        )  # fmt: skip
-        shards = {world.shard: self.shard}
-        self._consumer.use_shards(shards)
-        self._consumer.use_kafka(self.kafka)
-        pending, now_ms = self._consumer.records_pending, world.loop.now_ms
-        self._monitor = LagMonitor(shards, ownership, store, log, pending, now_ms)
-
-    async def run(self) -> None:
-        polling = asyncio.create_task(self._poll_lag())
-        had_partition = False
-        while True:
-            if self.is_assigned != had_partition:
-                had_partition = self.is_assigned
-                await self._rebalance()
-            if records := await self.kafka.poll():
-                await self._consumer.deliver(records)
-            else:
-                await asyncio.sleep(0.4)
-            assert not polling.done()
-
-    async def _rebalance(self) -> None:
-        partition = self.kafka.assign()
-        if self.is_assigned:
-            await self._consumer.on_partitions_assigned({partition})
-        else:
-            await self._consumer.on_partitions_revoked({partition})
-            self.kafka.unassign()
-
-    async def _poll_lag(self) -> None:
-        while True:
-            await self._monitor.poll()
-            await asyncio.sleep(1)
 
 
 class Profile(NamedTuple):
@@ -417,20 +74,15 @@ RESTORES: Final = Profile(
 """Relays are often paused, so that the views are ahead of the topic."""
 
 
-class Pipeline:
+class Pipeline(Servers):
     """The servers, the processes, and the faults of one schedule."""
 
     def __init__(self, loop: SimulatedLoop, faults: Faults, seed: int, profile: Profile) -> None:
-        self.loop, self.faults, self._random = loop, faults, Random(seed + 1)
-        self._profile = profile
-        self.network = Network(loop, faults, seed + 2, self._disturb)
-        self.shard = SHARDS[seed % len(SHARDS)]
-        self.p_fault = self._random.choice(profile.p_network)
-        self.log = EventLogServer(History(self.shard, seed % HISTORIES))
-        self.partition, self.cursors = Partition(), LeasedCursors(loop.time)
-        self.store = MemoryStore()
-        self.published: dict[str, Record] = {}
-        self.sent: list[Sequence[Record]] = []
+        random = Random(seed + 1)
+        network = Network(loop, faults, seed + 2, self._disturb)
+        p_fault = random.choice(profile.p_network)
+        super().__init__(loop, network, p_fault, SHARDS[seed % len(SHARDS)], random)
+        self.faults, self._profile = faults, profile
         self._redis_backup: tuple[dict[str, bytes], Content] = ({}, Content())
         self._postgres_backup = 0, self.cursors.backup()
         self._relays = [self._start_relay(1), self._start_relay(2)]
@@ -583,9 +235,6 @@ class Pipeline:
         content = of_generation(self.shard, checkpoint.generation, self.store.content(self.shard))
         found = differences(views_of(self.log.history, count), content)
         return found[0] if found else None
-
-    def draw_batch_size(self) -> int:
-        return self._random.randint(1, 3)
 
     def _start_relay(self, number: int) -> tuple[Relay, Process]:
         relay = Relay(self, number)

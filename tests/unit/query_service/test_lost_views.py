@@ -5,9 +5,14 @@ from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from query_service.consistency import Consistency
 from query_service.documents import Documents
+from query_service.live.document_feed import DocumentFeed
+from query_service.live.event_stream import Streams
+from query_service.live.live_views import LiveViews
+from query_service.metrics import StreamMetrics
 from query_service.pages import Pages
 from query_service.positions import Positions
 from query_service.queries.query import QueryDependencies
@@ -65,8 +70,12 @@ async def send(reader: LosingReader, template: str, query: bytes = b"") -> Respo
     consistency = Consistency(positions, watcher)
     documents = Documents(reader, positions, consistency, 1)
     pages = Pages(reader, consistency, 1)
+    streams = Streams(
+        max_streams=1, max_streams_per_caller=1, metrics=StreamMetrics(CollectorRegistry())
+    )
+    live = LiveViews(streams, DocumentFeed(documents, watcher, 1), watcher)
     dependencies = QueryDependencies(
-        reader, consistency, documents, pages, 1, lambda: datetime.now(UTC)
+        reader, consistency, documents, pages, live, 1, lambda: datetime.now(UTC)
     )
     [operation] = [o for o in (query(dependencies) for query in QUERIES) if o.path == template]
     request = Request("GET", template, {"id": USER}, query, caller=ALL_SCOPES)
