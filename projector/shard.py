@@ -160,6 +160,7 @@ class Shard:
 
     def poll(self, observed: Observation, head: int | None, now_ms: int) -> Head | None:
         """Evaluates a poll of the checkpoint and the head (None: the event log is unavailable)."""
+        self._released = False  # without Kafka, this process owns the shard without an assignment
         checkpoint = decode_checkpoint(observed.stored)
         position = checkpoint.position if checkpoint else 0
         stalled = head is not None and self._is_stalled(position, head, observed.records_pending)

@@ -72,6 +72,8 @@ async def consume(
         finally:
             await consumer.commit()
             await broker.stop()
+            if stay_away() is not None:  # aiokafka does not revoke when it leaves the group
+                await consumer.on_partitions_revoked(set())
             await consumer.finish()
 
 

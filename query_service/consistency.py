@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -108,11 +109,14 @@ class Consistency:
         generations = floors.generations
         positions = ReadPositions(
             {
-                shard: self._positions.check(shard, stored, floors[shard], generations[shard])
+                shard: self._positions.check(shard, stored, floors[shard])
                 for shard, stored in zip(floors, checkpoints, strict=True)
             },
             generations,
         )
+        # After all shards were observed, so that the next attempt has all new generations.
+        for shard in positions:
+            self._positions.require_generation(shard, generations[shard])
         if requirement is not None:
             missing = {
                 shard: required
@@ -123,12 +127,15 @@ class Consistency:
                 raise StaleRead(missing)
         return positions
 
-    def require_generation(self, floors: ReadPositions, shard: str, stored: bytes | None) -> None:
+    def require_generations(
+        self, floors: ReadPositions, checkpoints: Iterable[bytes | None]
+    ) -> None:
         """Raises GenerationChanged. Unreadable views are accepted."""
-        try:
-            self._positions.check(shard, stored, 0, floors.generations[shard])
-        except Problem:
-            return
+        for shard, stored in zip(floors, checkpoints, strict=True):
+            with suppress(Problem):
+                self._positions.check(shard, stored, 0)
+        for shard in floors:
+            self._positions.require_generation(shard, floors.generations[shard])
 
     async def read(
         self, requirement: ConsistencyRequirement | None, attempt: Callable[[], Awaitable[T]]

@@ -88,6 +88,7 @@ class Positions:
         """
         highest = self._highest.get(shard)
         if highest is not None and highest.stored == stored and highest.position >= floor:
+            self._generations[shard] = highest.generation
             self._require(shard, highest.generation, generation)
             return highest.position
         checkpoint = decode_checkpoint(stored)
@@ -103,6 +104,10 @@ class Positions:
             self._highest[shard] = _observed(stored, checkpoint)
         self._require(shard, checkpoint.generation, generation)
         return position
+
+    def require_generation(self, shard: str, generation: str) -> None:
+        """Raises GenerationChanged if the checkpoint that was checked last has another one."""
+        self._require(shard, self.generation(shard), generation)
 
     def _require(self, shard: str, live: str, generation: str | None) -> None:
         if generation is not None and live != generation:

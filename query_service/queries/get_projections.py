@@ -101,8 +101,7 @@ async def _read(
         stored = dict(zip(shards, checkpoints, strict=True))
         required = floors.only(requirement.positions)
         dependencies.consistency.check(required, map(stored.__getitem__, required), requirement)
-    for shard, value in zip(shards, checkpoints, strict=True):
-        dependencies.consistency.require_generation(floors, shard, value)
+    dependencies.consistency.require_generations(floors, checkpoints)
     now_ms = int(dependencies.now().timestamp() * 1000)
     return [
         _shard_projection(*columns, now_ms)
