@@ -11,7 +11,7 @@ class ConnectionLimits:
     `trusted_proxies` are not counted per address; their `X-Forwarded-For` names the client instead.
     """
 
-    max_connections: int = 4096
+    max_connections: int = 8192
     max_connections_per_address: int = 1024
     max_body_bytes: int = 128 * 1024
     max_received_bytes: int = 64 * 1024 * 1024

@@ -69,7 +69,7 @@ class Response:
 
 
 class ClientGone(Exception):
-    """The client left before its request or its response was complete."""
+    """The client of a stream left, or was cut off because it does not read."""
 
 
 class StreamWriter(Protocol):

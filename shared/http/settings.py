@@ -23,7 +23,7 @@ class HttpSettings(ProcessSettings):
     rate_limit: float = Field(2000, ge=0)
     address_rate_limit: float = Field(2000, ge=0)
     max_requests_in_progress: int = Field(1024, ge=1)
-    max_connections: int = Field(4096, ge=1)
+    max_connections: int = Field(8192, ge=1)
     max_connections_per_address: int = Field(1024, ge=1)
     max_received_bytes: int = Field(64 * 1024 * 1024, ge=1024 * 1024)
     max_unsent_bytes: int = Field(64 * 1024 * 1024, ge=1024 * 1024)

@@ -348,7 +348,7 @@ async def test_a_client_that_does_not_read_is_disconnected(
 ) -> None:
     user = await shop.user()
     shard = shard_of("users", user, 12)
-    limits = settings(send_timeout_seconds=1)
+    limits = settings(send_timeout_seconds=1, rate_limit=0)
     async with serving(limits, identity) as queries:
         body = (await queries.get(f"/v1/users/{user}")).content
         async with stream(queries, f"/v1/users/{user}/stream") as events:
