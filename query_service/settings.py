@@ -17,5 +17,4 @@ class QuerySettings(HttpSettings, RedisSettings):
     max_anonymous_waiting_reads: int = Field(100, ge=0)
     max_streams: int = Field(5000, ge=0)
     max_streams_per_caller: int = Field(100, ge=0)
-    max_connections: int = Field(10_000, ge=1)
     port: int = Field(8081, ge=0, le=65535)
