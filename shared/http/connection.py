@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
                 else:
                     await self._stream(head, response)
         except Exception as error:
-            log.error("a response failed", error=describe_error(error))
+            log.error("response_failed", error=describe_error(error))
             self._transport.abort()
         finally:
             server.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -313,7 +313,7 @@ class Connection(asyncio.Protocol):
             if not self._server.stopping:
                 raise
         except Exception as error:
-            log.error("a stream failed", error=describe_error(error))
+            log.error("stream_failed", error=describe_error(error))
             self._transport.abort()
             return
         finally:

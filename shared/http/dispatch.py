@@ -147,7 +147,7 @@ class Dispatcher:
             return problem_response(problem)
         except Exception as error:
             operation = target.operation.operation_id
-            log.error("a request failed", operation=operation, error=describe_error(error))
+            log.error("request_failed", operation=operation, error=describe_error(error))
             return problem_response(Problem("internal-error", "the log of the service has details"))
         finally:
             metrics.in_flight -= counts

@@ -62,7 +62,7 @@ class KeySet:
         except (OSError, ValueError) as error:
             if self._path is not None:
                 raise JwksUnreadable(f"JWKS_URL: {_reason(error)}: {self._path}") from None
-            log.warning("the JWKS cannot be read yet", reason=_reason(error))
+            log.warning("jwks_unavailable", error=_reason(error))
             return
         if self._path is not None and not self._keys:
             raise JwksUnreadable(f"JWKS_URL: no usable key in {self._path}")
@@ -129,7 +129,7 @@ class KeySet:
         try:
             await self._read()
         except (OSError, ValueError) as error:
-            log.warning("the JWKS cannot be read, the last keys stay", reason=_reason(error))
+            log.warning("jwks_refresh_failed", error=_reason(error))
         finally:
             self._refreshing = None
 
@@ -139,7 +139,7 @@ class KeySet:
             self._keys = parse_keys(document)
             self._document = document
             self.generation += 1
-            log.info("the JWKS is read", keys=len(self._keys))
+            log.info("jwks_read", keys=len(self._keys))
 
     def _load(self) -> bytes:
         if self._path is None:

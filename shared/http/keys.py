@@ -48,7 +48,7 @@ def parse_keys(document: bytes) -> tuple[VerificationKey, ...]:
         except (ValueError, TypeError, jwt.PyJWTError) as error:
             # PyJWT's messages quote the key; only this module's messages are logged.
             reason = str(error) if type(error) is ValueError else "it cannot be read"
-            log.warning("a key of the JWKS is left out", index=index, reason=reason)
+            log.warning("jwks_key_skipped", index=index, error=reason)
     return tuple(keys)
 
 

@@ -173,7 +173,7 @@ async def test_a_response_header_with_a_line_break_is_never_sent() -> None:
     with structlog.testing.capture_logs() as logs:
         async with bare_server() as server:
             assert await server.send(closing("/bad-header")) == b""
-    assert logs[0]["event"] == "a response failed"
+    assert logs[0]["event"] == "response_failed"
 
 
 @on_both_loops
