@@ -13,11 +13,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError
 
+from shared.cancellation import raise_if_cancelled
 from shared.contracts.views import checkpoint_key
 from shared.logging_setup import LogThrottle, describe_error
 from shared.redis.clients import REDIS_ERRORS
 from shared.redis.cluster import Cluster
-from shared.redis.exchange import raise_if_cancelled
 
 log = structlog.stdlib.get_logger(__name__)
 

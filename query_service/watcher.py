@@ -9,11 +9,11 @@ import structlog
 from query_service.notifications import Notifications
 from query_service.positions import Positions
 from query_service.reader import Values
+from shared.cancellation import raise_if_cancelled
 from shared.contracts.views import Head, checkpoint_key, decode_head, head_key
 from shared.http.problems import Problem, unavailable
 from shared.logging_setup import describe_error
 from shared.redis.clients import REDIS_ERRORS
-from shared.redis.exchange import raise_if_cancelled
 
 log = structlog.stdlib.get_logger(__name__)
 

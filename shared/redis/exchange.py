@@ -40,16 +40,6 @@ async def exchange(pool: ConnectionPool, commands: Sequence[RedisCommand]) -> li
         await pool.release(connection)
 
 
-def raise_if_cancelled() -> None:
-    """Raise a cancellation of this task that redis-py has suppressed.
-
-    In Python 3.11, the `wait_for` with which it sends can do so. For tasks that end when cancelled.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 async def _send_and_receive(connection: Any, packed: Sequence[bytes]) -> list[Any]:
     await connection.send_packed_command(packed)
     async with asyncio.timeout(connection.socket_timeout):
