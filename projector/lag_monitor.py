@@ -85,11 +85,12 @@ class LagMonitor:
         for name in names:
             observation = Observation(*found[name], self._records_pending(name))
             observed[name] = self._shards[name].poll(observation, heads.get(name), now)
-        _, not_written = await self._head_writes.run(
+        written, not_written = await self._head_writes.run(
             observed, lambda name: self._store.write_head(name, observed[name], _owner(name, now))
         )
         failure = failure or not_written
-        self._redis_problem = None if found else f"not reachable: {type(failure).__name__}"
+        usable = found and (written or not observed)
+        self._redis_problem = None if usable else f"not reachable: {type(failure).__name__}"
         if failure is not None and self._throttle.allow("redis_unreachable"):
             logger.warning("redis_unreachable", exc_info=failure)
 

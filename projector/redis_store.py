@@ -133,10 +133,11 @@ class RedisStore:
         return next((line for line in text.splitlines() if line.startswith("run_id")), "")
 
     async def write_head(self, shard: str, head: Head | None, owner: bytes) -> None:
-        values = [owner_key(shard), owner]
+        # One command for each key: while its slot migrates, Redis rejects commands on several.
+        writes = [self._run("SET", owner_key(shard), owner)]
         if head is not None:
-            values += [head_key(shard), head.encode()]
-        await self._run("MSET", *values)
+            writes.append(self._run("SET", head_key(shard), head.encode()))
+        await asyncio.gather(*writes)
 
 
 class CommandBatcher:

@@ -33,8 +33,8 @@ from query_service.metrics import Metrics, StreamMetrics
 from query_service.positions import Positions
 from query_service.redis_reader import RedisReader, fetch_values
 from query_service.watcher import Watcher
-from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, split_shard
-from shared.contracts.views import Checkpoint, checkpoint_key
+from shared.contracts.shards import DEFAULT_PARTITIONS, all_shards, shard_of, split_shard
+from shared.contracts.views import Checkpoint, checkpoint_key, document_key, pack_document
 from shared.event_log import PostgresEventLog
 from shared.redis.clients import redis_client
 from tests.relay.harness import InProcessRelay, settings
@@ -130,10 +130,15 @@ async def test_a_read_takes_one_round_trip_and_a_hundred_at_once_share_it(
     documents = query_dependencies(
         reader, *_positions(client), DEFAULT_PARTITIONS, streams
     ).documents
-    await documents.find("orders", random_id(), None)  # connects
+    ids = [random_id() for _ in range(100)]
+    async with Redis.from_url(valkey.url()) as admin:
+        stored = pack_document(1, 0, None, b"{}")
+        shards = [shard_of("orders", id, DEFAULT_PARTITIONS) for id in ids]
+        await admin.mset(dict.fromkeys(map(document_key, shards, ids), stored))
+    await documents.find("orders", ids[0], None)  # connects
     for count in (1, 100):
         round_trips.count = 0
-        await asyncio.gather(*(documents.find("orders", random_id(), None) for _ in range(count)))
+        await asyncio.gather(*(documents.find("orders", id, None) for id in ids[:count]))
         assert round_trips.count == 1, count
     await reader.close()
     await client.aclose()

@@ -36,14 +36,20 @@ def by_tandem(sent: bytes) -> Parsed | None:
     return Parsed(head.method.encode(), list(head.headers.lines), bytes(body.content))
 
 
-def by_h11(sent: bytes) -> Parsed:
+def by_h11(sent: bytes) -> Parsed | None:
+    """None for trailers that h11 alone rejects; Tandem discards them."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     connection.receive_data(sent)
     request = connection.next_event()
     assert isinstance(request, h11.Request)
     body = bytearray()
-    while isinstance(event := connection.next_event(), h11.Data):
-        body += event.data
+    try:
+        while isinstance(event := connection.next_event(), h11.Data):
+            body += event.data
+    except h11.RemoteProtocolError as error:
+        if "Transfer-Encoding" in str(error) or "Content-Length" in str(error):
+            return None  # in a trailer
+        raise
     assert isinstance(event, h11.EndOfMessage)
     return Parsed(request.method, list(request.headers), bytes(body))
 
@@ -81,7 +87,7 @@ def by_llhttp(sent: bytes) -> Parsed | None:
     except (httptools.HttpParserUpgrade, httptools.HttpParserInvalidMethodError):
         return None
     except httptools.HttpParserError as error:
-        if "Content-Length can't be present" in str(error):
+        if "can't be present" in str(error):
             return None  # in a trailer
     assert callbacks.complete  # an error may follow
     return Parsed(callbacks.method, callbacks.fields, bytes(callbacks.body))
@@ -91,9 +97,8 @@ def check_against_references(sent: bytes) -> None:
     mine = by_tandem(sent)
     if mine is None:
         return
-    assert by_h11(sent) == mine
-    reference = by_llhttp(sent)
-    assert reference is None or reference == mine
+    for reference in (by_h11(sent), by_llhttp(sent)):
+        assert reference is None or reference == mine
 
 
 mutations = st.lists(

@@ -173,9 +173,11 @@ async def test_the_api_documents_every_query(queries: httpx.AsyncClient) -> None
     document = (await queries.get("/openapi.json")).json()
     assert sorted(document["paths"]) == [
         "/v1/dashboard",
+        "/v1/dashboard/stream",
         "/v1/orders",
         "/v1/orders/{id}",
         "/v1/orders/{id}/history",
+        "/v1/orders/{id}/stream",
         "/v1/parked",
         "/v1/products",
         "/v1/products/{id}",
@@ -185,6 +187,7 @@ async def test_the_api_documents_every_query(queries: httpx.AsyncClient) -> None
         "/v1/users/{id}",
         "/v1/users/{id}/history",
         "/v1/users/{id}/orders",
+        "/v1/users/{id}/stream",
     ]
     responses = document["paths"]["/v1/orders/{id}"]["get"]["responses"]
     assert {"200", "304", "400", "401", "403", "404", "412", "429", "503"} <= set(responses)

@@ -5,6 +5,7 @@ and killed at any await; servers run in none.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
@@ -16,11 +17,34 @@ Callback = Callable[..., object]
 _PROCESS: "ContextVar[Process | None]" = ContextVar("process", default=None)
 
 
+class _Task(asyncio.Task[Any]):
+    """Hashed by number: in a set, tasks hashed by address come in another order in each run."""
+
+    def __init__(self, number: int, coroutine: Any, **options: Any) -> None:
+        self._number = number
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Future(asyncio.Future[Any]):
+    """As `_Task`."""
+
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._number = number
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class SimulatedLoop(asyncio.BaseEventLoop):
     """Any ready callback may be the next one, as if each was caused by another machine."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
+        self._numbers = itertools.count(1)
         self._ready: list[asyncio.Handle] = []
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._timer_count = 0
@@ -29,6 +53,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.processes: list[Process] = []
         self.set_exception_handler(lambda _loop, _context: None)  # logs errors of lost tasks
+
+    def create_task(  # type: ignore[override]
+        self, coro: Any, *, name: str | None = None, context: Any = None
+    ) -> asyncio.Task[Any]:
+        return _Task(next(self._numbers), coro, loop=self, name=name, context=context)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return _Future(next(self._numbers), self)
 
     def time(self) -> float:
         return self._now
