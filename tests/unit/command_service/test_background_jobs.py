@@ -30,7 +30,7 @@ async def test_a_job_that_fails_runs_again(error: Exception) -> None:
         attempts += 1
         if attempts == 3:
             third.set()
-            return False
+            await asyncio.Event().wait()  # until it is cancelled
         raise error
 
     failures = Metrics(registry).job_failures
