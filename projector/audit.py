@@ -31,6 +31,8 @@ from shared.contracts.views import (
 from shared.event_log import PostgresEventLog
 
 MAX_REPAIRS: Final = 100
+_MAX_ATTEMPTS: Final = 10
+"""Of one removal: each write of the projector to the shard in between makes it fail."""
 _PAGE: Final = 1000
 
 
@@ -51,6 +53,40 @@ class _Part:
     checkpoint: Checkpoint
     parts: list[Any]
     parked: dict[str, ParkedEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class _SuperfluousKey:
+    """A document or history item that no event accounts for."""
+
+    id: str
+    key: str
+
+    def finding(self) -> Finding:
+        return Finding(self.id, [f"{self.key.split(':')[1]}: superfluous"])
+
+    def in_excess_of(self, content: AggregateContent) -> bool:
+        return self.key not in content.values
+
+    def removal(self, checkpoint: Checkpoint) -> WriteBatch:
+        return WriteBatch(checkpoint, {self.key: None})
+
+
+@dataclass(frozen=True, slots=True)
+class _SuperfluousMember:
+    """A list member that no event accounts for."""
+
+    id: str
+    list: str
+
+    def finding(self) -> Finding:
+        return Finding(self.id, [f"list {self.list.split(':')[1]}: superfluous"])
+
+    def in_excess_of(self, content: AggregateContent) -> bool:
+        return self.list not in content.lists | content.earlier_lists
+
+    def removal(self, checkpoint: Checkpoint) -> WriteBatch:
+        return WriteBatch(checkpoint, removed={self.list: [self.id]})
 
 
 class Rate:
@@ -215,10 +251,9 @@ class Audit:
             batch = dict(list(owned.items())[start : start + MAX_BATCH])
             contents, state = await self._possible(sorted(set(batch.values())))
             for key, id in batch.items():
-                if state is not None and key not in contents[id].values:
-                    writes = WriteBatch(state[1], {key: None})
-                    finding = Finding(id, [f"{key.split(':')[1]}: superfluous"])
-                    await self._superfluous(finding, writes, state[0], result, repair, report)
+                found = _SuperfluousKey(id, key)
+                if state is not None and found.in_excess_of(contents[id]):
+                    await self._superfluous(found, result, repair, report)
 
     async def _audit_members(
         self,
@@ -231,24 +266,35 @@ class Audit:
         for start in range(0, len(members), MAX_BATCH):
             contents, state = await self._possible(members[start : start + MAX_BATCH])
             for id, content in contents.items():
-                if state is not None and name not in content.lists | content.earlier_lists:
-                    writes = WriteBatch(state[1], removed={name: [id]})
-                    finding = Finding(id, [f"list {name.split(':')[1]}: superfluous"])
-                    await self._superfluous(finding, writes, state[0], result, repair, report)
+                found = _SuperfluousMember(id, name)
+                if state is not None and found.in_excess_of(content):
+                    await self._superfluous(found, result, repair, report)
 
     async def _superfluous(
         self,
-        finding: Finding,
-        writes: WriteBatch,
-        stored: bytes,
+        superfluous: _SuperfluousKey | _SuperfluousMember,
         result: AuditResult,
         repair: bool,
         report: Callable[[Finding], None],
     ) -> None:
+        finding = superfluous.finding()
         result.findings.append(finding)
         report(finding)
         if repair and len(result.findings) <= MAX_REPAIRS:
-            result.repaired += await self._projection.write(stored, writes, mark=True)
+            result.repaired += await self._remove(superfluous)
+
+    async def _remove(self, superfluous: _SuperfluousKey | _SuperfluousMember) -> bool:
+        """Whether it is gone. Reads the state for each attempt: the projector writes as well."""
+        for _ in range(_MAX_ATTEMPTS):
+            contents, state = await self._possible([superfluous.id])
+            if state is None:
+                return False
+            if not superfluous.in_excess_of(contents[superfluous.id]):
+                return True
+            stored, checkpoint = state
+            if await self._projection.write(stored, superfluous.removal(checkpoint), mark=True):
+                return True
+        return False
 
     async def _possible(
         self, ids: Sequence[str]

@@ -60,6 +60,7 @@ class _Callbacks:
         self.body = bytearray()
         self.method = b""
         self.in_head, self.complete = True, False
+        self.chunk_size: int | None = None
         self.parser = httptools.HttpRequestParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -71,9 +72,14 @@ class _Callbacks:
             self.method = self.parser.get_method()
         self.in_head = False
 
+    def on_chunk_header(self) -> None:
+        self.chunk_size = 0
+
     def on_body(self, data: bytes) -> None:
         if not self.complete:
             self.body += data
+        if self.chunk_size is not None:
+            self.chunk_size += len(data)
 
     def on_message_complete(self) -> None:
         self.complete = True
@@ -86,9 +92,9 @@ def by_llhttp(sent: bytes) -> Parsed | None:
         callbacks.parser.feed_data(sent)
     except (httptools.HttpParserUpgrade, httptools.HttpParserInvalidMethodError):
         return None
-    except httptools.HttpParserError as error:
-        if "can't be present" in str(error):
-            return None  # in a trailer
+    except httptools.HttpParserError:
+        if not callbacks.complete and callbacks.chunk_size == 0:
+            return None  # in a trailer: the last chunk is empty
     assert callbacks.complete  # an error may follow
     return Parsed(callbacks.method, callbacks.fields, bytes(callbacks.body))
 
