@@ -60,26 +60,20 @@ class _Callbacks:
         self.body = bytearray()
         self.method = b""
         self.in_head, self.complete = True, False
-        self.chunk_size: int | None = None
         self.parser = httptools.HttpRequestParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:
-            self.fields.append((name.lower(), value))
+            self.fields.append((name.lower(), value.strip(b" \t")))  # RFC 9110, 5.5
 
     def on_headers_complete(self) -> None:
         if self.in_head:
             self.method = self.parser.get_method()
         self.in_head = False
 
-    def on_chunk_header(self) -> None:
-        self.chunk_size = 0
-
     def on_body(self, data: bytes) -> None:
         if not self.complete:
             self.body += data
-        if self.chunk_size is not None:
-            self.chunk_size += len(data)
 
     def on_message_complete(self) -> None:
         self.complete = True
@@ -93,8 +87,8 @@ def by_llhttp(sent: bytes) -> Parsed | None:
     except (httptools.HttpParserUpgrade, httptools.HttpParserInvalidMethodError):
         return None
     except httptools.HttpParserError:
-        if not callbacks.complete and callbacks.chunk_size == 0:
-            return None  # in a trailer: the last chunk is empty
+        if not callbacks.complete:
+            return None  # stricter than Tandem about trailers and spaces in chunk extensions
     assert callbacks.complete  # an error may follow
     return Parsed(callbacks.method, callbacks.fields, bytes(callbacks.body))
 
