@@ -6,6 +6,7 @@ import json
 import asyncpg
 import httpx
 
+from tests.command_service.blocking import blocked_batches, until_queued
 from tests.command_service.shop import add_product, create_user, fetch, order
 from tests.support.database import Database
 from tests.support.waiting import until
@@ -27,37 +28,19 @@ async def test_a_rename_and_the_erasure_in_one_batch_leave_no_name(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     users = [await create_user(commands, f"ada{n}@example.com") for n in range(10)]
-    # A lock on a shard holds the first batch, so that the commands after it form one batch.
-    blocker = await asyncpg.connect(migrated_database.admin_url)
-    async with blocker.transaction():
-        await blocker.execute("SELECT * FROM shards FOR UPDATE")
-        first = [asyncio.ensure_future(add_product(commands)) for _ in range(2)]
-        await until_waiting(blocker, 1)
+    async with blocked_batches(commands, migrated_database):
         pairs = []
         for user in users:
             name = commands.put(f"/v1/users/{user}/name", json={"name": SECRET})
             pairs += [asyncio.ensure_future(name)]
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.05)
+        await until_queued(commands, len(users))
         pairs += [asyncio.ensure_future(commands.delete(f"/v1/users/{user}")) for user in users]
-        await asyncio.sleep(0.2)
-    await blocker.close()
-    await asyncio.gather(*first)
+        await until_queued(commands, 2 * len(users))
     statuses = [response.status_code for response in await asyncio.gather(*pairs)]
     assert statuses[10:] == [200] * 10
     assert set(statuses[:10]) <= {200, 404}
     await until(lambda: erased(migrated_database), "the erasures are finished")
     assert await personal_values(migrated_database, SECRET) == []
-
-
-async def until_waiting(connection: asyncpg.Connection, count: int) -> None:
-    async def waiting() -> bool:
-        found = await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        )
-        return bool(found >= count)
-
-    await until(waiting, "a batch waits for the lock")
 
 
 async def test_everything_personal_of_an_order_goes_and_later_values_are_not_stored(

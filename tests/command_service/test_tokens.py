@@ -2,11 +2,10 @@
 
 import asyncio
 
-import asyncpg
 import httpx
 
+from tests.command_service.blocking import blocked_batches, until_queued
 from tests.command_service.shop import add_product, fetch
-from tests.command_service.test_erasure import until_waiting
 from tests.support.database import Database
 
 
@@ -14,11 +13,7 @@ async def test_equal_commands_of_one_batch_have_tokens_that_cover_their_version(
     commands: httpx.AsyncClient, migrated_database: Database
 ) -> None:
     products = [await add_product(commands) for _ in range(5)]
-    blocker = await asyncpg.connect(migrated_database.admin_url)
-    async with blocker.transaction():
-        await blocker.execute("SELECT * FROM shards FOR UPDATE")
-        first = [asyncio.ensure_future(add_product(commands)) for _ in range(4)]
-        await until_waiting(blocker, 2)
+    async with blocked_batches(commands, migrated_database):
         body = {"price": {"amount": 999, "currency": "EUR"}}
         changes = [
             asyncio.ensure_future(
@@ -29,9 +24,7 @@ async def test_equal_commands_of_one_batch_have_tokens_that_cover_their_version(
             for id in products
             for n in range(3)
         ]
-        await asyncio.sleep(0.3)
-    await blocker.close()
-    await asyncio.gather(*first)
+        await until_queued(commands, len(changes))
     for response in await asyncio.gather(*changes):
         assert response.status_code == 200, response.text
         await check_token(migrated_database, response)
