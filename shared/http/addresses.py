@@ -1,7 +1,7 @@
 """The address of a client, seen through the proxies that are trusted to name it."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from shared.http.headers import Headers
 
@@ -22,7 +22,7 @@ def is_trusted(address: str, networks: Networks) -> bool:
 def forwarded_address(headers: Headers, peer: str, networks: Networks) -> str:
     """The last address of `X-Forwarded-For` that is not a trusted proxy's; without one, `peer`."""
     for text in reversed((headers.joined(b"x-forwarded-for") or "").split(",")):
-        address = text.strip()
+        address = without_mapping(text.strip())
         try:
             ip_address(address)
         except ValueError:
@@ -31,6 +31,16 @@ def forwarded_address(headers: Headers, peer: str, networks: Networks) -> str:
             return address
         peer = address
     return peer
+
+
+def without_mapping(address: str) -> str:
+    """An IPv4 address as such, also if a dual-stack socket reports it as `::ffff:192.0.2.1`."""
+    if not address.lower().startswith("::ffff:"):
+        return address
+    try:
+        return str(IPv6Address(address).ipv4_mapped or address)
+    except ValueError:
+        return address
 
 
 def network_of(address: str) -> str:

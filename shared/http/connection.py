@@ -9,7 +9,7 @@ from typing import Final, cast
 
 import structlog
 
-from shared.http.addresses import forwarded_address, is_trusted
+from shared.http.addresses import forwarded_address, is_trusted, network_of, without_mapping
 from shared.http.connections import Connections
 from shared.http.encoding import encode_chunk, encode_head, encode_response
 from shared.http.framing import (
@@ -32,6 +32,7 @@ _LINGER_S: Final = 2.0
 _MAX_DISCARDED_BYTES: Final = 1024 * 1024
 _MAX_SEND_S: Final = 60.0
 _MAX_REJECTED_CONNECTIONS: Final = 64
+_TOO_SLOW: Final = Problem("malformed-request", "the request took too long to arrive")
 
 
 class Connection(asyncio.Protocol):
@@ -45,7 +46,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: Connections) -> None:
         self._server = server
-        self._address = ""
+        self._address = self._network = ""
         self._is_proxy = False
         self._received = b""
         self._scanned = 0
@@ -70,32 +71,34 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         server, limits = self._server, self._server.limits
-        self._address = str((transport.get_extra_info("peername") or ("",))[0])
+        self._transport.set_write_buffer_limits(high=0)  # all unsent bytes are counted
+        self._address = without_mapping(str((transport.get_extra_info("peername") or ("",))[0]))
+        self._network = network_of(self._address)
         self._is_proxy = is_trusted(self._address, limits.trusted_proxies)
         server.open.add(self)
         server.idle.clear()
-        count = server.by_address.get(self._address, 0) + 1
-        server.by_address[self._address] = count
-        if len(server.open) > limits.max_connections:
-            self._reject_connection("connections")
-        elif count > limits.max_connections_per_address and not self._is_proxy:
-            self._reject_connection("connections_per_address")
+        count = server.by_network.get(self._network, 0) + 1
+        server.by_network[self._network] = count
+        if (excess := len(server.open) - limits.max_connections) > 0:
+            self._reject_connection("connections", excess)
+        elif (excess := count - limits.max_connections_per_address) > 0 and not self._is_proxy:
+            self._reject_connection("connections_per_address", excess)
 
     def connection_lost(self, _error: Exception | None) -> None:
         server = self._server
         server.open.discard(self)
-        count = server.by_address[self._address] - 1
+        count = server.by_network[self._network] - 1
         if count:
-            server.by_address[self._address] = count
+            server.by_network[self._network] = count
         else:
-            del server.by_address[self._address]
+            del server.by_network[self._network]
         self._waiting_since = None
         self._received, self._body = b"", None
+        self._cancel_read()
         self._account()
         self._end_congestion()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ClientGone())
-        self._cancel_read()
         server.update_idle()
 
     def data_received(self, data: bytes) -> None:
@@ -126,6 +129,7 @@ class Connection(asyncio.Protocol):
         if self._task is not None and self._head is not None and self._head.method in _SAFE_METHODS:
             self._task.cancel()
             self._server.tasks.discard(self._task)
+            self._body_bytes = 0  # a task that is cancelled before its first step frees nothing
 
     def pause_writing(self) -> None:
         server = self._server
@@ -168,7 +172,7 @@ class Connection(asyncio.Protocol):
         elif self._started:
             if waited >= limits.request_timeout_s:
                 self._server.application.count_rejected("slow_request")
-                self._end_with(Problem("malformed-request", "the request took too long to arrive"))
+                self._end_with(problem_response(_TOO_SLOW))
         elif waited >= limits.keep_alive_timeout_s:
             self._close()
 
@@ -204,8 +208,7 @@ class Connection(asyncio.Protocol):
                 if self._congested_since is not None or not self._next_request():
                     break
         except Problem as problem:
-            self._server.application.count_rejected(problem.name)
-            self._end_with(problem)
+            self._end_with(self._server.application.reject(problem, self._rejected_client()))
         self._account()
         if self._task is None and self._congested_since is None:
             self._resume_reading()
@@ -254,28 +257,41 @@ class Connection(asyncio.Protocol):
         self._server.tasks.add(task)
 
     async def _respond(self, head: RequestHead, body: bytes | None) -> None:
-        server, address = self._server, self._address
-        if self._is_proxy:
-            address = forwarded_address(head.headers, address, server.limits.trusted_proxies)
+        server = self._server
         try:
-            response = await server.application.handle(head, body, address)
+            response = await server.application.handle(head, body, self._client(head))
             if not self._transport.is_closing():
                 if isinstance(response, Response):
                     self._write(head, response)
                 else:
                     await self._stream(head, response)
+        except asyncio.CancelledError:
+            self._transport.abort()
+            raise
         except Exception as error:
             log.error("response_failed", error=describe_error(error))
             self._transport.abort()
         finally:
+            self._body_bytes = 0
+            self._account()
             server.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             if not server.open:
                 server.update_idle()
         self._finish(head)
 
+    def _client(self, head: RequestHead) -> str:
+        if not self._is_proxy:
+            return self._address
+        return forwarded_address(head.headers, self._address, self._server.limits.trusted_proxies)
+
+    def _rejected_client(self) -> str | None:
+        """None behind a proxy, if the head that names the client cannot be read."""
+        if self._head is not None:
+            return self._client(self._head)
+        return None if self._is_proxy else self._address
+
     def _finish(self, head: RequestHead) -> None:
         self._task = self._head = None
-        self._body_bytes = 0
         if self._transport.is_closing():
             return
         if not head.keep_alive or self._server.stopping:
@@ -332,23 +348,22 @@ class Connection(asyncio.Protocol):
 
     # -- the end
 
-    def _end_with(self, problem: Problem) -> None:
+    def _end_with(self, response: Response) -> None:
         """A response to a request that cannot be read further, and the end of the connection."""
         self._body = None
         head = self._head or RequestHead("GET", "")
         head.keep_alive = False
         self._head = None
         if not self._transport.is_closing():
-            self._write(head, problem_response(problem))
+            self._write(head, response)
             self._linger()
 
-    def _reject_connection(self, reason: str) -> None:
-        server = self._server
-        server.application.count_rejected(reason)
-        if len(server.open) > server.limits.max_connections + _MAX_REJECTED_CONNECTIONS:
+    def _reject_connection(self, reason: str, excess: int) -> None:
+        self._server.application.count_rejected(reason)
+        if excess > _MAX_REJECTED_CONNECTIONS:
             self._transport.abort()
         else:
-            self._end_with(unavailable("there are too many connections"))
+            self._end_with(problem_response(unavailable("there are too many connections")))
 
     def _linger(self) -> None:
         """Closes for writing, and discards input until a timeout, so that the response arrives."""
@@ -381,19 +396,26 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _account(self) -> None:
+        """Counts what the connection holds of a request; of an unfinished one in `receiving`."""
+        server = self._server
         held = len(self._received) + self._body_bytes
         if self._body is not None:
-            held += len(self._body.content)
-        if held != self._held:
-            self._server.received_bytes += held - self._held
-            self._held = held
-            if self._server.received_bytes > self._server.limits.max_received_bytes and held:
-                self._shed_received()
+            held += self._body.held
+        if held == self._held:
+            return
+        grows = held > self._held
+        server.received_bytes += held - self._held
+        self._held = held
+        if held and self._task is None:
+            server.receiving[self] = None
+        else:
+            server.receiving.pop(self, None)
+        if grows:
+            server.shed_received(self)
 
-    def _shed_received(self) -> None:
-        self._server.application.count_rejected("received_bytes")
+    def reject_unfinished(self) -> None:
         if self._task is None:
-            self._end_with(unavailable("too many requests are arriving"))
+            self._end_with(problem_response(unavailable("too many requests are arriving")))
         else:
             self.cut_off()
 

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from shared.http.framing import RequestHead
 from shared.http.limits import ConnectionLimits
-from shared.http.messages import AnyResponse
+from shared.http.messages import AnyResponse, Response
+from shared.http.problems import Problem
 
 
 class Application(Protocol):
@@ -17,6 +18,10 @@ class Application(Protocol):
 
         Never raises. It is cancelled if the client of a GET or HEAD request leaves.
         """
+
+    def reject(self, problem: Problem, address: str | None) -> Response:
+        """The response to a request that cannot be read. None: the client is unknown."""
+        ...
 
     def count_rejected(self, reason: str) -> None:
         """Something was rejected, or a client was cut off, before a request was handled."""
@@ -34,6 +39,9 @@ class OpenConnection(Protocol):
     def cut_off(self) -> None:
         """Closes at once. A command that is in progress is finished all the same."""
 
+    def reject_unfinished(self) -> None:
+        """Responds 503 to a request that is still arriving; cuts off if one is in progress."""
+
 
 class Connections:
     """All connections of one server, and what they occupy together."""
@@ -45,9 +53,11 @@ class Connections:
         self.now = self.loop.time()
         """Advanced by `sweep`: a timeout needs no better clock."""
         self.open: set[OpenConnection] = set()
-        self.by_address: dict[str, int] = {}
+        self.by_network: dict[str, int] = {}
         self.congested: dict[OpenConnection, None] = {}
         """Those whose client does not take what was sent, the longest-waiting first."""
+        self.receiving: dict[OpenConnection, None] = {}
+        """Those with an unfinished request, the longest-receiving first."""
         self.received_bytes = 0
         self.unsent_bytes = 0
         self.tasks: set[asyncio.Task[None]] = set()
@@ -93,3 +103,13 @@ class Connections:
         while self.unsent_bytes > self.limits.max_unsent_bytes and self.congested:
             self.application.count_rejected("unsent_bytes")
             next(iter(self.congested)).cut_off()
+
+    def shed_received(self, growing: OpenConnection) -> None:
+        """Rejects the requests that have been arriving for longest, until the rest fits."""
+        while self.received_bytes > self.limits.max_received_bytes:
+            self.application.count_rejected("received_bytes")
+            victim = next(iter(self.receiving), growing)
+            self.receiving.pop(victim, None)
+            victim.reject_unfinished()
+            if victim is growing:
+                return

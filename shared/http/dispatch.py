@@ -103,6 +103,10 @@ class Dispatcher:
         timings.observe(response.status, time.perf_counter() - started)
         return response
 
+    def reject(self, problem: Problem, address: str | None) -> Response:
+        self.count_rejected(problem.name)
+        return problem_response(problem) if address is None else self._reject(problem, address)
+
     def count_rejected(self, reason: str) -> None:
         self._metrics.rejected[reason] = self._metrics.rejected.get(reason, 0) + 1
 

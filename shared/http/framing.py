@@ -212,6 +212,11 @@ class SizedBody:
         self.content = bytearray()
         self._left = length
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self.content)
+
     def feed(self, received: bytes) -> bytes | None:
         """The bytes after the end of the body, or None if it is incomplete."""
         part = received[: self._left]
@@ -245,22 +250,28 @@ class ChunkedBody:
         self._ends_chunk = self._in_trailers = False
         self._rest = b""
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self.content) + len(self._rest)
+
     def feed(self, received: bytes) -> bytes | None:
         """The bytes after the end of the body, or None if it is incomplete.
 
         Raises 400, 431 and BodyTooLarge.
         """
         data, at = self._rest + received, 0
+        scanned = max(0, len(self._rest) - 1)  # a CR at the end is looked at again
         while True:
             if self._left:
                 part = data[at : at + self._left]
                 self.content += part
                 self._left -= len(part)
                 at += len(part)
-            end = -1 if self._left else data.find(b"\r\n", at)
+            end = -1 if self._left else data.find(b"\r\n", max(at, scanned))
             if end < 0:
                 self._rest = data[at:]
-                self._check_partial_line()
+                self._check_partial_line(max(0, scanned - at))
                 return None
             line, at = data[at:end], end + 2
             self._count(len(line) + 2)
@@ -285,10 +296,12 @@ class ChunkedBody:
         self._in_trailers = not self._left
         self._ends_chunk = not self._in_trailers
 
-    def _check_partial_line(self) -> None:
+    def _check_partial_line(self, scanned: int) -> None:
         if len(self._rest) + self._overhead > MAX_FIELDS_BYTES:
             raise too_many_fields()
-        if _CONTROLS.search(self._rest) or (self._ends_chunk and self._rest not in (b"", b"\r")):
+        if _CONTROLS.search(self._rest, scanned) or (
+            self._ends_chunk and self._rest not in (b"", b"\r")
+        ):
             raise malformed("a chunk is malformed")
 
     def _count(self, bytes_: int) -> None:

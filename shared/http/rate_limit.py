@@ -51,8 +51,9 @@ class RateLimit:
 
     def release(self, key: str, cost: float) -> None:
         """Undoes a `take` of the same cost."""
-        left, at = self._buckets.get(key, (self._burst, self._clock()))
-        self._buckets[key] = (min(self._burst, left + cost), at)
+        if found := self._buckets.get(key):
+            left, at = found
+            self._buckets[key] = (min(self._burst, left + cost), at)
 
 
 class RateLimits:

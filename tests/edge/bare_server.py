@@ -11,7 +11,8 @@ from shared.http.connection import Connection
 from shared.http.connections import Connections
 from shared.http.framing import RequestHead
 from shared.http.limits import ConnectionLimits
-from shared.http.messages import AnyResponse, Response, StreamWriter
+from shared.http.messages import AnyResponse, Response, StreamWriter, problem_response
+from shared.http.problems import Problem
 from shared.http.server import listen, serve
 
 BIG = b"x" * 200_000
@@ -85,6 +86,10 @@ class Recorder:
             return Response(413)
         return Response(200, b"%s %s" % (head.path.encode(), body))
 
+    def reject(self, problem: Problem, address: str | None) -> Response:
+        self.count_rejected(problem.name)
+        return problem_response(problem)
+
     def count_rejected(self, reason: str) -> None:
         self.rejected.append(reason)
         self.changed.set()
@@ -150,11 +155,24 @@ async def bare_server(*, grace_seconds: float = 5.0, **limits: Any) -> AsyncIter
         await asyncio.wait_for(serving, 10)
 
 
+@contextlib.asynccontextmanager
+async def accepted(connections: Connections) -> AsyncIterator[socket.socket]:
+    """The client's end of a connection, which it closes on exit."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.connect_accepted_socket(lambda: Connection(connections), far)
+    try:
+        yield near
+    finally:
+        near.close()
+
+
 class Segments:
     """One connection over a socket pair whose bytes arrive at the server in the given segments."""
 
-    def __init__(self, app: Recorder, limits: ConnectionLimits | None = None) -> None:
-        self.connections = Connections(app, limits or ConnectionLimits())
+    def __init__(self, app: Recorder) -> None:
+        self.connections = Connections(app, ConnectionLimits())
 
     async def send(self, segments: list[bytes]) -> bytes:
         """What the server sends until it closes, or until every request got its response."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.bare_server import BIG, BareServer, bare_server
+from shared.http.connections import Connections
+from shared.http.limits import ConnectionLimits
+from tests.edge.bare_server import BIG, BareServer, Recorder, accepted, bare_server
 from tests.edge.loops import on_both_loops
 from tests.edge.test_server import Client, closing, connected, get, problem_of
 from tests.support.waiting import until
@@ -151,6 +153,58 @@ async def test_all_unfinished_bodies_together_are_bounded() -> None:
         assert server.app.rejected == ["received_bytes"]
         # complete requests are served in the meantime
         assert (await server.send(closing("/b"))).endswith(b"/b ")
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@on_both_loops
+async def test_the_body_of_a_client_that_left_is_no_longer_counted(method: str) -> None:
+    app = Recorder()
+    connections = Connections(app, ConnectionLimits())
+    async with accepted(connections) as near:
+        body = b"x" * 1000
+        request = get("/wait", f"Content-Length: {len(body)}", method=method) + body
+        await asyncio.get_running_loop().sock_sendall(near, request)
+        await asyncio.wait_for(app.entered.wait(), 10)
+        assert connections.received_bytes == len(body)
+
+    async def is_closed() -> bool:
+        return not connections.open
+
+    await until(is_closed, "the connection is closed", seconds=10)
+    app.leave.set()
+    await asyncio.wait_for(connections.idle.wait(), 10)
+    assert connections.received_bytes == 0
+
+
+@on_both_loops
+async def test_an_idle_connection_counts_no_bytes_of_its_last_request() -> None:
+    connections = Connections(Recorder(), ConnectionLimits())
+    loop = asyncio.get_running_loop()
+    async with accepted(connections) as near:
+        await loop.sock_sendall(near, get("/a", "Content-Length: 3", method="POST") + b"abc")
+        assert (await loop.sock_recv(near, 1000)).endswith(b"/a abc")
+
+        async def is_finished() -> bool:
+            return not connections.tasks
+
+        await until(is_finished, "the request is finished", seconds=10)
+        assert connections.received_bytes == 0
+
+
+@on_both_loops
+async def test_the_request_that_has_been_arriving_for_longest_is_rejected_first() -> None:
+    head = get("/a", "Content-Length: 150000", method="POST")
+    async with (
+        bare_server(max_received_bytes=200_000, max_body_bytes=150_000) as server,
+        connected(server) as slow,
+        connected(server) as fast,
+    ):
+        slow.writer.write(head + b"x" * 100_000)
+        await slow.writer.drain()
+        assert (await server.send(closing("/b"))).endswith(b"/b ")  # the part has been read
+        fast.writer.write(head + b"x" * 150_000)
+        assert (await fast.response()).startswith(b"HTTP/1.1 200 ")
+        assert (await slow.response()).startswith(b"HTTP/1.1 503 ")
 
 
 # -- time
@@ -298,6 +352,23 @@ async def test_connections_are_bounded_per_address() -> None:
             return (await server.send(closing("/b"))).endswith(b"/b ")
 
         await until(is_served, "a place is free again", seconds=5)
+    assert set(server.app.rejected) == {"connections_per_address"}
+
+
+@on_both_loops
+async def test_connections_of_one_address_take_no_places_of_others() -> None:
+    async with (
+        bare_server(max_connections_per_address=2, max_connections=100) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        for _ in range(150):
+            await stack.enter_async_context(connected(server))
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, local_addr=("127.0.0.2", 0)
+        )
+        writer.write(closing("/other"))
+        assert (await reader.read()).endswith(b"/other ")
+        writer.close()
     assert set(server.app.rejected) == {"connections_per_address"}
 
 
