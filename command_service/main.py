@@ -30,7 +30,7 @@ from command_service.write_store.transactions import Transactions
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.documentation import documentation_operations
 from shared.http.health import Health
-from shared.http.index import DOCUMENT_LINKS, HEALTH_LINKS, index_operation
+from shared.http.index import DOCUMENT_LINKS
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
 from shared.http.operations import Handler, Operation
@@ -76,6 +76,8 @@ async def run(settings: ServeSettings, stop: asyncio.Event) -> None:
             serving = tasks.create_task(
                 service.serve(
                     _operations(endpoint),
+                    name="command-service",
+                    links={**DOCUMENT_LINKS, "asyncapi": "/asyncapi.json"},
                     keys=keys,
                     health=health,
                     registry=registry,
@@ -108,9 +110,7 @@ def _endpoints(
 def _operations(endpoint: Callable[[AnyCommand], Handler]) -> list[Operation]:
     operations = command_operations(COMMANDS, endpoint)
     documents = documentation_operations(command_document(operations))
-    links = {**DOCUMENT_LINKS, "asyncapi": "/asyncapi.json", **HEALTH_LINKS}
-    index = index_operation("command-service", links)
-    return [*operations, *documents, *contract_operations(), index]
+    return [*operations, *documents, *contract_operations()]
 
 
 def _background_jobs(

@@ -32,7 +32,7 @@ from shared.contracts.shards import all_shards
 from shared.gc_tuning import freeze_startup_objects
 from shared.http.documentation import documentation_operations
 from shared.http.health import Health, Heartbeat
-from shared.http.index import DOCUMENT_LINKS, HEALTH_LINKS, index_operation
+from shared.http.index import DOCUMENT_LINKS
 from shared.http.jwks import KeySet
 from shared.http.metrics import process_registry
 from shared.http.operations import Operation
@@ -45,6 +45,7 @@ _REDIS_TIMEOUT_S: Final = 2.0
 _WATCHER_TIMEOUT_S: Final = 30.0
 
 _LINKS: Final = {
+    **DOCUMENT_LINKS,
     "products": "/v1/products",
     "orders": "/v1/orders",
     "users": "/v1/users",
@@ -82,6 +83,8 @@ async def run(settings: QuerySettings, stop: asyncio.Event) -> None:
             serving = tasks.create_task(
                 service.serve(
                     _operations(dependencies),
+                    name="query-service",
+                    links=_LINKS,
                     keys=keys,
                     health=health,
                     registry=registry,
@@ -179,11 +182,7 @@ def _watcher(
 
 def _operations(dependencies: QueryDependencies) -> list[Operation]:
     operations = query_operations(dependencies)
-    return [
-        *operations,
-        *documentation_operations(query_document(operations)),
-        index_operation("query-service", {**DOCUMENT_LINKS, **_LINKS, **HEALTH_LINKS}),
-    ]
+    return [*operations, *documentation_operations(query_document(operations))]
 
 
 async def _end_waits(watcher: Watcher, stop: asyncio.Event) -> None:

@@ -14,7 +14,3 @@ class Caller:
     sub: str
     scopes: frozenset[str]
     expires_at: float = field(default=math.inf, compare=False)
-
-    def may(self, *any_of: str) -> bool:
-        """Whether the caller has at least one of these scopes."""
-        return not self.scopes.isdisjoint(any_of)

@@ -1,7 +1,7 @@
 """A service that is called over HTTP: its public port, and optionally a port for operations."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from shared.http.authentication import Authenticator
 from shared.http.dispatch import Dispatcher
 from shared.http.health import Health, health_operations
+from shared.http.index import HEALTH_LINKS, index_operation
 from shared.http.jwks import KeySet
 from shared.http.operations import Operation
 from shared.http.server import listen, serve
@@ -50,6 +51,8 @@ class HttpService:
         self,
         operations: Iterable[Operation],
         *,
+        name: str,
+        links: Mapping[str, str],
         keys: KeySet,
         health: Health,
         registry: CollectorRegistry,
@@ -59,14 +62,17 @@ class HttpService:
     ) -> None:
         """Serves until `stop` is set and the requests in progress are finished.
 
+        `GET /` responds with the `name` of the service, and `links`: names and paths.
         `waiting_requests` may be in progress beyond the maximum, because they only wait.
         """
         settings, checks = self._settings, health_operations(health, registry)
+        if self._operations is None:
+            operations, links = [*operations, *checks], {**links, **HEALTH_LINKS}
         authenticator = Authenticator(
             keys, issuer=settings.jwt_issuer, audience=settings.jwt_audience
         )
         app = Dispatcher(
-            [*operations, *(checks if self._operations is None else ())],
+            [*operations, index_operation(name, links)],
             authenticator=authenticator,
             registry=registry,
             max_in_flight=settings.max_requests_in_progress + waiting_requests,

@@ -34,12 +34,14 @@ def settings(tmp_path: Path, **ports: Any) -> HttpSettings:
 
 
 async def statuses(settings: HttpSettings, *ports: int) -> dict[tuple[int, str], int]:
-    """The statuses of all paths on all ports."""
+    """The statuses of all paths on all ports. What the first one links to is there."""
     stop = asyncio.Event()
     with HttpService(settings) as service:
         serving = asyncio.create_task(
             service.serve(
                 [HELLO],
+                name="hello",
+                links={"hello": "/hello"},
                 keys=KeySet(settings.jwks_url),
                 health=Health(),
                 registry=CollectorRegistry(),
@@ -51,11 +53,13 @@ async def statuses(settings: HttpSettings, *ports: int) -> dict[tuple[int, str],
         found = {}
         async with httpx.AsyncClient() as client:
             for port in ports:
-                for path in ("/hello", "/livez", "/readyz", "/metrics"):
+                for path in ("/", "/hello", "/livez", "/readyz", "/metrics"):
                     response = await client.get(f"http://127.0.0.1:{port}{path}")
                     found[port, path] = response.status_code
+            links = (await client.get(f"http://127.0.0.1:{ports[0]}/")).json()["links"]
         stop.set()
         await asyncio.wait_for(serving, 5)
+    assert [found[ports[0], path] for path in links.values()] == [200] * len(links)
     return found
 
 
@@ -69,6 +73,7 @@ async def test_operations_are_on_a_port_of_their_own_if_it_is_set(tmp_path: Path
     chosen = settings(tmp_path, port=public, operations_port=operations)
     found = await statuses(chosen, public, operations)
     assert {key for key, status in found.items() if status == 200} == {
+        (public, "/"),
         (public, "/hello"),
         *((operations, path) for path in ("/livez", "/readyz", "/metrics")),
     }

@@ -294,6 +294,15 @@ async def test_an_address_has_a_budget_for_requests_without_a_caller(
     assert other.status == status
 
 
+async def test_a_request_that_cannot_be_read_costs_its_address(call: Call, clock: Any) -> None:
+    app = dispatcher(rate_limits=limits(clock, per_address=3))
+    malformed = Problem("malformed-request", "the head is malformed")
+    assert [app.reject(malformed, "198.51.100.7").status for _ in range(7)] == [400] * 6 + [429]
+    other = await call(app, "GET", "/v1/things/7", address="198.51.100.7")
+    assert other.status == 429
+    assert app.reject(malformed, None).status == 400, "the client of a proxy is unknown"
+
+
 async def test_a_valid_token_costs_its_address_nothing(call: Call, clock: Any) -> None:
     app = dispatcher(rate_limits=limits(clock, per_address=3))
     for _ in range(20):
