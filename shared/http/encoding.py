@@ -1,6 +1,9 @@
 """Responses as bytes of HTTP/1.1."""
 
 import re
+import time
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -30,7 +33,7 @@ def encode_head(
 
     `closes`: the connection ends after this response.
     """
-    lines = list(map(b": ".join, headers))
+    lines = [_date_line(int(time.time())), *map(b": ".join, headers)]
     if b"traceparent" in request.headers:
         lines += [
             b"traceparent: " + value
@@ -46,6 +49,12 @@ def encode_head(
     if not head.count(b"\n") == head.count(b"\r") == count:
         raise ValueError("a header of the response contains a line break")
     return head
+
+
+@lru_cache(maxsize=1)
+def _date_line(second: int) -> bytes:
+    """The time of the response (RFC 9110, 6.6.1), formatted once per second."""
+    return b"date: " + formatdate(second, usegmt=True).encode()
 
 
 def encode_chunk(data: bytes) -> bytes:

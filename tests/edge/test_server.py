@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from os import getpid, kill
 from typing import cast
 
@@ -52,6 +55,11 @@ class Client:
             return head + await self.reader.readexactly(length)
 
 
+def without_date(response: bytes) -> bytes:
+    """Without the line that changes every second."""
+    return re.sub(rb"date: [^\r]*\r\n", b"", response, count=1)
+
+
 @contextlib.asynccontextmanager
 async def connected(server: BareServer) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -65,7 +73,19 @@ async def connected(server: BareServer) -> AsyncIterator[Client]:
 async def test_a_response_has_the_headers_of_the_application_and_its_length() -> None:
     async with bare_server() as server:
         received = await server.send(closing("/a"))
-    assert received == b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\n/a "
+    assert without_date(received) == (
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\n/a "
+    )
+
+
+@on_both_loops
+async def test_a_response_has_the_time_at_which_it_was_sent() -> None:
+    async with bare_server() as server:
+        received = await server.send(closing("/a"))
+    [line] = [line for line in received.split(b"\r\n") if line.startswith(b"date: ")]
+    assert line.endswith(b" GMT")
+    sent = parsedate_to_datetime(line.removeprefix(b"date: ").decode())
+    assert abs((datetime.now(UTC) - sent).total_seconds()) < 60
 
 
 @on_both_loops
@@ -107,7 +127,7 @@ async def test_a_path_is_percent_decoded_but_for_its_slashes() -> None:
 async def test_head_has_the_headers_of_get_and_no_body() -> None:
     async with bare_server() as server:
         got, head = [await server.send(closing("/big", method=m)) for m in ("GET", "HEAD")]
-    assert head == got.removesuffix(BIG)
+    assert without_date(head) == without_date(got.removesuffix(BIG))
     assert b"content-length: 200000" in head
 
 

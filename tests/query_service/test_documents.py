@@ -6,6 +6,7 @@ import pytest
 from shared.contracts.events import ProductRetired, UserErased, UserRenamed
 from shared.contracts.tokens import parse_token
 from tests.query_service.shop import Shop
+from tests.support.headers import without_date
 
 
 async def test_an_order_has_exactly_these_fields(shop: Shop, queries: httpx.AsyncClient) -> None:
@@ -136,7 +137,7 @@ async def test_head_has_the_headers_of_get(shop: Shop, queries: httpx.AsyncClien
     ]
     assert headed.status_code == 200
     assert headed.content == b""
-    assert headed.headers == got.headers
+    assert without_date(headed) == without_date(got)
 
 
 @pytest.mark.parametrize("if_none_match", ['"1"', 'W/"1"', '"0", "1"', "*", '"a,b" , W/"1"'])
