@@ -7,7 +7,8 @@ from pathlib import Path
 import orjson
 
 from shared.http.framing import RequestHead
-from shared.http.messages import Response
+from shared.http.messages import Response, problem_response
+from shared.http.problems import Problem
 from shared.http.server import listen, run, serve
 
 
@@ -20,6 +21,9 @@ def main() -> None:
     class Constant:
         async def handle(self, head: RequestHead, body: bytes | None, address: str) -> Response:
             return response
+
+        def reject(self, problem: Problem, address: str | None) -> Response:
+            return problem_response(problem)
 
         def count_rejected(self, reason: str) -> None: ...
 

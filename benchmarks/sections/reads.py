@@ -24,6 +24,7 @@ from shared.contracts.views import (
 )
 
 _CLIENTS: Final = 64
+_SERVER_HEADERS: Final = ("content-length", "date")
 _MAX_CLIENTS: Final = 96  # redis-py's pool, which the plain service uses, rejects the 101st
 _CUSTOMERS: Final = 500
 _ORDERS: Final = 3000
@@ -87,7 +88,8 @@ def _constant(servers: Servers, request: bytes, port: int) -> Any:
     response = httpx.get(f"http://127.0.0.1:{port}{path}", headers=servers.identity.headers())
     response.raise_for_status()
     file = servers.directory / "constant.json"
-    file.write_bytes(orjson.dumps([response.text, response.headers.multi_items()]))
+    headers = [item for item in response.headers.multi_items() if item[0] not in _SERVER_HEADERS]
+    file.write_bytes(orjson.dumps([response.text, headers]))
     return peer(
         "constant_response", servers.directory / "constant.log", {"RESPONSE_FILE": str(file)}
     )
