@@ -261,7 +261,7 @@ class ChunkedBody:
         Raises 400, 431 and BodyTooLarge.
         """
         data, at = self._rest + received, 0
-        scanned = max(0, len(self._rest) - 1)  # a CR at the end is looked at again
+        scanned = max(0, len(self._rest) - 1)  # its last byte can be the CR of a CRLF
         while True:
             if self._left:
                 part = data[at : at + self._left]
